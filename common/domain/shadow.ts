@@ -1,0 +1,164 @@
+import type { OutboundCall } from './exchange.js';
+
+/** What a shadow upgrade tells: its status while it runs, and its report. */
+
+/** The four copies of the app. Old against old and new against new shows noise; old against new shows change. */
+export const ARMS = ['old-a', 'old-b', 'new-a', 'new-b'] as const;
+export type ArmName = (typeof ARMS)[number];
+
+export type ShadowPhase = 'preparing' | 'cloning' | 'replaying' | 'stopped' | 'failed';
+
+export type Verdict = 'identical' | 'differs' | 'inconclusive';
+
+/** removed or retyped: high; changed: medium; added: low. */
+export type Risk = 'high' | 'medium' | 'low';
+export type DifferenceKind = 'removed' | 'retyped' | 'changed' | 'added';
+
+/**
+ * Where a difference stands: `status`, `header:<name>`, `body:<path>`, `cookie:<name>.<attribute>`, `state:<store path>`,
+ * `egress:<destination> <method> <path>`, `file:<path>`.
+ */
+export type Place = string;
+
+/** One exchange in which a difference was seen, old and new side by side, already redacted. */
+export interface DifferenceExample {
+  /** The live exchange's id; for requests played from a file, the line's index is in `request`. */
+  readonly exchange: string;
+  readonly request: { readonly index: number; readonly method: string; readonly target: string };
+  /** JSON text of the value on each side; undefined: absent. Bound values stand as ⟨id n⟩. */
+  readonly old: string | undefined;
+  readonly new: string | undefined;
+}
+
+/** One (endpoint, place) that differs. */
+export interface Difference {
+  /** Stable over the life of an upgrade: what `accept` names. */
+  readonly id: string;
+  readonly endpoint: string;
+  readonly where: Place;
+  readonly kind: DifferenceKind;
+  readonly risk: Risk;
+  /** Exchanges that show it, of those of this endpoint that were compared. */
+  readonly count: number;
+  readonly of: number;
+  /** Exchanges of this endpoint in which the place was noise instead. */
+  readonly noise: number;
+  /** 0..1: how sure it is that this is change and not noise. */
+  readonly confidence: number;
+  readonly accepted: boolean;
+  readonly examples: readonly DifferenceExample[];
+}
+
+/** A place whose values differ within a pair: noise, with the shape that was learnt. */
+export interface NoiseSeen {
+  readonly endpoint: string;
+  readonly where: Place;
+  readonly count: number;
+  readonly of: number;
+  /** For people: `uuid`, `timestamp`, `integer 3..18`, `hex(32)`… */
+  readonly shape: string;
+}
+
+/** Every captured exchange is in exactly one of these. */
+export interface Ledger {
+  readonly captured: number;
+  readonly compared: number;
+  /** Replayed, waiting for an arm's answer or its turn. */
+  readonly pending: number;
+  /** Used a live value that no arm could bind. */
+  readonly unbound: number;
+  /** Its body was not captured whole. */
+  readonly truncated: number;
+  /** An arm did not answer it (it timed out, or the arm was down). */
+  readonly unanswered: number;
+  /** Lost before the shadow saw it, by reason (`capture queue full`, `client aborted`, `upgrade`…). */
+  readonly dropped: Readonly<Record<string, number>>;
+}
+
+export interface Coverage {
+  readonly endpoints: readonly {
+    readonly endpoint: string;
+    readonly captured: number;
+    readonly compared: number;
+    readonly differing: number;
+  }[];
+  /** Declared endpoints that no captured exchange hit. */
+  readonly neverHit: readonly string[];
+  /** `endpoint: why` where bodies were never compared (opaque encodings, streams…). */
+  readonly bodiesNotCompared: readonly string[];
+}
+
+/** What the arms tried to reach outside of their mirror stores. */
+export interface GuardCount {
+  /** `namespace`: enforced by the kernel from outside the app; `preload`: inside Node; `none`: by the operator's word. */
+  readonly enforcement: 'namespace' | 'preload' | 'none';
+  /** Answered with what live got. */
+  readonly answered: number;
+  /** No recorded answer fitted: answered with an error. */
+  readonly refused: number;
+  /** By destination and arm kind. */
+  readonly calls: readonly { readonly destination: string; readonly arm: ArmName; readonly count: number }[];
+  /** What is known to have got out. Zero, or the upgrade is stopped. */
+  readonly escaped: number;
+}
+
+/** One request's differences: the flat form scripts read. */
+export interface DifferingRequest {
+  readonly request: number;
+  readonly where: Place;
+  readonly kind: DifferenceKind;
+  readonly risk: Risk;
+  readonly old: string | undefined;
+  readonly new: string | undefined;
+  readonly confidence: number;
+}
+
+export interface ShadowReport {
+  readonly version: 1;
+  readonly upgrade: string;
+  readonly old: { readonly release: string };
+  readonly new: { readonly release: string };
+  /** Installed packages that differ: path → old and new version, null where absent. */
+  readonly packages: readonly {
+    readonly name: string;
+    readonly old: string | null;
+    readonly new: string | null;
+  }[];
+  readonly verdict: Verdict;
+  /** Why, in a sentence; for inconclusive also what is missing and how much longer it takes. */
+  readonly because: string;
+  /** Exchanges compared. */
+  readonly requests: number;
+  readonly differences: readonly Difference[];
+  readonly differing: readonly DifferingRequest[];
+  readonly accepted: readonly string[];
+  readonly noise: readonly NoiseSeen[];
+  readonly unbound: number;
+  readonly ledger: Ledger;
+  readonly coverage: Coverage;
+  readonly guard: GuardCount;
+  /** Milliseconds. `lag`: how far the slowest arm is behind live. */
+  readonly timings: {
+    readonly startedAt: number;
+    readonly cloneMs: number;
+    readonly replayedMs: number;
+    readonly lagMs: number;
+    readonly armMedianMs: Readonly<Record<string, number>>;
+  };
+}
+
+export interface ShadowStatus {
+  readonly upgrade: string;
+  readonly phase: ShadowPhase;
+  /** For people: what it is doing now. */
+  readonly step: string;
+  readonly ledger: Ledger;
+  readonly verdict: Verdict;
+  readonly differences: number;
+  readonly error?: { readonly code: string; readonly message: string; readonly remedy: string };
+}
+
+/** Outbound calls live made, in the order they ended. `close()` ends the iteration. */
+export interface OutboundSource extends AsyncIterable<OutboundCall> {
+  close(): Promise<void>;
+}

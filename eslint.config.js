@@ -1,0 +1,68 @@
+import js from '@eslint/js';
+import importX from 'eslint-plugin-import-x';
+import tseslint from 'typescript-eslint';
+
+/** What a part may import, besides itself: DESIGN's one-way graph, parts only through their index. */
+const boundaries = {
+  common: [],
+  'cluster-agent': ['common'],
+  shadow: ['common'],
+  migrations: ['common'],
+  federator: ['common', 'cluster-agent', 'shadow', 'migrations'],
+};
+const parts = Object.keys(boundaries);
+
+function boundaryRule(part) {
+  const patterns = [];
+  for (const other of parts) {
+    if (other === part) continue;
+    if (!boundaries[part].includes(other)) {
+      patterns.push({ regex: `^(\\.\\./)+${other}/`, message: `${part} must not import ${other}` });
+    } else {
+      patterns.push({
+        regex: `^(\\.\\./)+${other}/(?!index\\.js$)`,
+        message: `import ${other} through its index.js`,
+      });
+    }
+  }
+  return {
+    files: [`${part}/**/*.ts`],
+    rules: { 'no-restricted-imports': ['error', { patterns }] },
+  };
+}
+
+export default tseslint.config(
+  { ignores: ['dist/', 'node_modules/', 'native/build/', '.dharma/', '**/node_modules/'] },
+  js.configs.recommended,
+  {
+    files: ['**/*.ts'],
+    extends: [...tseslint.configs.recommendedTypeChecked],
+    languageOptions: {
+      parserOptions: {
+        projectService: { allowDefaultProject: ['vitest.config.ts'] },
+        tsconfigRootDir: import.meta.dirname,
+      },
+    },
+    plugins: { 'import-x': importX },
+    settings: { 'import-x/resolver': { typescript: true } },
+    rules: {
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: { arguments: false } }],
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/require-await': 'off',
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
+      'no-console': 'error',
+      eqeqeq: 'error',
+    },
+  },
+  {
+    files: ['**/*.{js,mjs,cjs}'],
+    languageOptions: {
+      globals: Object.fromEntries(
+        ['process', 'console', 'Buffer', 'URL', 'URLSearchParams', 'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'setImmediate', 'fetch', 'AbortController', 'AbortSignal', 'performance', 'TextEncoder', 'TextDecoder', 'structuredClone', 'require', 'module', '__dirname'].map((n) => [n, 'readonly']),
+      ),
+    },
+  },
+  ...parts.map(boundaryRule),
+);
