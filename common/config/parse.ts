@@ -61,7 +61,7 @@ function problemsOf(issue: z.core.$ZodIssue, root: unknown): ConfigProblem[] {
     return issue.keys.map((key) => ({
       path: pathOf([...issue.path, key]),
       found: 'a key that is not known here',
-      allowed: issue.message === '' ? 'no such key' : 'no such key',
+      allowed: 'no such key',
     }));
   }
   const found = issue.path.reduce<unknown>(

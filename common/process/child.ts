@@ -42,7 +42,7 @@ export function baseEnv(): Record<string, string> {
   ];
   return Object.fromEntries(
     kept.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
-  ) as Record<string, string>;
+  );
 }
 
 /**
