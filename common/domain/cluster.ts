@@ -17,6 +17,11 @@ export interface ClusterSpec {
   readonly stores: { readonly mongo: string; readonly redis: string };
   /** Address the cluster's proxy listens at. */
   readonly listen: { readonly address: string; readonly port: number };
+  /**
+   * Folder that holds the app's writable folders (manifest.writable), shared by all clusters on this machine: a file
+   * uploaded through one cluster is read through another.
+   */
+  readonly writableDir: string;
   /** Record the nodes' outbound calls (a shadow is running). */
   readonly recordOutbound: boolean;
 }
