@@ -1,0 +1,36 @@
+/** [sku, name, category, price in cents, tags, description] */
+const rows = [
+  ['desk-oak', 'Oak desk', 'furniture', 34900, ['wood', 'desk', 'office'], 'Solid oak, 140 by 70 cm.'],
+  ['desk-birch', 'Birch desk', 'furniture', 21900, ['wood', 'desk'], 'A light desk for a small room.'],
+  ['chair-mesh', 'Mesh chair', 'furniture', 18950, ['chair', 'office'], 'Breathes, tilts, rolls.'],
+  ['chair-oak', 'Oak chair', 'furniture', 12900, ['wood', 'chair'], 'Made to go with the oak desk.'],
+  ['shelf-tall', 'Tall bookshelf', 'furniture', 12000, ['wood', 'shelf'], 'Six boards, two metres.'],
+  ['shelf-low', 'Low bookshelf', 'furniture', 7900, ['wood', 'shelf'], 'Three boards, fits under a window.'],
+  ['stool-ash', 'Ash stool', 'furniture', 4900, ['wood', 'chair'], 'Three legs never wobble.'],
+  ['lamp-desk', 'Desk lamp', 'light', 3990, ['lamp', 'desk'], 'Warm light on a long arm.'],
+  ['lamp-floor', 'Floor lamp', 'light', 8990, ['lamp'], 'Reads over your shoulder.'],
+  ['lamp-clip', 'Clip lamp', 'light', 1990, ['lamp', 'desk'], 'Holds on to anything.'],
+  ['bulb-warm', 'Warm bulb', 'light', 690, ['bulb'], '2700 K, E27.'],
+  ['bulb-cold', 'Cold bulb', 'light', 690, ['bulb', 'office'], '4000 K, E27.'],
+  ['arm-monitor', 'Monitor arm', 'desk', 7900, ['desk', 'office'], 'For screens up to 32 inches.'],
+  ['mat-desk', 'Desk mat', 'desk', 2450, ['desk'], 'Felt and cork.'],
+  ['tray-paper', 'Paper tray', 'desk', 1590, ['desk', 'paper', 'office'], 'Stacks as high as you dare.'],
+  ['board-white', 'Whiteboard', 'desk', 5999, ['office', 'board'], '90 by 60 cm, magnetic.'],
+  ['board-cork', 'Cork board', 'desk', 2999, ['board'], '60 by 40 cm, with twelve pins.'],
+  ['note-a5', 'Notebook A5', 'paper', 425, ['paper'], 'Dotted, 192 pages.'],
+  ['note-a4', 'Notebook A4', 'paper', 790, ['paper'], 'Ruled, 192 pages.'],
+  ['cards-100', 'Index cards', 'paper', 350, ['paper', 'office'], 'One hundred, A6.'],
+  ['pen-gel', 'Gel pen', 'paper', 180, ['pen', 'office'], 'Blue-black, 0.5 mm.'],
+  ['pen-ink', 'Fountain pen', 'paper', 5900, ['pen'], 'Steel nib, for a lifetime.'],
+  ['ink-blue', 'Blue ink', 'paper', 990, ['pen'], '30 ml, washable.'],
+  ['clip-box', 'Paper clips', 'paper', 250, ['paper', 'office'], 'Two hundred, brass.'],
+];
+
+export const catalogue = rows.map(([sku, name, category, priceCents, tags, description]) => ({
+  sku,
+  name,
+  category,
+  priceCents,
+  tags,
+  description,
+}));
