@@ -1,4 +1,4 @@
-import { FRAME_HEADER_BYTES, decodePayload, frameSize } from './codec.js';
+import { FRAME_HEADER_BYTES, FRAME_LENGTH_BYTES, decodePayload, frameSize } from './codec.js';
 import { MAX_FRAME_BYTES } from './messages.js';
 import type { Frame } from './messages.js';
 import { FrameError } from './wire.js';
@@ -15,7 +15,7 @@ export class FrameDecoder {
   #chunks: Buffer[] = [];
   #pending = 0;
   /** Bytes needed before another look makes sense. */
-  #wanted = FRAME_HEADER_BYTES;
+  #wanted = FRAME_LENGTH_BYTES;
   #failure: FrameError | undefined;
 
   constructor(options: { readonly maxFrameBytes?: number } = {}) {
@@ -61,7 +61,7 @@ export class FrameDecoder {
       const rest = bytes.subarray(used);
       this.#chunks = rest.length > 0 ? [rest] : [];
       this.#pending = rest.length;
-      this.#wanted = frameSize(rest, this.#maxFrameBytes) ?? FRAME_HEADER_BYTES;
+      this.#wanted = frameSize(rest, this.#maxFrameBytes) ?? FRAME_LENGTH_BYTES;
     }
     return frames;
   }

@@ -52,7 +52,9 @@ const quoted = (text) => `'${text}'`;
 export function typescriptSource(schema) {
   const frames = schema.frames.map((frame) => ({ ...frame, kind: frame.name, name: `${frame.name}Frame` }));
   const out = [NOTICE];
-  out.push("import { FrameError, FrameReader, FrameWriter } from './wire.js';\n\n");
+  out.push(
+    "import { FrameError } from './wire.js';\nimport type { FrameReader, FrameWriter } from './wire.js';\n\n",
+  );
   out.push(`export const FRAME_VERSION = ${schema.version};\n`);
   out.push(
     `/** Most bytes a frame's length may count. */\nexport const MAX_FRAME_BYTES = ${schema.maxFrameBytes};\n`,
@@ -67,7 +69,7 @@ export function typescriptSource(schema) {
   out.push('} as const;\n\n');
   for (const struct of schema.structList) out.push(interfaceOf(struct));
   for (const frame of frames) out.push(interfaceOf(frame, `  readonly kind: ${quoted(frame.kind)};\n`));
-  out.push(`export type Frame = ${frames.map((frame) => frame.name).join(' | ')};\n\n`);
+  out.push(`export type Frame =\n  ${frames.map((frame) => frame.name).join(' | ')};\n\n`);
   for (const struct of schema.structList) out.push(writerOf(struct), readerOf(struct));
   for (const frame of frames)
     out.push(writerOf(frame), readerOf(frame, `    kind: ${quoted(frame.kind)},\n`));
