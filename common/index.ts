@@ -11,6 +11,7 @@ export * from './domain/release.js';
 export * from './domain/shadow.js';
 export * from './duration.js';
 export * from './errors.js';
+export * from './lease.js';
 export * from './log.js';
 export * from './net.js';
 export * from './paths.js';

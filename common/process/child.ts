@@ -39,6 +39,8 @@ export function baseEnv(): Record<string, string> {
     'XDG_CACHE_HOME',
     'DHARMA_NATIVE_DIR',
     'DHARMA_MONGOD',
+    // Marks what belongs to a federation, so that orphans of a killed one can be told from everything else.
+    'DHARMA_FEDERATION',
   ];
   return Object.fromEntries(
     kept.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),

@@ -1,0 +1,55 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { z } from 'zod';
+import { durationSchema, readConfig } from '../../common/index.js';
+import { writePrivateFile } from './files.js';
+import type { Home } from './home.js';
+
+/** How long a promotion's old nodes stay warm: long enough to notice what only real users show. */
+export const DEFAULT_ROLLBACK_WINDOW = '15m';
+
+/** Ports of the first federation on a machine; 0 takes a free one. */
+export const DEFAULT_EDGE_PORT = 8080;
+export const DEFAULT_API_PORT = 7400;
+
+const portSchema = z.int('expected a whole number').min(0).max(65535);
+
+const storeUrisSchema = z.strictObject({
+  /** Default: a server of the federation's own on this machine. */
+  mongo: z.string().startsWith('mongodb', 'expected a mongodb:// or mongodb+srv:// URI').optional(),
+  redis: z.string().startsWith('redis', 'expected a redis:// or rediss:// URI').optional(),
+});
+
+/** `federation.json` in the home folder. */
+export const settingsSchema = z.strictObject({
+  $schema: z.string().optional(),
+  /** Tells this federation from others; made once. */
+  id: z.string().regex(/^f[0-9a-f]{16}$/, 'expected "f" and 16 hex digits, as made by federate up'),
+  edge: z
+    .strictObject({ address: z.string().default('127.0.0.1'), port: portSchema.default(DEFAULT_EDGE_PORT) })
+    .prefault({}),
+  /** The API listens on loopback only. */
+  api: z.strictObject({ port: portSchema.default(DEFAULT_API_PORT) }).prefault({}),
+  /** Where the federation keeps its own state. */
+  stores: storeUrisSchema.prefault({}),
+  /** The stores the app's nodes use. */
+  app: storeUrisSchema.prefault({}),
+  /** How long the old release stays warm after a promotion. */
+  rollbackWindow: durationSchema.prefault(DEFAULT_ROLLBACK_WINDOW),
+});
+
+export type Settings = z.output<typeof settingsSchema>;
+
+/** Reads the settings; the first time, writes those of a new federation. Errors: CONFIG_INVALID, CONFIG_NOT_JSON. */
+export async function loadSettings(home: Home): Promise<Settings> {
+  if (!existsSync(home.settingsFile)) {
+    const fresh: z.input<typeof settingsSchema> = {
+      id: `f${randomBytes(8).toString('hex')}`,
+      edge: { address: '127.0.0.1', port: DEFAULT_EDGE_PORT },
+      api: { port: DEFAULT_API_PORT },
+      rollbackWindow: DEFAULT_ROLLBACK_WINDOW,
+    };
+    await writePrivateFile(home.settingsFile, `${JSON.stringify(fresh, null, 2)}\n`);
+  }
+  return readConfig(settingsSchema, home.settingsFile);
+}
