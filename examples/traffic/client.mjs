@@ -22,7 +22,9 @@ export function random(seed) {
  * what was counted is what was written.
  */
 export class Client {
+  /** Draws sessions and values; the pacing has its own, so that a failed session shifts nothing. */
   #random;
+  #jitter;
   #next = 0;
   #options;
   #variables;
@@ -32,6 +34,7 @@ export class Client {
     const { index, seed } = options;
     this.#options = options;
     this.#random = random(Math.imul(seed, 1_000_003) + index);
+    this.#jitter = random(~(Math.imul(seed, 1_000_003) + index));
     const two = (n) => String(n).padStart(2, '0');
     this.#variables = { client: two(index + 1), customer: two((index % CUSTOMERS) + 1) };
   }
@@ -39,7 +42,7 @@ export class Client {
   /** @param {number} rounds @param {AbortSignal} signal */
   async run(rounds, signal) {
     const { intervalMs } = this.#options;
-    this.#next = performance.now() + this.#random() * intervalMs;
+    this.#next = performance.now() + this.#jitter() * intervalMs;
     for (let round = 0; round < rounds && !signal.aborted; round++) await this.#session(signal);
   }
 
@@ -68,7 +71,7 @@ export class Client {
   /** Keeps the rate on average; one that is late goes at once and is not made to catch up. */
   async #pause(signal) {
     const wait = this.#next - performance.now();
-    this.#next = Math.max(this.#next, performance.now()) + this.#options.intervalMs * (0.5 + this.#random());
+    this.#next = Math.max(this.#next, performance.now()) + this.#options.intervalMs * (0.5 + this.#jitter());
     if (wait > 0) await sleep(wait, undefined, { signal }).catch(() => {});
   }
 

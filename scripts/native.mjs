@@ -1,0 +1,63 @@
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, homedir } from 'node:os';
+import { join } from 'node:path';
+import { must, which } from './command.mjs';
+import { filesUnder, hashOf, root, say } from './root.mjs';
+import { compiler, ensureSystem } from './system.mjs';
+
+const sourceDir = join(root, 'native');
+const PROGRAMS = ['dharma-proxy', 'dharma-run'];
+
+/**
+ * Builds the native programs where they do not stand or their sources have changed, and returns the folder that holds
+ * them: native/build in the package, or, where the package cannot be written to, the user's cache. `common/paths`
+ * looks in the same places, in the same order.
+ */
+export function ensureNative({ log = say } = {}) {
+  const now = hashOf(
+    filesUnder(sourceDir, (name) => /(\.[ch]|\.json|^Makefile)$/.test(name)).filter(isSource),
+  );
+  const dir = buildDir(now);
+  const stamp = join(dir, '.sources');
+  const stands = () => PROGRAMS.every((program) => existsSync(join(dir, program)));
+  if (stands() && existsSync(stamp) && readFileSync(stamp, 'utf8') === now) return dir;
+  ensureSystem(['native']);
+  log('building the proxy (make)');
+  // Files of an installed package carry one date for ever, so make cannot tell there what has changed.
+  if (dir !== packageDir()) rmSync(dir, { recursive: true, force: true });
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  make(['all'], dir);
+  writeFileSync(stamp, now);
+  return dir;
+}
+
+/** Runs make in native/ for the build folder `dir`, one at a time. */
+export function make(targets, dir = packageDir()) {
+  const args = [
+    '-C',
+    sourceDir,
+    `-j${availableParallelism()}`,
+    `BUILD=${dir}`,
+    `CC=${compiler()}`,
+    ...targets,
+  ];
+  const lock = which('flock');
+  const command = lock ? [lock, join(dir, '.lock'), 'make', ...args] : ['make', ...args];
+  must(command[0], command.slice(1), { failure: 'the native programs cannot be built' });
+}
+
+const packageDir = () => join(sourceDir, 'build');
+
+const isSource = (file) =>
+  !file.startsWith(packageDir()) && !file.includes('/test/') && !file.includes('/fuzz/');
+
+function buildDir() {
+  if (process.env.DHARMA_NATIVE_DIR) return process.env.DHARMA_NATIVE_DIR;
+  const probe = existsSync(packageDir()) ? packageDir() : sourceDir;
+  try {
+    accessSync(probe, constants.W_OK);
+    return packageDir();
+  } catch {
+    return join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'dharma', 'native');
+  }
+}
