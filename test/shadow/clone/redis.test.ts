@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -128,7 +129,7 @@ describe('cloneRedis', () => {
       "#!lua name=l\nredis.register_function('f', function() return 7 end)",
     );
     const pipeline = source.pipeline();
-    for (let i = 0; i < 2000; i++) pipeline.set(`key:${i}`, 'x'.repeat(i));
+    for (let i = 0; i < 2000; i++) pipeline.set(`key:${i}`, randomBytes(i));
     await pipeline.exec();
     const seen: CloneProgress[] = [];
     const summary = await cloneRedis(live.uri, golden.uri, {
