@@ -1,0 +1,44 @@
+import { request } from 'node:http';
+import { systemClock, waitForAccept, type RunningApp } from '../../common/index.js';
+
+type Target = RunningApp['target'];
+
+/**
+ * Resolves when the app at `target` is up: it accepts a connection, and answers its health path, where it declares one,
+ * with 2xx. Rejects with the signal's reason when that aborts first.
+ */
+export async function waitUntilUp(
+  target: Target,
+  healthPath: string | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  await waitForAccept('socket' in target ? { path: target.socket } : target, signal);
+  // Through a jail's socket a connection says little: it is the bridge that accepts. An answer says it all.
+  const path = healthPath ?? ('socket' in target ? '/' : undefined);
+  if (path === undefined) return;
+  for (let pauseMs = 10; ; pauseMs = Math.min(pauseMs * 1.5, 250)) {
+    const status = await statusOf(target, path, signal);
+    if (status !== undefined && (healthPath === undefined || (status >= 200 && status < 300))) return;
+    await systemClock.sleep(pauseMs, signal);
+  }
+}
+
+/** The status `path` is answered with; undefined when there was no answer. */
+function statusOf(target: Target, path: string, signal: AbortSignal): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const where = 'socket' in target ? { socketPath: target.socket } : target;
+    const call = request(
+      { ...where, path, agent: false, signal, headers: { connection: 'close' } },
+      (answer) => {
+        answer.resume();
+        answer.once('end', () => resolve(answer.statusCode));
+        answer.once('error', () => resolve(undefined));
+      },
+    );
+    call.once('error', () => {
+      if (signal.aborted) reject(signal.reason as Error);
+      else resolve(undefined);
+    });
+    call.end();
+  });
+}
