@@ -1,5 +1,5 @@
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism, homedir } from 'node:os';
+import { cpus, homedir } from 'node:os';
 import { join } from 'node:path';
 import { must, which } from './command.mjs';
 import { filesUnder, hashOf, root, say } from './root.mjs';
@@ -33,14 +33,7 @@ export function ensureNative({ log = say } = {}) {
 
 /** Runs make in native/ for the build folder `dir`, one at a time. */
 export function make(targets, dir = packageDir()) {
-  const args = [
-    '-C',
-    sourceDir,
-    `-j${availableParallelism()}`,
-    `BUILD=${dir}`,
-    `CC=${compiler()}`,
-    ...targets,
-  ];
+  const args = ['-C', sourceDir, `-j${cpus().length}`, `BUILD=${dir}`, `CC=${compiler()}`, ...targets];
   const lock = which('flock');
   const command = lock ? [lock, join(dir, '.lock'), 'make', ...args] : ['make', ...args];
   must(command[0], command.slice(1), { failure: 'the native programs cannot be built' });
