@@ -1,0 +1,40 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { packageRoot } from '../../common/paths.js';
+
+const read = (file: string): Promise<string> => readFile(join(packageRoot, file), 'utf8');
+
+interface Manifest {
+  readonly dependencies: Record<string, string>;
+  readonly devDependencies: Record<string, string>;
+  readonly scripts: Record<string, string>;
+}
+
+it('docs/dependencies.md has a line for each dependency and for nothing else', async () => {
+  const { dependencies, devDependencies } = JSON.parse(await read('package.json')) as Manifest;
+  const packages = (await read('docs/dependencies.md')).split('## On the machine')[0] ?? '';
+  const told = [...packages.matchAll(/^\| (.+?) \|/gm)].flatMap((row) =>
+    [...(row[1] ?? '').matchAll(/`([^`]+)`/g)].map((name) => name[1]),
+  );
+  expect(told.sort()).toEqual(Object.keys({ ...dependencies, ...devDependencies }).sort());
+});
+
+it('dependencies are pinned, and the lock names no download addresses', async () => {
+  const { dependencies, devDependencies } = JSON.parse(await read('package.json')) as Manifest;
+  for (const version of Object.values({ ...dependencies, ...devDependencies }))
+    expect(version).toMatch(/^\d+\.\d+\.\d+/);
+  expect(await read('package-lock.json')).not.toContain('"resolved"');
+  expect(await read('examples/shop/package-lock.json')).not.toContain('"resolved"');
+});
+
+it.each(['README.md', 'CONTRIBUTING.md', '.ci/run'])('%s names only npm scripts that exist', async (file) => {
+  const { scripts } = JSON.parse(await read('package.json')) as Manifest;
+  const named = [
+    ...(await read(file)).matchAll(
+      /npm (?:run (?:--silent )?)?(start|test|lint|format|bench|build[:\w]*)\b/g,
+    ),
+  ];
+  expect(named.length).toBeGreaterThan(0);
+  for (const [, script] of named) expect(scripts).toHaveProperty(script ?? '');
+});
