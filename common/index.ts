@@ -13,6 +13,7 @@ export * from './duration.js';
 export * from './errors.js';
 export * from './lease.js';
 export * from './log.js';
+export * from './native.js';
 export * from './net.js';
 export * from './paths.js';
 export * from './process/child.js';

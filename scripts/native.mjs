@@ -12,8 +12,10 @@ const PROGRAMS = ['dharma-proxy', 'dharma-run'];
  * Builds the native programs where they do not stand or their sources have changed, and returns the folder that holds
  * them: native/build in the package, or, where the package cannot be written to, the user's cache. `common/paths`
  * looks in the same places, in the same order.
+ * @param {{log?: (line: string) => void, install?: boolean}} options `install`: system packages may be installed; where
+ *   not, what is missing ends in a SetupError that says what to type.
  */
-export function ensureNative({ log = say } = {}) {
+export function ensureNative({ log = say, install = true } = {}) {
   const now = hashOf(
     filesUnder(sourceDir, (name) => /(\.[ch]|\.json|^Makefile)$/.test(name)).filter(isSource),
   );
@@ -21,7 +23,7 @@ export function ensureNative({ log = say } = {}) {
   const stamp = join(dir, '.sources');
   const stands = () => PROGRAMS.every((program) => existsSync(join(dir, program)));
   if (stands() && existsSync(stamp) && readFileSync(stamp, 'utf8') === now) return dir;
-  ensureSystem(['native']);
+  ensureSystem(['native'], { install });
   log('building the proxy (make)');
   // Files of an installed package carry one date for ever, so make cannot tell there what has changed.
   if (dir !== packageDir()) rmSync(dir, { recursive: true, force: true });

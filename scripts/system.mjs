@@ -48,18 +48,19 @@ function sourcesInclude(folder) {
  * Sees to what the machine must have: installs it where that needs no question (an apt system, as root or with a sudo
  * that asks for no password), and otherwise throws a SetupError with the one line to type.
  * @param {('native' | 'stores')[]} groups
+ * @param {{install?: boolean}} options `install: false` only tells.
  */
-export function ensureSystem(groups) {
+export function ensureSystem(groups, { install = true } = {}) {
   const missing = NEEDS.filter((need) => groups.includes(need.group) && !need.has());
   if (missing.length === 0) return;
   const names = missing.map((need) => need.what).join(', ');
   const packages = missing.map((need) => need.package);
   if (!which('apt-get'))
     throw new SetupError(`${names} missing. Install what Debian calls: ${packages.join(' ')}`);
-  const become = howToBecomeRoot();
+  const become = install ? howToBecomeRoot() : undefined;
   if (!become) throw new SetupError(`${names} missing. Type: sudo apt-get install -y ${packages.join(' ')}`);
   say(`${names} missing: installing ${packages.join(' ')} with apt-get`);
-  install(become, packages);
+  aptInstall(become, packages);
   const still = missing.filter((need) => !need.has());
   if (still.length > 0)
     throw new SetupError(`${still.map((need) => need.what).join(', ')} still missing after apt-get`);
@@ -71,7 +72,7 @@ function howToBecomeRoot() {
   return which('sudo') && succeeds('sudo', ['-n', 'true']) ? ['sudo', '-n'] : undefined;
 }
 
-function install(become, packages) {
+function aptInstall(become, packages) {
   const apt = (...args) => [...become, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-q', ...args];
   const [command, ...args] = apt('install', '-y', '--no-install-recommends', ...packages);
   // Fresh machines have no package lists, long-lived ones old lists: both fail here, and an update cures both.
