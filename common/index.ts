@@ -11,6 +11,14 @@ export * from './domain/release.js';
 export * from './domain/shadow.js';
 export * from './duration.js';
 export * from './errors.js';
+export {
+  histogramCount,
+  histogramQuantile,
+  mergeHistograms,
+  type HistogramBucket,
+  type EndpointNode,
+  type TelemetryFrame,
+} from './frames/index.js';
 export * from './lease.js';
 export * from './log.js';
 export * from './native.js';
@@ -18,3 +26,4 @@ export * from './net.js';
 export * from './paths.js';
 export * from './process/child.js';
 export * from './process/supervise.js';
+export * from './proxy/index.js';

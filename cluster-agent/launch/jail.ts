@@ -1,4 +1,5 @@
-import type { JailSpec } from '../../common/index.js';
+import { dirname } from 'node:path';
+import { distPath, type JailSpec, type LaunchSpec } from '../../common/index.js';
 
 /** A port for the app inside its jail, where nothing but the bridges listens. */
 export function portInJail(jail: JailSpec): number {
@@ -8,13 +9,19 @@ export function portInJail(jail: JailSpec): number {
   return port;
 }
 
-/** The options of dharma-run that make the jail. The app's working copy is writable in it besides what the spec names. */
-export function jailArguments(jail: JailSpec, appPort: number, workDir: string): string[] {
+/**
+ * The options of dharma-run that make the jail of `spec`. The file system inside is read-only but for the working copy and
+ * what the jail names; /tmp is private, so what the app needs to read is named in case it lies there.
+ */
+export function jailArguments(spec: LaunchSpec, jail: JailSpec, appPort: number): string[] {
+  const preloaded = (spec.preloads ?? []).length === 0 ? [] : [distPath('common')];
+  const readable = [spec.release.dir, dirname(process.execPath), ...preloaded];
   return [
     '--jail',
-    ...jail.bridges.flatMap(({ port, socket }) => ['--bridge', `${port}=${socket}`]),
+    ...jail.bridges.flatMap(({ port, socket }) => ['--bridge', `${socket}:${port}`]),
     '--inward',
-    `${jail.inwardSocket}=${appPort}`,
-    ...[workDir, ...jail.writable].flatMap((folder) => ['--writable', folder]),
+    `${appPort}:${jail.inwardSocket}`,
+    ...[spec.workDir, ...jail.writable].flatMap((folder) => ['--writable', folder]),
+    ...readable.flatMap((folder) => ['--readable', folder]),
   ];
 }

@@ -73,7 +73,7 @@ function childSpec(
     cwd,
     env: environmentOf(spec, listen),
     logFile: spec.logFile,
-    ...(spec.jail === undefined ? {} : { launcherArgs: jailArguments(spec.jail, listen.port, spec.workDir) }),
+    ...(spec.jail === undefined ? {} : { launcherArgs: jailArguments(spec, spec.jail, listen.port) }),
   };
 }
 

@@ -1,12 +1,13 @@
 import { readFile, readdir, readlink } from 'node:fs/promises';
 
 /**
- * The TCP addresses a process listens at, `address:port`, for telling an operator why an app cannot be reached. Empty
+ * The TCP addresses a process or one that it started listens at, `address:port`, for telling an operator why an app cannot be reached. Empty
  * where the process is gone or is not ours to look at.
  */
 export async function listeningAddresses(pid: number): Promise<string[]> {
   try {
-    const inodes = await socketInodes(pid);
+    const pids = [pid, ...(await descendants(pid))];
+    const inodes = new Set((await Promise.all(pids.map(socketInodes))).flat());
     const tables = await Promise.all(['tcp', 'tcp6'].map((t) => readFile(`/proc/${pid}/net/${t}`, 'utf8')));
     return tables.flatMap((table) => listeners(table, inodes));
   } catch {
@@ -14,13 +15,17 @@ export async function listeningAddresses(pid: number): Promise<string[]> {
   }
 }
 
-async function socketInodes(pid: number): Promise<Set<string>> {
-  const inodes = new Set<string>();
-  for (const fd of await readdir(`/proc/${pid}/fd`)) {
-    const inode = /^socket:\[(\d+)\]$/.exec(await readlink(`/proc/${pid}/fd/${fd}`).catch(() => ''))?.[1];
-    if (inode !== undefined) inodes.add(inode);
-  }
-  return inodes;
+async function descendants(pid: number): Promise<number[]> {
+  const children = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).trim();
+  const pids = children === '' ? [] : children.split(' ').map(Number);
+  return [...pids, ...(await Promise.all(pids.map(descendants))).flat()];
+}
+
+async function socketInodes(pid: number): Promise<string[]> {
+  const links = (await readdir(`/proc/${pid}/fd`)).map((fd) =>
+    readlink(`/proc/${pid}/fd/${fd}`).catch(() => ''),
+  );
+  return (await Promise.all(links)).flatMap((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1] ?? []);
 }
 
 const LISTEN = '0A';

@@ -2,9 +2,17 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { spawnSync } from 'node:child_process';
+import { Client } from 'undici';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createLauncher } from '../../../cluster-agent/index.js';
-import type { DharmaError, LaunchSpec, Release, RunningApp } from '../../../common/index.js';
+import {
+  findNative,
+  type DharmaError,
+  type LaunchSpec,
+  type Release,
+  type RunningApp,
+} from '../../../common/index.js';
 import { httpApp, releaseOf } from '../support/apps.js';
 import { temporaryFolder } from '../support/folders.js';
 
@@ -145,5 +153,34 @@ ${ECHO}`;
     await expect(launch).rejects.toThrow('enough');
     const pid = Number(await readFile(pidFile, 'utf8'));
     expect(() => process.kill(pid, 0)).toThrow('ESRCH');
+  });
+});
+
+describe('launcher, in a jail', () => {
+  it('reaches the app through the inward socket only, and the app reaches nothing else', async ({ skip }) => {
+    const probe = findNative('dharma-run');
+    if (probe === undefined || spawnSync(probe, ['--probe-jail']).status !== 0)
+      skip('no jail can be made here');
+    const root = await temporaryFolder();
+    const release = await releaseOf(
+      root,
+      httpApp(`(q, r) => {
+        const socket = require('node:net').connect(Number(q.url.slice(1)), '127.0.0.1');
+        socket.on('connect', () => r.end('reached')).on('error', (e) => r.end(e.code));
+      }`),
+    );
+    const outside = createServer().listen(0, '127.0.0.1');
+    onTestFinished(() => void outside.close());
+    await new Promise((resolve) => outside.once('listening', resolve));
+    const inwardSocket = join(root, 'in.sock');
+    const jail = { bridges: [], inwardSocket, writable: [] };
+    const app = await createLauncher().launch(specOf(root, release, { jail }), signal);
+    onTestFinished(() => app.stop());
+    expect(app.target).toEqual({ socket: inwardSocket });
+    const client = new Client('http://app', { socketPath: inwardSocket });
+    onTestFinished(() => client.close());
+    const { port } = outside.address() as AddressInfo;
+    const { body } = await client.request({ method: 'GET', path: `/${port}` });
+    expect(await body.text()).toBe('ECONNREFUSED');
   });
 });
