@@ -23,6 +23,8 @@ export * from './lease.js';
 export * from './log.js';
 export * from './native.js';
 export * from './net.js';
+export * from './outbound/http-call.js';
+export * from './outbound/recorder.js';
 export * from './paths.js';
 export * from './process/child.js';
 export * from './process/supervise.js';
