@@ -12,7 +12,7 @@ export function receivedHeaders(message: IncomingMessage): HeaderField[] {
 }
 
 /** The exchange a call belongs to, where the app's context told it. */
-export function exchangeOf(message: IncomingMessage): string | undefined {
+export function causingExchange(message: IncomingMessage): string | undefined {
   const value = message.headers[EXCHANGE_HEADER];
   return typeof value === 'string' && /^[0-9a-f]{16}$/.test(value) ? value : undefined;
 }

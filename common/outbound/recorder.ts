@@ -6,7 +6,7 @@ import { messageOf } from '../errors.js';
 import type { OutboundSource } from '../domain/shadow.js';
 import type { Logger } from '../log.js';
 import { CallQueue } from './call-queue.js';
-import { BodyCollector, exchangeOf, flatHeaders, receivedHeaders, withoutHopByHop } from './http-call.js';
+import { BodyCollector, causingExchange, flatHeaders, receivedHeaders, withoutHopByHop } from './http-call.js';
 
 /** Bodies beyond this are passed on but not kept: such a call cannot be answered again from the record. */
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
@@ -96,7 +96,7 @@ class Recording {
 
   handle(request: IncomingMessage, response: ServerResponse): void {
     const call = {
-      exchangeId: exchangeOf(request),
+      exchangeId: causingExchange(request),
       at: Date.now(),
       destination: this.#name,
       method: request.method ?? 'GET',
