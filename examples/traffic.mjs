@@ -81,6 +81,8 @@ async function main() {
   const stop = new AbortController();
   const onSignal = () => stop.abort();
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
+  // Nobody reads any more: whoever started this is gone.
+  process.stdout.on('error', () => process.exit(1));
 
   const tally = new Tally();
   const agent = new Agent({ keepAlive: true });
