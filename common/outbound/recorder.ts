@@ -6,7 +6,13 @@ import { messageOf } from '../errors.js';
 import type { OutboundSource } from '../domain/shadow.js';
 import type { Logger } from '../log.js';
 import { CallQueue } from './call-queue.js';
-import { BodyCollector, causingExchange, flatHeaders, receivedHeaders, withoutHopByHop } from './http-call.js';
+import {
+  BodyCollector,
+  causingExchange,
+  flatHeaders,
+  receivedHeaders,
+  withoutHopByHop,
+} from './http-call.js';
 
 /** Bodies beyond this are passed on but not kept: such a call cannot be answered again from the record. */
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
