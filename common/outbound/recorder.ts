@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import http, { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { HeaderField } from '../domain/exchange.js';
 import { messageOf } from '../errors.js';
 import type { OutboundSource } from '../domain/shadow.js';
 import type { Logger } from '../log.js';
@@ -21,6 +22,8 @@ export interface RecorderOptions {
   /** Env variable → the live URL it held; undefined: there is none, so that every call is answered 200 `{"ok":true}`. */
   readonly destinations: Readonly<Record<string, string | undefined>>;
   readonly log: Logger;
+  /** Whether it records from the start; default true. Calls are passed on either way. */
+  readonly recording?: boolean;
 }
 
 /** Stands between an app and what it calls out to, passes everything on and tells what it saw. The owner must `close()` it. */
@@ -31,23 +34,29 @@ export interface OutboundRecorder {
   readonly addresses: readonly string[];
   /** Calls in the order they ended. */
   readonly source: OutboundSource;
+  /** Switches the recording on or off for calls that begin from now on. Off, no body is kept. */
+  record(on: boolean): void;
+  /** Calls given up because nobody read them in time. */
+  lost(): number;
   close(): Promise<void>;
 }
 
 /** Starts a recorder with one loopback port a destination. */
 export async function startRecorder(options: RecorderOptions): Promise<OutboundRecorder> {
   const queue = new CallQueue();
+  const state = { recording: options.recording ?? true };
   const agents = { http: new http.Agent({ keepAlive: true }), https: new https.Agent({ keepAlive: true }) };
   const destinations = await Promise.all(
     Object.entries(options.destinations).map(async ([name, url]) => {
-      const recording = new Recording(
+      const destination = new Destination(
         name,
         url === undefined ? undefined : new URL(url),
-        queue,
         agents,
         options.log,
       );
-      const server = createServer((request, response) => recording.handle(request, response));
+      const server = createServer((request, response) =>
+        destination.handle(request, response, state.recording ? queue : undefined),
+      );
       server.listen(0, '127.0.0.1');
       await once(server, 'listening');
       const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -58,6 +67,8 @@ export async function startRecorder(options: RecorderOptions): Promise<OutboundR
     env: Object.fromEntries(destinations.map(({ name, env }) => [name, env])),
     addresses: destinations.map(({ address }) => address),
     source: queue,
+    record: (on) => (state.recording = on),
+    lost: () => queue.lost,
     close: async () => {
       await Promise.all(destinations.map(({ server }) => closeServer(server)));
       agents.http.destroy();
@@ -85,22 +96,30 @@ export async function closeServer(server: Server): Promise<void> {
 
 type Agents = { readonly http: http.Agent; readonly https: https.Agent };
 
-class Recording {
+/** Tells how a call ended; a body that is undefined was cut off or too large to keep. */
+type Finish = (status: number, headers: readonly HeaderField[], body: Buffer | undefined) => void;
+
+class Destination {
   readonly #name: string;
   readonly #upstream: URL | undefined;
-  readonly #queue: CallQueue;
   readonly #agents: Agents;
   readonly #log: Logger;
 
-  constructor(name: string, upstream: URL | undefined, queue: CallQueue, agents: Agents, log: Logger) {
+  constructor(name: string, upstream: URL | undefined, agents: Agents, log: Logger) {
     this.#name = name;
     this.#upstream = upstream;
-    this.#queue = queue;
     this.#agents = agents;
     this.#log = log;
   }
 
-  handle(request: IncomingMessage, response: ServerResponse): void {
+  /** `queue`: where to tell of it; undefined: nowhere. */
+  handle(request: IncomingMessage, response: ServerResponse, queue: CallQueue | undefined): void {
+    const finish = queue === undefined ? undefined : this.#record(request, queue);
+    if (this.#upstream === undefined) answerOk(request, response, finish);
+    else this.#passOn(this.#upstream, request, response, finish);
+  }
+
+  #record(request: IncomingMessage, queue: CallQueue): Finish {
     const call = {
       exchangeId: causingExchange(request),
       at: Date.now(),
@@ -111,29 +130,19 @@ class Recording {
     };
     const sent = new BodyCollector(MAX_BODY_BYTES);
     request.on('data', (chunk: Buffer) => sent.add(chunk));
-    const finish = (
-      status: number,
-      headers: readonly (readonly [string, string])[],
-      body: Buffer | undefined,
-    ): void =>
-      this.#queue.push({
+    return (status, headers, body) =>
+      queue.push({
         ...call,
         requestBody: sent.body() ?? Buffer.alloc(0),
         response: body === undefined ? undefined : { status, headers, body },
       });
-    if (this.#upstream === undefined) answerOk(request, response, finish);
-    else this.#passOn(this.#upstream, request, response, finish);
   }
 
   #passOn(
     upstream: URL,
     request: IncomingMessage,
     response: ServerResponse,
-    finish: (
-      status: number,
-      headers: readonly (readonly [string, string])[],
-      body: Buffer | undefined,
-    ) => void,
+    finish: Finish | undefined,
   ): void {
     const secure = upstream.protocol === 'https:';
     const headers = withoutHopByHop(receivedHeaders(request)).filter(
@@ -147,20 +156,25 @@ class Recording {
       path: request.url,
       headers: ['Host', upstream.host, ...flatHeaders(headers), ...bodyFraming(request)],
     });
-    onward.on('response', (answer) => {
-      const answerHeaders = withoutHopByHop(receivedHeaders(answer));
-      const got = new BodyCollector(MAX_BODY_BYTES);
-      response.writeHead(answer.statusCode ?? 502, flatHeaders(answerHeaders));
-      answer.on('data', (chunk: Buffer) => got.add(chunk));
-      answer.on('end', () => finish(answer.statusCode ?? 502, answerHeaders, got.body()));
-      answer.on('error', () => response.destroy());
-      answer.pipe(response);
-    });
-    onward.on('error', (error) => {
+    // A connection that fails or breaks is one that breaks for the app as well, as it would without a recorder.
+    const broken = (error: Error): void => {
       this.#log.debug({ destination: this.#name, error: messageOf(error) }, 'an outbound call failed');
-      // As without a recorder: the app sees its connection end.
-      finish(0, [], undefined);
+      finish?.(0, [], undefined);
+      finish = undefined;
       response.destroy();
+    };
+    onward.on('error', broken);
+    onward.on('response', (answer) => {
+      const status = answer.statusCode ?? 502;
+      const answerHeaders = withoutHopByHop(receivedHeaders(answer));
+      response.writeHead(status, flatHeaders(answerHeaders));
+      if (finish !== undefined) {
+        const got = new BodyCollector(MAX_BODY_BYTES);
+        answer.on('data', (chunk: Buffer) => got.add(chunk));
+        answer.on('end', () => finish?.(status, answerHeaders, got.body()));
+      }
+      answer.on('error', broken);
+      answer.pipe(response);
     });
     response.on('close', () => {
       if (!response.writableFinished) onward.destroy();
@@ -174,18 +188,15 @@ function bodyFraming(request: IncomingMessage): string[] {
   return request.headers['transfer-encoding'] === undefined ? [] : ['Transfer-Encoding', 'chunked'];
 }
 
-function answerOk(
-  request: IncomingMessage,
-  response: ServerResponse,
-  finish: (status: number, headers: readonly (readonly [string, string])[], body: Buffer) => void,
-): void {
+function answerOk(request: IncomingMessage, response: ServerResponse, finish: Finish | undefined): void {
   const body = Buffer.from('{"ok":true}');
-  const headers = [
+  const headers: HeaderField[] = [
     ['Content-Type', 'application/json'],
     ['Content-Length', String(body.length)],
-  ] as const;
+  ];
   request.on('end', () => {
     response.writeHead(200, flatHeaders(headers)).end(body);
-    finish(200, headers, body);
+    finish?.(200, headers, body);
   });
+  request.resume();
 }

@@ -96,6 +96,15 @@ describe('startRecorder', () => {
     expect(await next()).toMatchObject({ destination: 'STUB_URL', method: 'PUT', response: { status: 200 } });
   });
 
+  it('passes calls on without recording them while it is told not to', async () => {
+    recorder.record(false);
+    expect(await (await fetch(`${recorder.env.PAY_URL}/quiet`)).text()).toBe('half,other 0');
+    recorder.record(true);
+    await (await fetch(`${recorder.env.PAY_URL}/told`)).text();
+    expect((await next()).target).toBe('/v1/told');
+    expect(recorder.lost()).toBe(0);
+  });
+
   it('ends the record when it is closed', async () => {
     await recorder.close();
     expect((await calls.next()).done).toBe(true);
