@@ -1,0 +1,57 @@
+import { Parser } from 'htmlparser2';
+import type { Tree } from './tree.js';
+
+interface OpenElement {
+  readonly name: string;
+  readonly node: Record<string, Tree>;
+  readonly children: Tree[];
+}
+
+/**
+ * HTML or XML as a tree: an element is an object of its name, its attributes (`@name`) and its children, a list of
+ * elements and texts. White space between elements carries nothing and is left out.
+ */
+export function parseMarkup(text: string, xml: boolean): Tree {
+  const root: OpenElement = { name: '', node: {}, children: [] };
+  const open: OpenElement[] = [root];
+  let words = '';
+  const flush = (): void => {
+    const trimmed = words.replace(/\s+/g, ' ').trim();
+    if (trimmed !== '') open.at(-1)!.children.push(trimmed);
+    words = '';
+  };
+  const parser = new Parser(
+    {
+      onopentag: (name, attributes) => {
+        flush();
+        const node: Record<string, Tree> = { '#': name };
+        for (const [key, value] of Object.entries(attributes)) node[`@${key}`] = value;
+        const children: Tree[] = [];
+        node.children = children;
+        open.at(-1)!.children.push(node);
+        open.push({ name, node, children });
+      },
+      ontext: (data) => {
+        words += data;
+      },
+      onclosetag: () => {
+        flush();
+        const closed = open.pop()!;
+        if (closed.children.length === 0) delete closed.node.children;
+      },
+      oncomment: (data) => {
+        flush();
+        open.at(-1)!.children.push({ '#': '!--', text: data.trim() });
+      },
+      onprocessinginstruction: (name, data) => {
+        flush();
+        open.at(-1)!.children.push({ '#': name, text: data });
+      },
+    },
+    { xmlMode: xml, decodeEntities: true },
+  );
+  parser.write(text);
+  parser.end();
+  flush();
+  return root.children;
+}

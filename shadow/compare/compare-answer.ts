@@ -1,0 +1,130 @@
+import type { Answer } from '../answer.js';
+import type { Tree } from '../body/tree.js';
+import { compareTree } from './compare-tree.js';
+import type { Comparison } from './comparison.js';
+import type { Four, Observation, Place } from './observation.js';
+
+/** Fields that speak of the connection or the moment, never of the answer. */
+const NEVER_COMPARED = new Set(['date', 'connection', 'keep-alive', 'content-length', 'transfer-encoding']);
+
+/** Compares the arms' answers to one exchange: status, headers, cookies by attribute, body by type. */
+export function compareAnswers(
+  answers: Four<Answer>,
+  live: Answer | undefined,
+  comparison: Comparison,
+): void {
+  compareTree(
+    top('status'),
+    pick(answers, (a) => a.status),
+    live?.status,
+    comparison,
+  );
+  compareHeaders(answers, live, comparison);
+  compareCookies(answers, live, comparison);
+  compareBodies(answers, live, comparison);
+}
+
+function compareHeaders(answers: Four<Answer>, live: Answer | undefined, comparison: Comparison): void {
+  const names = new Set(answers.flatMap((answer) => Object.keys(answer.headers)));
+  const bodiesDiffer = !sameBytes(answers);
+  for (const name of names) {
+    // The ETag of a body that is not the same says nothing that the body does not say.
+    if (NEVER_COMPARED.has(name) || (name === 'etag' && bodiesDiffer)) continue;
+    compareTree(
+      top(`header:${name}`),
+      pick(answers, (a) => a.headers[name]),
+      live?.headers[name],
+      comparison,
+    );
+  }
+}
+
+function compareCookies(answers: Four<Answer>, live: Answer | undefined, comparison: Comparison): void {
+  const names = new Set(answers.flatMap((answer) => Object.keys(answer.cookies)));
+  for (const name of names) {
+    const place: Place = { where: 'header:set-cookie', general: 'header:set-cookie', inner: ` ${name}` };
+    compareTree(
+      place,
+      pick(answers, (a) => a.cookies[name]),
+      live?.cookies[name],
+      comparison,
+    );
+  }
+}
+
+function compareBodies(answers: Four<Answer>, live: Answer | undefined, comparison: Comparison): void {
+  if (sameBytes(answers)) return;
+  const kind = answers[0].body.kind;
+  if (answers.some((answer) => answer.body.kind !== kind)) {
+    compareKinds(answers, live, comparison);
+    return;
+  }
+  let seen = false;
+  const watching: Comparison = {
+    ...comparison,
+    observe: (observation) => {
+      seen = true;
+      comparison.observe(observation);
+    },
+  };
+  const place = top(kind === 'json' ? 'body:$' : 'body');
+  const liveTree = live?.body.kind === kind ? live.body.tree : undefined;
+  compareTree(
+    place,
+    pick(answers, (a) => a.body.tree),
+    liveTree,
+    watching,
+  );
+  if (!seen && kind === 'json') compareForm(answers, live, comparison);
+}
+
+/** One side speaks JSON, the other HTML: the body as a whole is another. */
+function compareKinds(answers: Four<Answer>, live: Answer | undefined, comparison: Comparison): void {
+  const labels = pick(answers, (a) => a.body.kind as string);
+  comparison.observe({
+    place: top('body'),
+    feature: 'type',
+    labels,
+    liveAgrees: comparison.hasLive ? live?.body.kind === labels[0] && labels[0] === labels[1] : undefined,
+    kind: labels[0] === 'none' ? 'added' : labels[2] === 'none' ? 'removed' : 'retyped',
+    old: excerpt(answers[0]),
+    new: excerpt(answers[2]),
+    raw: [],
+  });
+}
+
+/** Equal values, other bytes: the order of keys or the white space. */
+function compareForm(answers: Four<Answer>, live: Answer | undefined, comparison: Comparison): void {
+  const labels = pick(answers, (a) => a.body.skeleton ?? '');
+  if (labels.every((label) => label === labels[0])) return;
+  const observation: Observation = {
+    place: { where: 'body', general: 'body', inner: ' form' },
+    feature: 'form',
+    labels,
+    liveAgrees: comparison.hasLive ? live?.body.skeleton === labels[0] && labels[0] === labels[1] : undefined,
+    kind: 'changed',
+    old: excerpt(answers[0]),
+    new: excerpt(answers[2]),
+    raw: [],
+  };
+  comparison.observe(observation);
+}
+
+function excerpt(answer: Answer): string | undefined {
+  if (answer.body.kind === 'none') return undefined;
+  if (answer.body.kind === 'bytes') return JSON.stringify(answer.body.tree);
+  return JSON.stringify(Buffer.from(answer.bytes).toString('utf8').slice(0, 400));
+}
+
+function sameBytes(answers: Four<Answer>): boolean {
+  const first = Buffer.from(answers[0].bytes);
+  return answers.every((answer) => first.equals(answer.bytes));
+}
+
+function top(name: string): Place {
+  return { where: name, general: name, inner: '' };
+}
+
+function pick<T extends Tree | undefined>(answers: Four<Answer>, of: (answer: Answer) => T): Four<T> {
+  return answers.map(of) as unknown as Four<T>;
+}

@@ -1,0 +1,158 @@
+import { canonical, type Tree } from '../body/tree.js';
+import { parseTimeNumber, parseTimeText } from '../correlate/time-text.js';
+import { compareTree } from './compare-tree.js';
+import { show, type Comparison } from './comparison.js';
+import { innerPlace, type Four, type Observation, type Place } from './observation.js';
+import { traitsOf } from './shape.js';
+import { LIVE_SIDE } from './symbols.js';
+import { unfold } from './unfold.js';
+
+type Leaf = string | number | boolean;
+
+/** Compares one value of all arms that is not the same in all: a name apart, a time apart, noise, or a change. */
+export function compareLeaf(
+  place: Place,
+  leaves: Four<Leaf>,
+  live: Tree | undefined,
+  comparison: Comparison,
+): void {
+  if (leaves.every((leaf) => typeof leaf === 'string'))
+    compareTexts(place, leaves as Four<string>, typeof live === 'string' ? live : undefined, comparison);
+  else compareScalars(place, leaves, live, comparison);
+}
+
+function compareScalars(
+  place: Place,
+  leaves: Four<Leaf>,
+  live: Tree | undefined,
+  comparison: Comparison,
+): void {
+  const times = leaves.map((leaf) =>
+    typeof leaf === 'number' ? parseTimeNumber(leaf, comparison.nowMs) : undefined,
+  );
+  const labels = named(leaves.map(String) as unknown as Four<string>, comparison);
+  const observation = base(place, leaves, live, labels, comparison);
+  if (withinSkew(times, comparison)) comparison.observe({ ...observation, explained: 'time' });
+  else comparison.observe(observation);
+}
+
+function compareTexts(
+  place: Place,
+  texts: Four<string>,
+  live: string | undefined,
+  comparison: Comparison,
+): void {
+  const times = texts.map((text) => parseTimeText(text, comparison.nowMs));
+  if (withinSkew(times, comparison)) {
+    comparison.observe({ ...base(place, texts, live, texts, comparison), explained: 'time' });
+    observeTraits(place, texts, live, comparison);
+    return;
+  }
+  if (!times.every((time) => time !== undefined)) comparison.symbols.mint(texts, live);
+  if (compareInside(place, texts, live, comparison)) return;
+  const labels = named(texts, comparison);
+  const observation = base(place, texts, live, labels, comparison);
+  if (allEqual(labels)) {
+    comparison.observe({ ...observation, explained: 'id' });
+    observeTraits(place, texts, live, comparison);
+    return;
+  }
+  comparison.observe(observation);
+  // What differs within a release is noise as a whole; its shape and its words may still tell a change.
+  if (labels[0] === labels[1] && labels[2] === labels[3] && observation.liveAgrees !== false) return;
+  if (texts.some((text) => /\s/.test(text)))
+    compareWords(place, labels, live && comparison.symbols.apply(LIVE_SIDE, live), comparison);
+  else observeTraits(place, texts, live, comparison);
+}
+
+/** Texts that all carry the same kind of structure are compared by what is inside. */
+function compareInside(
+  place: Place,
+  texts: Four<string>,
+  live: string | undefined,
+  comparison: Comparison,
+): boolean {
+  const inside = texts.map(unfold);
+  const as = inside[0]?.as;
+  if (as === undefined || inside.some((one) => one?.as !== as)) return false;
+  const liveInside = live === undefined ? undefined : unfold(live);
+  compareTree(
+    innerPlace(place, ` as ${as} $`),
+    inside.map((one) => one!.tree) as unknown as Four<Tree>,
+    liveInside?.as === as ? liveInside.tree : undefined,
+    comparison,
+  );
+  return true;
+}
+
+/** Texts with the same words in the same places but some: each of those is a place of its own. */
+function compareWords(
+  place: Place,
+  texts: Four<string>,
+  live: string | undefined,
+  comparison: Comparison,
+): void {
+  const pattern = /⟨[^⟩]*⟩|[^\s,;:()[\]{}"'<>⟨⟩]+/g;
+  const rows = texts.map((text) => text.match(pattern) ?? []);
+  const skeletons = texts.map((text) => text.replace(pattern, 'w'));
+  if (skeletons.some((skeleton) => skeleton !== skeletons[0])) return;
+  const liveRow = live?.replace(pattern, 'w') === skeletons[0] ? live?.match(pattern) : undefined;
+  for (const i of rows[0]!.keys()) {
+    const values = rows.map((row) => row[i]!) as unknown as Four<string>;
+    if (!allEqual(values))
+      compareTexts(innerPlace(place, ` word ${i + 1}`), values, liveRow?.[i], comparison);
+  }
+}
+
+function observeTraits(
+  place: Place,
+  texts: Four<string>,
+  live: string | undefined,
+  comparison: Comparison,
+): void {
+  for (const trait of traitsOf(texts, live))
+    comparison.observe({
+      ...base(place, texts, live, trait.labels, comparison),
+      feature: trait.feature,
+      frail: trait.frail,
+      liveAgrees: trait.live === undefined ? undefined : trait.live === trait.labels[0],
+    });
+}
+
+function base(
+  place: Place,
+  leaves: Four<Leaf>,
+  live: Tree | undefined,
+  labels: Four<string>,
+  comparison: Comparison,
+): Observation {
+  const liveText = comparison.symbols.apply(LIVE_SIDE, typeof live === 'string' ? live : canonical(live));
+  return {
+    place,
+    feature: 'value',
+    labels,
+    liveAgrees: comparison.hasLive ? liveText === labels[0] && labels[0] === labels[1] : undefined,
+    kind: 'changed',
+    old: show(leaves[0], 0, comparison.symbols),
+    new: show(leaves[2], 2, comparison.symbols),
+    raw: leaves.map(String),
+  };
+}
+
+function named(texts: Four<string>, comparison: Comparison): Four<string> {
+  return texts.map((text, side) => comparison.symbols.apply(side, text)) as unknown as Four<string>;
+}
+
+function withinSkew(
+  times: readonly ({ ms: number; stepMs: number } | undefined)[],
+  comparison: Comparison,
+): boolean {
+  if (!times.every((time) => time !== undefined)) return false;
+  const values = times.map((time) => time.ms);
+  const step = Math.max(...times.map((time) => time.stepMs));
+  return Math.max(...values) - Math.min(...values) <= comparison.skewMs + step;
+}
+
+function allEqual(labels: readonly string[]): boolean {
+  return labels.every((label) => label === labels[0]);
+}

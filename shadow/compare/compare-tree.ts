@@ -1,0 +1,166 @@
+import { canonical, isArray, isObject, sameTree, typeOf, type Tree } from '../body/tree.js';
+import { compareLeaf } from './compare-leaf.js';
+import { childPlace, indexPlace, type Four, type Observation, type Place } from './observation.js';
+import { differenceKind, show, type Comparison } from './comparison.js';
+import { matchKeys } from './match-keys.js';
+import { LIVE_SIDE, type Symbols } from './symbols.js';
+
+type Trees = Four<Tree | undefined>;
+
+/**
+ * Compares one place of all arms, and what is below it. `live` is what live has there (undefined: nothing, or nothing
+ * known, when `comparison.hasLive` is false).
+ */
+export function compareTree(
+  place: Place,
+  trees: Trees,
+  live: Tree | undefined,
+  comparison: Comparison,
+): void {
+  const [first] = trees;
+  if (trees.every((tree) => sameTree(tree, first))) return;
+  const types = trees.map(typeOf);
+  if (types.some((type) => type !== types[0])) observeTypes(place, trees, live, comparison);
+  else if (types[0] === 'object') compareObjects(place, trees, live, comparison);
+  else if (types[0] === 'array')
+    compareArrays(place, trees as Four<readonly Tree[]>, isArray(live) ? live : undefined, comparison);
+  else compareLeaf(place, trees as Four<string | number | boolean>, live, comparison);
+}
+
+function observeTypes(place: Place, trees: Trees, live: Tree | undefined, comparison: Comparison): void {
+  const labels = trees.map(typeOf) as unknown as Four<string>;
+  comparison.observe({
+    place,
+    feature: 'type',
+    labels,
+    liveAgrees: comparison.hasLive ? typeOf(live) === labels[0] && labels[0] === labels[1] : undefined,
+    kind: differenceKind(trees[0], trees[2]),
+    ...sidesOf(trees, comparison.symbols),
+    raw: [],
+  });
+}
+
+function compareObjects(place: Place, trees: Trees, live: Tree | undefined, comparison: Comparison): void {
+  const objects = trees.map((tree) => (isObject(tree) ? tree : {}));
+  const liveObject = isObject(live) ? live : {};
+  const liveKeys = new Map(
+    Object.keys(liveObject).map((key) => [comparison.symbols.apply(LIVE_SIDE, key), key]),
+  );
+  for (const [name, keys] of matchKeys(objects, comparison.symbols)) {
+    const children = keys.map((key, side) => (key === undefined ? undefined : objects[side]![key]));
+    const liveKey = liveKeys.get(name);
+    const liveChild = liveKey === undefined ? undefined : liveObject[liveKey];
+    compareTree(childPlace(place, name), children as unknown as Trees, liveChild, comparison);
+  }
+}
+
+function compareArrays(
+  place: Place,
+  arrays: Four<readonly Tree[]>,
+  live: readonly Tree[] | undefined,
+  comparison: Comparison,
+): void {
+  const [first] = arrays;
+  if (arrays.some((array) => array.length !== first.length)) {
+    observeLengths(place, arrays, live, comparison);
+    return;
+  }
+  const items = arrays.map((array, side) =>
+    array.map((item) => comparison.symbols.apply(side, canonical(item))),
+  );
+  const liveItems = live?.map((item) => comparison.symbols.apply(LIVE_SIDE, canonical(item)));
+  if (!sameMultiset(items[0]!, items[1]!) && !sameMultiset(items[2]!, items[3]!)) {
+    compareItems(place, arrays, live, comparison);
+    return;
+  }
+  const reordered = (a: number, b: number): boolean =>
+    sameMultiset(items[a]!, items[b]!) && items[a]!.join() !== items[b]!.join();
+  // Within a release the order differs, or nothing but the order differs between them: the order is a trait of its own.
+  const orderIsNoise = reordered(0, 1) || reordered(2, 3);
+  const onlyOrder = items.every((list) => sameMultiset(list, items[0]!));
+  if (!orderIsNoise && !onlyOrder) {
+    compareItems(place, arrays, live, comparison);
+    return;
+  }
+  observeOrder(place, items as unknown as Four<readonly string[]>, liveItems, arrays, comparison);
+  if (onlyOrder) return;
+  const sorted = arrays.map((array, side) => sortedBy(array, items[side]!)) as unknown as Four<
+    readonly Tree[]
+  >;
+  compareItems(place, sorted, undefined, comparison);
+}
+
+function compareItems(
+  place: Place,
+  arrays: Four<readonly Tree[]>,
+  live: readonly Tree[] | undefined,
+  comparison: Comparison,
+): void {
+  for (const i of arrays[0].keys())
+    compareTree(
+      indexPlace(place, i),
+      arrays.map((array) => array[i]) as unknown as Trees,
+      live?.[i],
+      comparison,
+    );
+}
+
+/** Lists of unlike lengths have no places to compare one by one: the list is the place. */
+function observeLengths(
+  place: Place,
+  arrays: Four<readonly Tree[]>,
+  live: readonly Tree[] | undefined,
+  comparison: Comparison,
+): void {
+  const labels = arrays.map((array) => String(array.length)) as unknown as Four<string>;
+  comparison.observe({
+    place,
+    feature: 'length',
+    labels,
+    liveAgrees: comparison.hasLive
+      ? String(live?.length) === labels[0] && labels[0] === labels[1]
+      : undefined,
+    kind: 'changed',
+    ...sidesOf(arrays, comparison.symbols),
+    raw: [],
+  });
+}
+
+function observeOrder(
+  place: Place,
+  items: Four<readonly string[]>,
+  live: readonly string[] | undefined,
+  arrays: Four<readonly Tree[]>,
+  comparison: Comparison,
+): void {
+  const labels = items.map((list) => list.join()) as unknown as Four<string>;
+  const observation: Observation = {
+    place,
+    feature: 'order',
+    labels,
+    // Ids make live's text another one: its order can only be told where it has the same items.
+    liveAgrees:
+      comparison.hasLive && live !== undefined && sameMultiset(live, items[0])
+        ? live.join() === labels[0] && labels[0] === labels[1]
+        : undefined,
+    kind: 'changed',
+    ...sidesOf(arrays, comparison.symbols),
+    raw: [],
+  };
+  comparison.observe(observation);
+}
+
+function sidesOf(trees: Trees, symbols: Symbols): { old: string | undefined; new: string | undefined } {
+  return { old: show(trees[0], 0, symbols), new: show(trees[2], 2, symbols) };
+}
+
+function sameMultiset(a: readonly string[], b: readonly string[]): boolean {
+  if (a.length !== b.length) return false;
+  const sortedB = [...b].sort();
+  return [...a].sort().every((item, i) => item === sortedB[i]);
+}
+
+function sortedBy(array: readonly Tree[], labels: readonly string[]): readonly Tree[] {
+  const order = [...labels.keys()].sort((a, b) => (labels[a]! < labels[b]! ? -1 : 1));
+  return order.map((i) => array[i]!);
+}

@@ -1,0 +1,62 @@
+import type { DifferenceKind } from '../../common/index.js';
+
+/**
+ * One value from each arm, in the order old-a, old-b, new-a, new-b. With one arm a release (1x1), live's value stands
+ * for the second old one, and new-a's is repeated.
+ */
+export type Four<T> = readonly [T, T, T, T];
+
+/** What of a value was looked at: the value itself, or one trait of its shape. */
+export type Feature = 'value' | 'type' | 'format' | 'length' | 'prefix' | 'suffix' | 'order' | 'form';
+
+/** Where something stands. */
+export interface Place {
+  /** For reports: `body:$.items[0].id`. */
+  readonly where: string;
+  /** The same for every exchange of an endpoint: indexes and ids are `*`. */
+  readonly general: string;
+  /** Inside a value: a cookie's attribute, a JWT's claim, JSON in a string. Empty: the value itself. */
+  readonly inner: string;
+}
+
+/** One thing that was not the same in all arms. What is the same everywhere is not observed. */
+export interface Observation {
+  readonly place: Place;
+  readonly feature: Feature;
+  /** Equal labels: equal in this feature. */
+  readonly labels: Four<string>;
+  /** Whether live shows what the old arms show; undefined where live has nothing to say. */
+  readonly liveAgrees: boolean | undefined;
+  /** The difference is known to be none: an issued value under its own name, or the time of day. */
+  readonly explained?: 'id' | 'time';
+  /** A trait that chance alone often changes: it takes more than one exchange to believe it. */
+  readonly frail?: boolean;
+  readonly kind: DifferenceKind;
+  /** For people: JSON text of each side, ids as symbols; undefined: absent. */
+  readonly old: string | undefined;
+  readonly new: string | undefined;
+  /** Raw values of all arms, to learn a noisy place's shape from. */
+  readonly raw: readonly string[];
+}
+
+export function childPlace(place: Place, key: string): Place {
+  return step(place, suffixOf(key), suffixOf(/\d/.test(key) && key.length >= 8 ? '*' : key));
+}
+
+export function indexPlace(place: Place, index: number): Place {
+  return step(place, `[${index}]`, '[*]');
+}
+
+/** From here on, places are inside a value. */
+export function innerPlace(place: Place, inner: string): Place {
+  return { ...place, inner: place.inner + inner };
+}
+
+function step(place: Place, exact: string, general: string): Place {
+  if (place.inner !== '') return { ...place, inner: place.inner + general };
+  return { where: place.where + exact, general: place.general + general, inner: '' };
+}
+
+function suffixOf(key: string): string {
+  return /^[A-Za-z_@#$*][\w@#$*-]*$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
+}

@@ -1,0 +1,72 @@
+import { Replacer } from '../correlate/replacer.js';
+import { strengthOf } from '../correlate/tokens.js';
+import type { Four } from './observation.js';
+
+/** Words that line up in several texts: [fine words], [what base64 and percent-encoding add]. */
+const ALIGNMENTS = [/[A-Za-z0-9_-]+/g, /[A-Za-z0-9_+/=%~-]+/g];
+
+/** Live's place beside the four arms'. */
+export const LIVE_SIDE = 4;
+
+/** Words shorter than this are never made a symbol: they would stand for too much. */
+const SHORTEST_ID = 6;
+
+/**
+ * The values the old release issued at random, each under one name for all arms: ⟨id 17⟩. A value gets a name only
+ * where the old side itself does not repeat it, so a value that the update alone changed is never hidden behind one.
+ */
+export class Symbols {
+  /** The four arms', and live's. */
+  readonly #sides = [0, 1, 2, 3, LIVE_SIDE].map(() => new Replacer());
+  readonly #singleNew: boolean;
+  #count = 0;
+
+  /** `singleNew`: there is one new arm, whose value stands twice. */
+  constructor(singleNew: boolean) {
+    this.#singleNew = singleNew;
+  }
+
+  /** The text with every named value as its symbol. */
+  apply(side: number, text: string): string {
+    return this.#sides[side]!.replace(text);
+  }
+
+  /** Names the words that differ between the texts of one place. `live`: live's text there, when it has one. */
+  mint(texts: Four<string>, live: string | undefined): void {
+    for (const pattern of ALIGNMENTS) {
+      const rows = texts.map((text) => [...text.matchAll(pattern)].map((match) => match[0]));
+      const skeletons = texts.map((text) => text.replace(pattern, 'w'));
+      if (skeletons.some((skeleton) => skeleton !== skeletons[0])) continue;
+      const liveRow =
+        live !== undefined && live.replace(pattern, 'w') === skeletons[0]
+          ? [...live.matchAll(pattern)].map((match) => match[0])
+          : undefined;
+      for (const i of rows[0]!.keys())
+        this.#mintWord(rows.map((row) => row[i]!) as unknown as Four<string>, liveRow?.[i]);
+      return;
+    }
+    if (texts.every((text) => text.length > 0 && !/\s/.test(text))) this.#mintWord(texts, live);
+  }
+
+  #mintWord(values: Four<string>, live: string | undefined): void {
+    const [oldA, oldB, newA, newB] = values;
+    if (values.every((value) => value === oldA)) return;
+    const random = oldA !== oldB || (live !== undefined && live !== oldA);
+    if (!random) return;
+    // Random before and fixed now is a change, not a name.
+    if (!this.#singleNew && oldA !== oldB && newA === newB) return;
+    const distinct = new Set(values).size === (this.#singleNew ? 3 : 4);
+    if (!values.every((value) => identifies(value, distinct))) return;
+    const named = values.map((value, side) => this.#sides[side]!.get(value));
+    if (named.some((name) => name !== undefined)) return;
+    this.#count += 1;
+    const name = `⟨id ${this.#count}⟩`;
+    for (const [side, value] of values.entries()) this.#sides[side]!.set(value, name);
+    if (live !== undefined && identifies(live, distinct)) this.#sides[LIVE_SIDE]!.set(live, name);
+  }
+}
+
+function identifies(value: string, distinct: boolean): boolean {
+  const strength = strengthOf(value);
+  return strength === 'strong' || (distinct && strength === 'weak' && value.length >= SHORTEST_ID);
+}

@@ -1,0 +1,130 @@
+import { GenerationSet } from './generation-set.js';
+import { Replacer } from './replacer.js';
+import { strengthOf } from './tokens.js';
+
+/** Where a value stood in an answer: the last name of its path, and the static segments of the request's path. */
+export interface Role {
+  readonly key: string;
+  readonly resources: readonly string[];
+}
+
+interface Weak {
+  readonly arm: string;
+  /** Undefined: in any role. */
+  readonly role: Role | undefined;
+}
+
+/** Values that only count as whole ones, at most; the oldest go first. */
+const WEAK_VALUES = 100_000;
+
+/** How many values an arm's memory of what it has seen holds, at least; what is older is forgotten. */
+const SEEN_VALUES = 200_000;
+
+/**
+ * What an arm calls the values live issued: live value → arm value. The first binding of a value stays: a list in
+ * another order must not rename what its creation named.
+ */
+export class Bindings {
+  readonly #strong = new Replacer();
+  readonly #taken = new Set<string>();
+  readonly #weak = new Map<string, Weak[]>();
+  readonly #backward = new Replacer();
+  readonly #seen = new GenerationSet(SEEN_VALUES);
+
+  /** Notes words the arm's answers hold: a value it has itself needs no binding. */
+  see(word: string): void {
+    this.#seen.add(word);
+  }
+
+  /** Whether the arm knows live's value, under the same or another name. */
+  knows(live: string): boolean {
+    return this.#seen.has(live) || this.#strong.get(live) !== undefined || this.#weak.has(live);
+  }
+
+  hasSeen(word: string): boolean {
+    return this.#seen.has(word);
+  }
+
+  /** Binds two values found in the same place. `random`: the old release itself does not repeat the value. */
+  bind(live: string, arm: string, role: Role, random: boolean): void {
+    const strength = strengthOf(live);
+    const strong = strength === 'strong' || (random && strength !== 'sequence' && live.length >= 6);
+    if (strong) {
+      if (this.#strong.get(live) !== undefined || this.#taken.has(arm)) return;
+      this.#set(live, arm);
+    } else if (strength === 'weak') this.bindWhole(live, arm);
+    else if (strength === 'sequence') this.#addWeak(live, { arm, role });
+  }
+
+  /** Binds a value that counts only where it is the whole value, in whatever role: a code, a date. */
+  bindWhole(live: string, arm: string): void {
+    this.#addWeak(live, { arm, role: undefined });
+  }
+
+  #addWeak(live: string, weak: Weak): void {
+    const others = (this.#weak.get(live) ?? []).filter((other) => !sameRole(other.role, weak.role));
+    this.#weak.set(live, [...others, weak]);
+    if (this.#weak.size <= WEAK_VALUES) return;
+    for (const oldest of this.#weak.keys()) {
+      this.#weak.delete(oldest);
+      break;
+    }
+  }
+
+  #set(live: string, arm: string): void {
+    this.#strong.set(live, arm);
+    this.#backward.set(arm, live);
+    this.#taken.add(arm);
+    // The same values as they stand in URLs and cookies, where that is another text.
+    const [liveUrl, armUrl] = [encodeURIComponent(live), encodeURIComponent(arm)];
+    if (liveUrl !== live) this.#strong.set(liveUrl, armUrl);
+  }
+
+  /** Every value that identifies by itself, replaced wherever it stands. */
+  inText(text: string): string {
+    return this.#strong.replace(text);
+  }
+
+  /** The arm's text in live's words. */
+  toLive(text: string): string {
+    return this.#backward.replace(text);
+  }
+
+  /** A whole value (a field, a query value, a path segment) in its role. */
+  inValue(value: string, role: Role): string {
+    const weak = this.#weak.get(value);
+    const fit = weak?.findLast((w) => w.role === undefined || plays(w.role, role));
+    if (fit !== undefined) return fit.arm;
+    return this.inText(value);
+  }
+
+  get hasWeak(): boolean {
+    return this.#weak.size > 0;
+  }
+}
+
+function sameRole(a: Role | undefined, b: Role | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return a.key === b.key && a.resources.join() === b.resources.join();
+}
+
+/** Whether a small number used in `use` can be the one that was issued as `issued`. */
+function plays(issued: Role, use: Role): boolean {
+  const key = plain(use.key);
+  const issuedKey = plain(issued.key);
+  const resources = issued.resources.map((resource) => plain(resource));
+  // A path segment is named by the one before it: /orders/17.
+  if (use.key.startsWith('/')) return resources.includes(key) || singular(key) + 'id' === issuedKey;
+  if (key === issuedKey && issuedKey !== 'id') return true;
+  if (resources.some((resource) => key === singular(resource) + 'id' || key === singular(resource)))
+    return true;
+  return key === 'id' && issuedKey === 'id' && use.resources.some((r) => resources.includes(plain(r)));
+}
+
+function plain(name: string): string {
+  return name.toLowerCase().replace(/[^a-z0-9]/g, '');
+}
+
+function singular(word: string): string {
+  return word.replace(/ies$/, 'y').replace(/s$/, '');
+}

@@ -1,0 +1,132 @@
+import type { Answer } from '../answer.js';
+import { isArray, isObject, type Tree } from '../body/tree.js';
+import type { Bindings, Role } from './bindings.js';
+import type { GenerationSet } from './generation-set.js';
+import { parseTimeText } from './time-text.js';
+import { differingWords, strengthOf, words } from './tokens.js';
+
+/** One exchange, answered by live and by the arms. An arm that gave no answer is undefined. */
+export interface Answered {
+  readonly live: Answer;
+  readonly arms: readonly (Answer | undefined)[];
+  /** Index of the arms that run the old release. */
+  readonly old: readonly number[];
+  /** What the live request's path is about. */
+  readonly resources: readonly string[];
+  /** Words that stood in live's request: live did not issue them here. */
+  readonly requestWords: ReadonlySet<string>;
+  readonly nowMs: number;
+}
+
+export interface Memory {
+  readonly bindings: readonly Bindings[];
+  /** Identifying words live's answers held. */
+  readonly liveSeen: GenerationSet;
+  /** Values live issued that no arm had when they were issued. */
+  readonly unbound: GenerationSet;
+}
+
+/** Learns from an exchange what each arm calls the values live issued in it. */
+export function learn(answered: Answered, memory: Memory): void {
+  const live = answerTree(answered.live);
+  const arms = answered.arms.map((arm) => arm && answerTree(arm));
+  const issued = new Set<string>();
+  // First all that is seen, so that a value both sides have (in another place) is never taken for another's name.
+  eachLeaf(live, '', (text) => {
+    for (const word of identifying(text)) {
+      memory.liveSeen.add(word);
+      if (!answered.requestWords.has(word)) issued.add(word);
+    }
+  });
+  for (const [i, arm] of arms.entries())
+    eachLeaf(arm, '', (text) => {
+      for (const word of identifying(text)) memory.bindings[i]!.see(word);
+    });
+  bindTree('', live, arms, answered, memory);
+  for (const word of issued) {
+    if (memory.bindings.some((bindings) => bindings.knows(word))) memory.unbound.delete(word);
+    else memory.unbound.add(word);
+  }
+}
+
+/** What of an answer can carry issued values. */
+export function answerTree(answer: Answer): Tree {
+  return { headers: answer.headers, cookies: answer.cookies, body: answer.body.tree };
+}
+
+function* identifying(text: string): Generator<string> {
+  for (const { word } of words(text)) if (strengthOf(word) === 'strong') yield word;
+}
+
+function eachLeaf(tree: Tree | undefined, key: string, visit: (text: string, key: string) => void): void {
+  if (typeof tree === 'string') visit(tree, key);
+  else if (typeof tree === 'number') visit(String(tree), key);
+  else if (isArray(tree)) for (const item of tree) eachLeaf(item, key, visit);
+  else if (isObject(tree)) for (const [name, value] of Object.entries(tree)) eachLeaf(value, name, visit);
+}
+
+function bindTree(
+  key: string,
+  live: Tree,
+  arms: readonly (Tree | undefined)[],
+  answered: Answered,
+  memory: Memory,
+): void {
+  if (isArray(live)) {
+    for (const [i, item] of live.entries())
+      bindTree(
+        key,
+        item,
+        arms.map((arm) => (isArray(arm) ? arm[i] : undefined)),
+        answered,
+        memory,
+      );
+  } else if (isObject(live)) {
+    const alike = arms.map((arm) => (isObject(arm) && arm['#'] === live['#'] ? arm : undefined));
+    for (const [name, value] of Object.entries(live))
+      bindTree(
+        roleKey(name, live),
+        value,
+        alike.map((arm) => arm?.[name]),
+        answered,
+        memory,
+      );
+  } else if (typeof live === 'string' || typeof live === 'number')
+    bindLeaf(key, String(live), arms.map(leafText), answered, memory);
+}
+
+/** A form field's value plays the role that the field's name says. */
+function roleKey(name: string, element: { readonly [key: string]: Tree }): string {
+  const field = element['@name'];
+  return name === '@value' && typeof field === 'string' ? field : name;
+}
+
+function leafText(tree: Tree | undefined): string | undefined {
+  return typeof tree === 'string' || typeof tree === 'number' ? String(tree) : undefined;
+}
+
+function bindLeaf(
+  key: string,
+  live: string,
+  arms: readonly (string | undefined)[],
+  answered: Answered,
+  memory: Memory,
+): void {
+  if (arms.every((arm) => arm === live)) return;
+  const random = answered.old.some((i) => arms[i] !== undefined && arms[i] !== live);
+  const role: Role = { key, resources: answered.resources };
+  const isTime = parseTimeText(live, answered.nowMs) !== undefined;
+  for (const [i, arm] of arms.entries()) {
+    if (arm === undefined || arm === live) continue;
+    const bindings = memory.bindings[i]!;
+    if (isTime) {
+      bindings.bindWhole(live, arm);
+      continue;
+    }
+    for (const pair of differingWords(live, arm)) {
+      // Live's value stands in the arm's data too, or the other way round: another thing, not another name.
+      if (bindings.hasSeen(pair.live) || memory.liveSeen.has(pair.arm)) continue;
+      bindings.bind(pair.live, pair.arm, role, random);
+    }
+  }
+}

@@ -1,0 +1,92 @@
+import { Readable } from 'node:stream';
+import { Pool } from 'undici';
+import type { HeaderField, RunningApp } from '../../common/index.js';
+import type { RawAnswer } from '../answer.js';
+import type { Request } from '../correlate/rewrite.js';
+
+export interface SendOptions {
+  /** The whole exchange must be over within this, ms. */
+  readonly deadlineMs: number;
+  readonly chunked: boolean;
+  /** Say `content-length: 0` where there is no body. */
+  readonly announceEmpty: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** What an arm made of a request. */
+export type Sent =
+  | { readonly kind: 'answered'; readonly answer: RawAnswer; readonly tookMs: number }
+  | { readonly kind: 'failed'; readonly reason: string };
+
+/** Sends requests to one arm over kept-alive connections. The owner must `close()` it. */
+export class Sender {
+  readonly #pool: Pool;
+  readonly #origin: string;
+
+  constructor(target: RunningApp['target']) {
+    this.#origin = 'socket' in target ? 'http://arm' : `http://${hostOf(target.host)}:${target.port}`;
+    this.#pool = new Pool(this.#origin, {
+      ...('socket' in target ? { socketPath: target.socket } : {}),
+      // What may overlap is the scheduler's to say; one request a connection, as behind a proxy.
+      connections: null,
+      pipelining: 1,
+      // The deadline below bounds the whole; these would only cut long answers short.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+  }
+
+  async send(request: Request, options: SendOptions): Promise<Sent> {
+    const startedAt = performance.now();
+    const signal = AbortSignal.any([options.signal, AbortSignal.timeout(options.deadlineMs)]);
+    try {
+      const response = await this.#pool.request({
+        method: request.method as 'GET',
+        path: request.target,
+        headers: headerList(request, options),
+        body: bodyOf(request, options),
+        signal,
+        responseHeaders: 'raw',
+      });
+      const body = new Uint8Array(await response.body.arrayBuffer());
+      const headers = pairs(response.headers as unknown as readonly string[]);
+      return {
+        kind: 'answered',
+        answer: { status: response.statusCode, headers, body },
+        tookMs: performance.now() - startedAt,
+      };
+    } catch (error) {
+      options.signal.throwIfAborted();
+      return {
+        kind: 'failed',
+        reason: error instanceof Error ? `${error.name}: ${error.message}` : String(error),
+      };
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.destroy();
+  }
+}
+
+function hostOf(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+function headerList(request: Request, options: SendOptions): string[] {
+  const list = request.headers.flatMap(([name, value]) => [name, value]);
+  if (request.body.length === 0 && options.announceEmpty) list.push('content-length', '0');
+  return list;
+}
+
+function bodyOf(request: Request, options: SendOptions): Buffer | Readable | null {
+  if (request.body.length === 0) return null;
+  const bytes = Buffer.from(request.body.buffer, request.body.byteOffset, request.body.byteLength);
+  return options.chunked ? Readable.from([bytes]) : bytes;
+}
+
+function pairs(flat: readonly string[]): readonly HeaderField[] {
+  const fields: HeaderField[] = [];
+  for (let i = 0; i + 1 < flat.length; i += 2) fields.push([String(flat[i]), String(flat[i + 1])]);
+  return fields;
+}

@@ -1,0 +1,119 @@
+import type { DifferenceKind } from '../../common/index.js';
+import type { Feature, Observation, Place } from '../compare/observation.js';
+import { NO_EVIDENCE, weigh, type Evidence } from './evidence.js';
+import { partitionOf } from './pattern.js';
+
+/** One exchange (or effect of one) in which a place looked changed. */
+export interface Sighting {
+  /** The exchange's number, from 0, in the order replayed. */
+  readonly request: number;
+  readonly exchange: string;
+  readonly method: string;
+  readonly target: string;
+  readonly where: string;
+  readonly kind: DifferenceKind;
+  readonly old: string | undefined;
+  readonly new: string | undefined;
+}
+
+/** Sightings and raw values a place keeps; counts go on. */
+const KEPT_SIGHTINGS = 1000;
+const KEPT_VALUES = 64;
+
+/** What has been seen of one feature of one place of one endpoint. */
+export interface Tally {
+  readonly endpoint: string;
+  readonly place: Place;
+  readonly feature: Feature;
+  /** Equal within both releases, different between them, and live like the old release. */
+  changes: number;
+  /** The same, but live bears no witness to it, or the feature is one that chance changes. */
+  suspects: number;
+  /** Different within a release. */
+  noise: number;
+  /** Of those, two and two across the releases: chance imitating a change. */
+  crosses: number;
+  /** Known differences: ids under their names, times of day. */
+  explained: number;
+  explanation: 'id' | 'time' | undefined;
+  evidence: Evidence;
+  readonly sightings: Sighting[];
+  readonly values: string[];
+}
+
+/** Who saw it. */
+export type Seer = Pick<Sighting, 'request' | 'exchange' | 'method' | 'target'> & {
+  readonly endpoint: string;
+};
+
+/** All that has been observed in an upgrade so far, by endpoint, place and feature. Pure data with one writer. */
+export class Tallies {
+  readonly #byKey = new Map<string, Tally>();
+  readonly #exchangeable: boolean;
+
+  /** `exchangeable`: there are two arms of each release, so that they could be dealt otherwise. */
+  constructor(exchangeable: boolean) {
+    this.#exchangeable = exchangeable;
+  }
+
+  all(): IterableIterator<Tally> {
+    return this.#byKey.values();
+  }
+
+  add(observation: Observation, seer: Seer): void {
+    const tally = this.#tally(observation, seer.endpoint);
+    for (const value of observation.raw) if (tally.values.length < KEPT_VALUES) tally.values.push(value);
+    if (observation.explained !== undefined) {
+      tally.explained += 1;
+      tally.explanation ??= observation.explained;
+      return;
+    }
+    const partition = partitionOf(observation.labels);
+    if (partition.pattern === 'same') return;
+    if (this.#exchangeable) tally.evidence = weigh(tally.evidence, partition);
+    if (partition.pattern !== 'change') {
+      tally.noise += 1;
+      if (partition.pattern === 'cross') tally.crosses += 1;
+      return;
+    }
+    if (observation.frail === true || observation.liveAgrees === false) tally.suspects += 1;
+    else tally.changes += 1;
+    if (tally.sightings.length < KEPT_SIGHTINGS) tally.sightings.push(sighting(observation, seer));
+  }
+
+  #tally(observation: Observation, endpoint: string): Tally {
+    const { place, feature } = observation;
+    const key = `${endpoint}\n${place.general}\n${place.inner}\n${feature}`;
+    const known = this.#byKey.get(key);
+    if (known !== undefined) return known;
+    const tally: Tally = {
+      endpoint,
+      place,
+      feature,
+      changes: 0,
+      suspects: 0,
+      noise: 0,
+      crosses: 0,
+      explained: 0,
+      explanation: undefined,
+      evidence: NO_EVIDENCE,
+      sightings: [],
+      values: [],
+    };
+    this.#byKey.set(key, tally);
+    return tally;
+  }
+}
+
+function sighting(observation: Observation, seer: Seer): Sighting {
+  return {
+    request: seer.request,
+    exchange: seer.exchange,
+    method: seer.method,
+    target: seer.target,
+    where: observation.place.where,
+    kind: observation.kind,
+    old: observation.old,
+    new: observation.new,
+  };
+}
