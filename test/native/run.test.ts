@@ -1,4 +1,6 @@
+import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
@@ -164,6 +166,26 @@ describe.each(supervised)('a tree of processes under dharma-run %s', (_, user, f
     });
     await caller.printed('ready');
     await goneAfter(id, () => caller.child.kill('SIGKILL'));
+  });
+});
+
+describe('a Node child with an IPC channel under dharma-run --die-with-parent', () => {
+  it('talks with its parent, which learns when it lets go of the channel', async () => {
+    const program =
+      "process.on('message', (m) => { process.send(m * 2, () => process.disconnect()); }); setInterval(() => {}, 1000)";
+    const child = spawn(launcher, [`--die-with-parent=${process.pid}`, '--', node, '-e', program], {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
+    try {
+      const answer = once(child, 'message');
+      const disconnected = once(child, 'disconnect');
+      child.send(21);
+      expect((await answer)[0]).toBe(42);
+      await disconnected;
+      expect(child.exitCode).toBeNull();
+    } finally {
+      child.kill('SIGKILL');
+    }
   });
 });
 

@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "confine.h"
+#include "descriptors.h"
 #include "fail.h"
 #include "jail.h"
 #include "supervise.h"
@@ -35,17 +35,9 @@ static bool outer_is_gone(int status_fd)
     return recv(status_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
-/* What the caller had open is nobody's in here but CMD's, and not even that in a jail. */
-static void close_inherited(int status_fd)
-{
-    if ((status_fd > 3 && syscall(SYS_close_range, 3U, (unsigned)status_fd - 1, 0U) != 0) ||
-        syscall(SYS_close_range, (unsigned)status_fd + 1, ~0U, 0U) != 0)
-        fail("close inherited descriptors", errno);
-}
-
 static void enter_jail(const struct options *options, int status_fd)
 {
-    close_inherited(status_fd);
+    descriptors_close_inherited(status_fd, status_fd);
     jail_unshare_mounts();
     view_enter(options);
     if (setsid() < 0)
@@ -113,8 +105,8 @@ void inner_run(const struct options *options, int status_fd, const sigset_t *mas
     }
     follow_outer(options->jail, status_fd);
     command = start_command(options, mask);
-    if (!options->jail)
-        close_inherited(status_fd);
+    descriptors_close_inherited(status_fd, status_fd);
+    descriptors_release_standard();
     inner_signals(&ours);
     for (;;) {
         if (sigwait(&ours, &number) != 0)

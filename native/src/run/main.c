@@ -29,12 +29,11 @@
  * a named pipe of the host that lies outside the hidden places and that the user may write to.
  * Every step fails closed: if one does not work here, CMD does not run (exit 125, one line on stderr).
  */
-#include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "descriptors.h"
 #include "fail.h"
 #include "jail.h"
 #include "options.h"
@@ -56,8 +55,7 @@ int main(int argc, char **argv)
     else if (!options.jail)
         become(options.command);
     if (options.jail) {
-        if (syscall(SYS_close_range, 3U, ~0U, 0U) != 0)
-            fail("close inherited descriptors", errno);
+        descriptors_close_all();
         jail_create();
         relay = relay_open(&options);
     }

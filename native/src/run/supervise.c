@@ -1,7 +1,6 @@
 #include "supervise.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "descriptors.h"
 #include "fail.h"
 #include "inner.h"
 #include "tree.h"
@@ -37,16 +37,6 @@ void become(char **command)
     execvp(command[0], command);
     fprintf(stderr, "dharma-run: %s: %s\n", command[0], strerror(errno));
     _exit(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXEC);
-}
-
-/* Leaves standard error alone: CMD's pipes must end when CMD ends them, not when a supervisor does. */
-static void release_descriptors(void)
-{
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-    if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0)
-        fail("/dev/null", errno);
-    close(null);
 }
 
 /* The relay may hold many connections; CMD keeps the limit it was given. */
@@ -189,7 +179,10 @@ void supervise(const struct options *options, struct relay *relay, pid_t first_p
     outer.signal_fd = signalfd(-1, &ours, SFD_NONBLOCK | SFD_CLOEXEC);
     if (outer.signal_fd < 0)
         fail("signals", errno);
-    release_descriptors();
+    descriptors_release_standard();
+    /* In a jail it was done before, and the relay has opened its own since. */
+    if (!options->jail)
+        descriptors_close_inherited(outer.status_fd, outer.signal_fd);
     raise_descriptor_limit();
     if (options->die_with_parent)
         tree_follow_parent(options->parent, first_parent);
