@@ -1,0 +1,102 @@
+import { keyString } from '../bson/keystring.js';
+import { isDoc, setField, type Doc } from '../bson/types.js';
+import { fault } from '../errors.js';
+import { compileAccumulator, type Accumulator } from './accumulators.js';
+import { compileExpression } from './expression.js';
+import { mingoStage } from './mingo-bridge.js';
+import { compilePipeline } from './pipeline.js';
+import type { CompileStage, Stage, StageEnvironment } from './stage.js';
+
+interface Group {
+  readonly id: unknown;
+  /** Values of each accumulator, in the order of the documents. */
+  readonly values: unknown[][];
+}
+
+const group: CompileStage = (operand, environment) => {
+  if (!isDoc(operand)) return fault(15947, "a group's fields must be specified in an object");
+  if (!Object.hasOwn(operand, '_id')) return fault(15955, 'a group specification must include an _id');
+  const { context } = environment;
+  const names = Object.keys(operand).filter((name) => name !== '_id');
+  for (const name of names)
+    if (name.includes('.')) fault(40235, `The field name '${name}' cannot contain '.'`);
+  const accumulators = names.map((name) => compileAccumulator(name, operand[name], context));
+  if (!accumulators.every((accumulator) => accumulator !== undefined))
+    return foreignGroup(operand, environment);
+  const id = compileExpression(operand._id, context);
+  return function* (docs) {
+    for (const found of gather(docs, id, accumulators, environment).values())
+      yield resultOf(found, names, accumulators, environment);
+  };
+};
+
+function gather(
+  docs: Iterable<Doc>,
+  id: (doc: Doc) => unknown,
+  accumulators: readonly Accumulator[],
+  { context }: StageEnvironment,
+): Map<string, Group> {
+  const groups = new Map<string, Group>();
+  for (const doc of docs) {
+    const value = id(doc) ?? null;
+    const key = keyString(value, context.collation?.fold);
+    let found = groups.get(key);
+    if (found === undefined) {
+      found = { id: value, values: accumulators.map(() => []) };
+      groups.set(key, found);
+    }
+    accumulators.forEach(({ compute }, at) => found.values[at]?.push(compute(doc)));
+  }
+  return groups;
+}
+
+function resultOf(
+  found: Group,
+  names: readonly string[],
+  accumulators: readonly Accumulator[],
+  { context }: StageEnvironment,
+): Doc {
+  const result: Doc = { _id: found.id };
+  accumulators.forEach(({ reduce }, at) =>
+    setField(result, names[at] as string, reduce(found.values[at] as unknown[], context.collation)),
+  );
+  return result;
+}
+
+/** A group with an accumulator that only mingo has runs there as a whole. */
+function foreignGroup(operand: Doc, { context, read, database }: StageEnvironment): Stage {
+  return (docs) =>
+    mingoStage({ $group: operand }, [...docs], context, (from) => [...read(`${database}.${from}`, {})]);
+}
+
+/** Stages that turn many documents into few. */
+export const GROUP_STAGES: Readonly<Record<string, CompileStage>> = {
+  $group: group,
+  $sortByCount: (operand, environment) =>
+    compilePipeline(
+      [{ $group: { _id: operand, count: { $sum: 1 } } }, { $sort: { count: -1 } }],
+      environment,
+    ),
+  $count: (operand) => {
+    if (typeof operand !== 'string' || operand === '' || operand.startsWith('$') || operand.includes('.'))
+      return fault(40156, 'the count field must be a non-empty string without $ and .');
+    return function* (docs) {
+      let count = 0;
+      for (const _doc of docs) count += 1;
+      if (count > 0) yield { [operand]: count };
+    };
+  },
+  $facet: (operand, environment) => {
+    if (!isDoc(operand) || Object.keys(operand).length === 0)
+      return fault(40169, 'the $facet specification must be a non-empty object');
+    const facets = Object.entries(operand).map(
+      ([name, pipeline]) => [name, compilePipeline(pipeline, environment)] as const,
+    );
+    return (docs) => {
+      const all = [...docs];
+      const result: Doc = {};
+      for (const [name, stage] of facets) setField(result, name, [...stage(all)]);
+      return [result];
+    };
+  },
+};

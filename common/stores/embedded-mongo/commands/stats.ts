@@ -1,0 +1,22 @@
+import type { Doc } from '../bson/types.js';
+import type { Collection } from '../storage/collection.js';
+
+/** What `collStats` says of a collection. Sizes in bytes. */
+export function collectionStats(collection: Collection, scale = 1): Doc {
+  const { count, bytes, indexes } = collection;
+  return {
+    size: Math.floor(bytes / scale),
+    count,
+    ...(count === 0 ? {} : { avgObjSize: Math.floor(bytes / count) }),
+    storageSize: Math.floor(bytes / scale),
+    freeStorageSize: 0,
+    capped: collection.meta.options.capped === true,
+    nindexes: indexes.length,
+    indexDetails: {},
+    indexBuilds: [],
+    totalIndexSize: 0,
+    totalSize: Math.floor(bytes / scale),
+    indexSizes: Object.fromEntries(indexes.map(({ name }) => [name, 0])),
+    scaleFactor: scale,
+  };
+}
