@@ -1,0 +1,88 @@
+/**
+ * @file account.h
+ * What is known about nodes and endpoints, and the wait account. These objects outlive config snapshots: a node that
+ * stays (same name, address and port) keeps its account, averages and pools across every reload.
+ *
+ * The account of a node is the sum of the charges of its open exchanges. A charge is fixed when an exchange begins and
+ * the same number is taken off when it ends, so the sum is zero whenever nothing is open, whatever happened between.
+ */
+#pragma once
+
+#include "cidr.h"
+#include "list.h"
+
+/** Shared by all workers. Lookups, references: under the registry's lock. Numbers: relaxed atomics. */
+struct account_node {
+    struct list link;
+    unsigned refs;
+    char *name, *address;
+    uint16_t port;
+    struct sockaddr_storage sockaddr;
+    socklen_t sockaddr_length;
+    char host[80];                       // address:port
+    _Atomic uint64_t generation;         // of the newest snapshot that has this node
+
+    _Alignas(64) _Atomic int64_t wait;   // ns, sum of charges
+    _Atomic int64_t open;                // exchanges charged
+    _Atomic uint64_t started;            // sum of their start times, modulo 2^64
+    _Atomic uint64_t debt_until;         // failures keep the node busy on paper until this time, see account_fail
+
+    _Alignas(64) struct list idle[];     // per worker: its pool of idle upstream connections
+};
+
+struct account_endpoint {
+    struct list link;
+    unsigned refs;
+    char *name;
+    _Atomic uint64_t average;            // ns over all nodes; 0: no success yet
+    _Atomic uint32_t samples;
+};
+
+/** One endpoint on one node. */
+struct account_pair {
+    struct list link;
+    unsigned refs;
+    struct account_endpoint *endpoint;
+    struct account_node *node;
+    _Atomic uint64_t average;            // ns; 0: cold
+    _Atomic uint64_t sampled;            // time of the last success, ns
+    _Atomic uint32_t samples;
+    struct meter *meters[];              // per worker, see telemetry.h
+};
+
+/** Once, before anything else. */
+void account_setup(unsigned workers);
+unsigned account_workers(void);
+
+/** Finds or makes; gives a reference. */
+struct account_node *account_node_get(const char *name, const char *address, uint16_t port);
+struct account_endpoint *account_endpoint_get(const char *name);
+struct account_pair *account_pair_get(struct account_endpoint *e, struct account_node *n);
+struct account_pair *account_pair_ref(struct account_pair *p);
+struct account_node *account_node_ref(struct account_node *n);
+void account_node_unref(struct account_node *n);
+void account_endpoint_unref(struct account_endpoint *e);
+void account_pair_unref(struct account_pair *p);
+
+/**
+ * Expected duration of the endpoint on the node, ns, > 0: the pair's own average, moved towards the endpoint's as it
+ * grows stale; the endpoint's while the pair is cold; a stand-in while everything is.
+ */
+uint64_t account_expect(const struct account_endpoint *e, const struct account_pair *p, uint64_t now);
+/** Charges the node; the result goes to account_end, once. */
+int64_t account_begin(struct account_pair *p, uint64_t now);
+void account_end(struct account_pair *p, int64_t charge, uint64_t started);
+/** A success of this duration: the only thing averages learn from. */
+void account_learn(struct account_pair *p, uint64_t duration, uint64_t now);
+/**
+ * A failure: on paper the node stays busy for as long as a success would have taken, so that failing fast earns it
+ * nothing. Not part of the wait account.
+ */
+void account_fail(struct account_pair *p, int64_t charge, uint64_t duration, uint64_t now);
+/**
+ * What a new request on the node would wait, ns: the charges, or the age of what is in flight where that is more (a hung
+ * node), and the debt of failures.
+ */
+uint64_t account_wait(const struct account_node *n, uint64_t now);
+/** Sum of all nodes' wait accounts, those on their way out included. */
+int64_t account_wait_sum(void);

@@ -1,0 +1,204 @@
+#include "client.h"
+
+#include <netinet/tcp.h>
+#include <unistd.h>
+
+#include "cidr.h"
+#include "exchange.h"
+#include "reply.h"
+#include "worker.h"
+
+/** How long a connection stays half-open so that a reset does not overtake the last answer (nginx's lingering_timeout is 5 s). */
+#define LINGER_NS 2000000000ull
+
+static const struct config_limits *limits_of(const struct client *c) { return &worker_config(c->conn.worker)->limits; }
+
+static void set_timer(struct client *c, uint64_t after) { wheel_set(&c->conn.worker->wheel, &c->conn.timer, c->conn.worker->loop.now + after); }
+
+static void free_client(struct conn *conn) { free(CONTAINER_OF(conn, struct client, conn)); }
+
+void client_close(struct client *c) {
+    if (c->conn.closed) return;
+    if (c->x) {
+        exchange_abort(c->x, true);
+        return;
+    }
+    struct worker *w = c->conn.worker;
+    list_remove(&c->link);
+    conn_close(&c->conn);
+    w->telemetry.clients--;
+    worker_client_gone(w);
+}
+
+/** Throws away what still comes. */
+static void run_lingering(struct client *c) {
+    for (unsigned reads = 0; reads < 16; reads++) {
+        enum conn_fill fill = conn_fill(&c->conn, 0);
+        if (fill == FILL_NONE) return;
+        if (fill == FILL_END) {
+            client_close(c);
+            return;
+        }
+        conn_use(&c->conn, conn_unread(&c->conn));
+    }
+    conn_run_again(&c->conn);
+}
+
+/** Everything was sent. */
+static void finish_closing(struct client *c) {
+    bool may_send_more = c->unread || c->conn.readable || conn_unread(&c->conn);
+    if (c->conn.hup || !may_send_more) {
+        client_close(c);
+        return;
+    }
+    c->lingering = true;
+    conn_shutdown(&c->conn);
+    conn_use(&c->conn, conn_unread(&c->conn));
+    wheel_cancel(&c->conn.timer);
+    set_timer(c, LINGER_NS);
+    run_lingering(c);
+}
+
+/** Refuses what could not be read as a request. */
+static void refuse(struct client *c, int status) {
+    struct worker *w = c->conn.worker;
+    w->telemetry.glitches++;
+    c->unread = true;
+    reply_send(c, status, false, true);
+    client_next(c, false);
+}
+
+static int refusal_of(enum http1_result r) {
+    switch (r) {
+        case HTTP1_MANY: return 431;
+        case HTTP1_VERSION: return 505;
+        default: return 400;
+    }
+}
+
+/** Tries to read a head from the buffer. false: more bytes are needed. */
+static bool read_head(struct client *c) {
+    struct worker *w = c->conn.worker;
+    size_t unread = conn_unread(&c->conn);
+    if (!unread || unread == c->parsed) return false;
+    int n = http1_parse_request(conn_bytes(&c->conn), unread, c->parsed, (unsigned)limits_of(c)->headers, &w->head);
+    if (n == HTTP1_PARTIAL && unread < limits_of(c)->header_bytes) {
+        c->parsed = (uint32_t)unread;
+        if (!c->head_since) {
+            c->head_since = tee_wanted(&w->tee) ? loop_clock() : w->loop.now;
+            wheel_cancel(&c->conn.timer);
+            set_timer(c, limits_of(c)->header_timeout);
+        }
+        return false;
+    }
+    c->parsed = 0;
+    c->served = true;
+    uint64_t started = c->head_since ? c->head_since : tee_wanted(&w->tee) ? loop_clock() : w->loop.now;
+    c->head_since = 0;
+    if (n < 0 || (size_t)n > limits_of(c)->header_bytes) {
+        // Too long a head: the target's fault if its line has not even ended.
+        bool in_line = n == HTTP1_PARTIAL && !memchr(conn_bytes(&c->conn), '\n', unread);
+        refuse(c, n == HTTP1_PARTIAL || n > 0 ? (in_line ? 414 : 431) : refusal_of((enum http1_result)n));
+        return true;
+    }
+    int refused = framing_request(&w->head, &w->framing);
+    if (refused) refuse(c, refused);
+    else exchange_begin(c, (size_t)n, started);
+    return true;
+}
+
+static void run(struct conn *conn) {
+    struct client *c = CONTAINER_OF(conn, struct client, conn);
+    if (c->x) {
+        exchange_run(c->x);
+        return;
+    }
+    if (c->lingering) {
+        run_lingering(c);
+        return;
+    }
+    if (conn->failed || conn->cut) {
+        client_close(c);
+        return;
+    }
+    if (c->closing) {
+        if (conn->out.bytes) conn->wants_room = true;
+        else finish_closing(c);
+        return;
+    }
+    for (;;) {
+        // Pipelined requests of a client that does not read its answers have to wait.
+        if (!outq_has_room(&conn->out)) {
+            conn->wants_room = true;
+            set_timer(c, limits_of(c)->body_timeout);
+            return;
+        }
+        if (read_head(c)) return;
+        enum conn_fill fill = conn_fill(conn, limits_of(c)->header_bytes + 1);
+        if (fill == FILL_DATA) continue;
+        if (fill == FILL_FULL) refuse(c, 431);
+        if (fill == FILL_END) client_close(c);
+        return;
+    }
+}
+
+static void expire(struct timer *t, uint64_t now) {
+    struct client *c = CONTAINER_OF(t, struct client, conn.timer);
+    (void)now;
+    if (c->x) {
+        struct exchange *x = c->x;
+        if (x->tunnel) return;
+        if (!x->request.done && x->up && !x->up->conn.wants_room) {
+            if (x->status) exchange_abort(x, true);
+            else exchange_refuse(x, 408);
+        } else if (c->conn.wants_room) {
+            exchange_abort(x, true);  // it does not read its answer
+        } else if (!x->request.done) {
+            set_timer(c, limits_of(c)->body_timeout);
+        }
+        return;
+    }
+    if (c->head_since && !c->closing) refuse(c, 408);
+    else client_close(c);
+}
+
+void client_next(struct client *c, bool keep_alive) {
+    struct worker *w = c->conn.worker;
+    if (c->conn.closed) return;
+    if (!keep_alive || w->draining) {
+        c->closing = true;
+        c->conn.wants_room = true;
+        set_timer(c, limits_of(c)->body_timeout);
+        conn_mark_dirty(&c->conn);
+        return;
+    }
+    c->unread = false;
+    set_timer(c, limits_of(c)->idle_timeout);
+    if (conn_unread(&c->conn) || c->conn.readable) conn_run_again(&c->conn);
+}
+
+void client_drain(struct client *c) {
+    if (c->x || c->closing || c->head_since) return;
+    if (c->conn.out.bytes) client_next(c, false);
+    else if (!conn_unread(&c->conn)) client_close(c);
+}
+
+void client_open(struct worker *w, int fd, const struct sockaddr_storage *peer) {
+    struct client *c = base_zalloc(sizeof *c);
+    int one = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    c->peer = *peer;
+    c->port = cidr_port(peer);
+    cidr_text(peer, c->address);
+    c->conn.writable = true;
+    c->conn.readable = true;  // most clients have sent their request by now
+    if (!conn_open(&c->conn, w, fd, run, free_client, expire)) {
+        free(c);
+        worker_client_gone(w);
+        return;
+    }
+    list_push(&w->clients, &c->link);
+    w->telemetry.clients++;
+    set_timer(c, limits_of(c)->header_timeout);
+    conn_run_again(&c->conn);
+}

@@ -1,0 +1,39 @@
+/**
+ * @file client.h
+ * A client's connection: requests are read one after the other (pipelined ones wait in its buffer), each becomes an
+ * exchange.
+ */
+#pragma once
+
+#include "conn.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+struct exchange;
+
+struct client {
+    struct conn conn;
+    struct exchange *x;        // the request being served
+    struct list link;          // worker->clients
+    uint64_t head_since;       // when the first byte of an incomplete head came; 0: none
+    uint32_t parsed;           // bytes of an incomplete head seen so far
+    uint16_t port;
+    bool served;               // has had a request
+    bool closing;              // close once the output is flushed
+    bool lingering;            // sending is over: what still comes is thrown away, so that no reset kills the answer
+    bool unread;               // the client may still be sending a body nobody wants
+    bool trusted;              // as of trusted_serial
+    uint64_t trusted_serial;
+    char address[INET6_ADDRSTRLEN];
+    struct sockaddr_storage peer;
+};
+
+/** Takes an accepted descriptor over. */
+void client_open(struct worker *w, int fd, const struct sockaddr_storage *peer);
+/** The exchange has ended and its answer is queued; goes on with the next request or closes. */
+void client_next(struct client *c, bool keep_alive);
+/** Closes at once; an exchange that is open counts as aborted by the client. */
+void client_close(struct client *c);
+/** Drain: idle connections close, the others after their answer. */
+void client_drain(struct client *c);

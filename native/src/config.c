@@ -1,0 +1,444 @@
+#include "config.h"
+
+#include <fcntl.h>
+#include <math.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "http1.h"
+#include "json.h"
+
+#define MS 1000000ull
+/** A config of 10,000 routes and 1,000 nodes is 2 MB. */
+#define FILE_MAX (64u << 20)
+
+struct reader {
+    struct config *config;
+    struct config_error *error;
+    char path[256];
+};
+
+__attribute__((format(printf, 3, 4))) static bool fail(struct reader *r, const char *path, const char *format, ...) {
+    if (r->error->message[0]) return false;
+    snprintf(r->error->path, sizeof r->error->path, "%s", path);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(r->error->message, sizeof r->error->message, format, args);
+    va_end(args);
+    return false;
+}
+
+/** "a.b", or "b" at the top; valid until the next call. */
+static const char *path_of(struct reader *r, const char *parent, const char *key) {
+    snprintf(r->path, sizeof r->path, "%.200s%s%.50s", parent, *parent ? "." : "", key);
+    return r->path;
+}
+
+static const struct json *member(const struct json *object, const char *key) {
+    for (const struct json *m = object->first; m; m = m->next)
+        if (span_eq(m->name, span_of(key))) return m;
+    return NULL;
+}
+
+/** Refuses keys that are not in the NULL-terminated list. */
+static bool only_keys(struct reader *r, const struct json *object, const char *path, const char *const *keys) {
+    if (object->type != JSON_OBJECT) return fail(r, path, "found %s, expected an object", json_type_text(object->type));
+    for (const struct json *m = object->first; m; m = m->next) {
+        const char *const *k = keys;
+        while (*k && !span_eq(m->name, span_of(*k))) k++;
+        char name[64];
+        snprintf(name, sizeof name, "%.*s", (int)(m->name.n < 50 ? m->name.n : 50), m->name.p);
+        if (!*k) return fail(r, path_of(r, path, name), "unknown key");
+    }
+    return true;
+}
+
+static bool get_integer(struct reader *r, const struct json *object, const char *path, const char *key, double min, double max, uint64_t *out) {
+    const struct json *v = member(object, key);
+    if (!v) return true;
+    const char *at = path_of(r, path, key);
+    if (v->type != JSON_NUMBER) return fail(r, at, "found %s, expected a whole number", json_type_text(v->type));
+    if (v->number != floor(v->number) || v->number < min || v->number > max)
+        return fail(r, at, "found %.15g, expected a whole number from %.0f to %.0f", v->number, min, max);
+    *out = (uint64_t)v->number;
+    return true;
+}
+
+/** Milliseconds, stored as ns; the same bounds for all times. */
+static bool get_time(struct reader *r, const struct json *object, const char *path, const char *key, uint64_t *out) {
+    uint64_t ms = *out / MS;
+    if (!get_integer(r, object, path, key, 1, 86400000, &ms)) return false;
+    *out = ms * MS;
+    return true;
+}
+
+static bool get_bool(struct reader *r, const struct json *object, const char *path, const char *key, bool *out) {
+    const struct json *v = member(object, key);
+    if (!v) return true;
+    if (v->type != JSON_BOOL) return fail(r, path_of(r, path, key), "found %s, expected true or false", json_type_text(v->type));
+    *out = v->boolean;
+    return true;
+}
+
+/** Text without control characters (it goes to logs and socket paths). */
+static bool get_text(struct reader *r, const struct json *v, const char *at, size_t max, const char **out) {
+    if (v->type != JSON_STRING) return fail(r, at, "found %s, expected a string", json_type_text(v->type));
+    if (!v->text.n || v->text.n > max) return fail(r, at, "expected 1 to %zu characters", max);
+    for (size_t i = 0; i < v->text.n; i++)
+        if ((unsigned char)v->text.p[i] < 0x20 || v->text.p[i] == 0x7f) return fail(r, at, "control character in a string");
+    *out = arena_dup(&r->config->arena, v->text);
+    return true;
+}
+
+static bool get_string(struct reader *r, const struct json *object, const char *path, const char *key, bool required, size_t max, const char **out) {
+    const struct json *v = member(object, key);
+    if (!v) return required ? fail(r, path_of(r, path, key), "required") : true;
+    return get_text(r, v, path_of(r, path, key), max, out);
+}
+
+/** One of a NULL-terminated list of words. */
+static bool get_choice(struct reader *r, const struct json *object, const char *path, const char *key, const char *const *words, int *out) {
+    const char *text = NULL;
+    if (!get_string(r, object, path, key, false, 32, &text)) return false;
+    if (!text) return true;
+    char allowed[128] = "";
+    for (int i = 0; words[i]; i++) {
+        if (strcmp(words[i], text) == 0) {
+            *out = i;
+            return true;
+        }
+        size_t used = strlen(allowed);
+        snprintf(allowed + used, sizeof allowed - used, "%s%s", i ? ", " : "", words[i]);
+    }
+    return fail(r, path_of(r, path, key), "found \"%s\", expected one of: %s", text, allowed);
+}
+
+static bool get_address(struct reader *r, const struct json *object, const char *path, const char **address, uint16_t *port, double min_port,
+                        struct sockaddr_storage *sa, socklen_t *length) {
+    uint64_t p = 0;
+    if (!get_string(r, object, path, "address", true, INET6_ADDRSTRLEN, address)) return false;
+    if (!member(object, "port")) return fail(r, path_of(r, path, "port"), "required");
+    if (!get_integer(r, object, path, "port", min_port, 65535, &p)) return false;
+    *port = (uint16_t)p;
+    if (cidr_sockaddr(*address, *port, sa, length)) return true;
+    return fail(r, path_of(r, path, "address"), "found \"%s\", expected an IPv4 or IPv6 address", *address);
+}
+
+/** The array under a key: its children's count and first; absent is empty. */
+static bool get_array(struct reader *r, const struct json *root, const char *key, unsigned *count, const struct json **first) {
+    const struct json *v = member(root, key);
+    *count = 0;
+    *first = NULL;
+    if (!v) return true;
+    if (v->type != JSON_ARRAY) return fail(r, key, "found %s, expected an array", json_type_text(v->type));
+    *count = v->count;
+    *first = v->first;
+    return true;
+}
+
+static bool read_listens(struct reader *r, const struct json *root) {
+    static const char *const keys[] = {"address", "port", NULL};
+    struct config *c = r->config;
+    const struct json *item;
+    if (!get_array(r, root, "listen", &c->listen_count, &item)) return false;
+    if (!c->listen_count) return fail(r, "listen", "required: at least one {address, port}");
+    c->listens = arena_alloc(&c->arena, c->listen_count * sizeof *c->listens);
+    for (unsigned i = 0; item; item = item->next, i++) {
+        struct config_listen *l = &c->listens[i];
+        char path[64];
+        snprintf(path, sizeof path, "listen[%u]", i);
+        if (!only_keys(r, item, path, keys)) return false;
+        if (!get_address(r, item, path, &l->address, &l->port, 0, &l->sockaddr, &l->sockaddr_length)) return false;
+        for (unsigned j = 0; j < i; j++)
+            if (l->port && c->listens[j].port == l->port && strcmp(c->listens[j].address, l->address) == 0)
+                return fail(r, path, "the same address and port as listen[%u]", j);
+    }
+    return true;
+}
+
+static bool read_node(struct reader *r, const struct json *item, const char *path, struct config_node *n) {
+    static const char *const keys[] = {"name", "address", "port", "weight", "state", NULL};
+    static const char *const states[] = {"active", "drain", NULL};
+    struct sockaddr_storage ignored;
+    socklen_t length;
+    int state = 0;
+    n->weight = 1;
+    if (!only_keys(r, item, path, keys)) return false;
+    if (!get_string(r, item, path, "name", true, 200, &n->name)) return false;
+    if (!get_address(r, item, path, &n->address, &n->port, 1, &ignored, &length)) return false;
+    const struct json *w = member(item, "weight");
+    if (w) {
+        if (w->type != JSON_NUMBER) return fail(r, path_of(r, path, "weight"), "found %s, expected a number", json_type_text(w->type));
+        if (w->number < 1e-3 || w->number > 1e6)
+            return fail(r, path_of(r, path, "weight"), "found %.15g, expected a number from 0.001 to 1000000", w->number);
+        n->weight = w->number;
+    }
+    if (!get_choice(r, item, path, "state", states, &state)) return false;
+    n->drain = state == 1;
+    return true;
+}
+
+static int by_name(const void *a, const void *b) {
+    return strcmp((*(struct config_node *const *)a)->name, (*(struct config_node *const *)b)->name);
+}
+
+static bool unique_names(struct reader *r) {
+    struct config *c = r->config;
+    if (c->node_count < 2) return true;
+    struct config_node **sorted = base_alloc(c->node_count * sizeof *sorted);
+    for (unsigned i = 0; i < c->node_count; i++) sorted[i] = &c->nodes[i];
+    qsort(sorted, c->node_count, sizeof *sorted, by_name);
+    bool ok = true;
+    for (unsigned i = 1; i < c->node_count && ok; i++) {
+        if (strcmp(sorted[i - 1]->name, sorted[i]->name) != 0) continue;
+        unsigned a = (unsigned)(sorted[i - 1] - c->nodes), b = (unsigned)(sorted[i] - c->nodes);
+        char path[64];
+        snprintf(path, sizeof path, "nodes[%u].name", a > b ? a : b);
+        ok = fail(r, path, "the same name as nodes[%u]", a > b ? b : a);
+    }
+    free(sorted);
+    return ok;
+}
+
+static bool read_nodes(struct reader *r, const struct json *root) {
+    struct config *c = r->config;
+    const struct json *item;
+    if (!get_array(r, root, "nodes", &c->node_count, &item)) return false;
+    c->nodes = arena_alloc(&c->arena, c->node_count * sizeof *c->nodes);
+    for (unsigned i = 0; item; item = item->next, i++) {
+        char path[64];
+        snprintf(path, sizeof path, "nodes[%u]", i);
+        if (!read_node(r, item, path, &c->nodes[i])) return false;
+    }
+    return unique_names(r);
+}
+
+static bool valid_token(const char *s) {
+    for (; *s; s++)
+        if (!http1_is_token_char((unsigned char)*s)) return false;
+    return true;
+}
+
+static bool read_methods(struct reader *r, const struct json *item, const char *path, struct config_route *route) {
+    const struct json *methods = member(item, "methods");
+    if (!methods) return true;
+    char at[128];
+    snprintf(at, sizeof at, "%s.methods", path);
+    if (methods->type != JSON_ARRAY) return fail(r, at, "found %s, expected an array", json_type_text(methods->type));
+    route->methods = arena_alloc(&r->config->arena, methods->count * sizeof *route->methods);
+    for (const struct json *m = methods->first; m; m = m->next) {
+        snprintf(at, sizeof at, "%s.methods[%u]", path, route->method_count);
+        const char *text;
+        if (!get_text(r, m, at, 32, &text)) return false;
+        if (!valid_token(text)) return fail(r, at, "found \"%s\", expected a method name", text);
+        for (unsigned i = 0; i < route->method_count; i++)
+            if (strcmp(route->methods[i], text) == 0) return fail(r, at, "\"%s\" stands twice", text);
+        route->methods[route->method_count++] = text;
+    }
+    return true;
+}
+
+/** Checks the pattern's own form; whether two are equal is found when the trie is built (route.h). */
+static bool check_pattern(struct reader *r, const char *path, const char *pattern) {
+    const char *at = path_of(r, path, "pattern");
+    if (pattern[0] != '/') return fail(r, at, "found \"%s\", expected a path that starts with '/'", pattern);
+    for (const char *s = pattern + 1;; ) {
+        size_t n = strcspn(s, "/");
+        if ((s[0] == ':' || s[0] == '*') && n < 2) return fail(r, at, "'%c' without a name", s[0]);
+        if (s[0] == '*' && s[n]) return fail(r, at, "'*%.*s' must be the last segment", (int)n - 1, s + 1);
+        if (memchr(s, '?', n) || memchr(s, '#', n) || memchr(s, ' ', n)) return fail(r, at, "'?', '#' or a space in a path");
+        if (!s[n]) return true;
+        s += n + 1;
+    }
+}
+
+static bool read_route(struct reader *r, const struct json *item, const char *path, struct config_route *route) {
+    static const char *const keys[] = {"pattern", "methods", "endpoint", "class", "sticky", NULL};
+    static const char *const classes[] = {"app", "asset", "realtime", NULL};
+    static const char *const stickies[] = {"none", "ip", NULL};
+    int class = CLASS_APP, sticky = STICKY_NONE;
+    if (!only_keys(r, item, path, keys)) return false;
+    if (!get_string(r, item, path, "pattern", true, 1024, &route->pattern)) return false;
+    if (!check_pattern(r, path, route->pattern)) return false;
+    if (!read_methods(r, item, path, route)) return false;
+    if (!get_string(r, item, path, "endpoint", false, 1100, &route->endpoint)) return false;
+    if (!get_choice(r, item, path, "class", classes, &class)) return false;
+    if (!get_choice(r, item, path, "sticky", stickies, &sticky)) return false;
+    route->class = (enum route_class)class;
+    route->sticky = (enum route_sticky)sticky;
+    if (route->endpoint) return true;
+    if (route->method_count != 1) {
+        route->endpoint = route->pattern;
+        return true;
+    }
+    char name[1100];
+    int n = snprintf(name, sizeof name, "%s %s", route->methods[0], route->pattern);
+    route->endpoint = arena_dup(&r->config->arena, (struct span){name, (size_t)n});
+    return true;
+}
+
+static bool read_routes(struct reader *r, const struct json *root) {
+    struct config *c = r->config;
+    const struct json *item;
+    if (!get_array(r, root, "routes", &c->route_count, &item)) return false;
+    c->routes = arena_alloc(&c->arena, c->route_count * sizeof *c->routes);
+    for (unsigned i = 0; item; item = item->next, i++) {
+        char path[64];
+        snprintf(path, sizeof path, "routes[%u]", i);
+        if (!read_route(r, item, path, &c->routes[i])) return false;
+    }
+    return true;
+}
+
+static bool read_limits(struct reader *r, const struct json *root) {
+    static const char *const keys[] = {"headerBytes", "bodyBytes", "headers", "headerTimeout", "idleTimeout", "connectTimeout",
+                                       "upstreamTimeout", "bodyTimeout", "connections", NULL};
+    struct config_limits *l = &r->config->limits;
+    const struct json *v = member(root, "limits");
+    if (!v) return true;
+    return only_keys(r, v, "limits", keys) && get_integer(r, v, "limits", "headerBytes", 256, 1 << 20, &l->header_bytes) &&
+           get_integer(r, v, "limits", "bodyBytes", 0, 9e15, &l->body_bytes) &&
+           get_integer(r, v, "limits", "headers", 1, HTTP1_FIELDS_MAX, &l->headers) &&
+           get_integer(r, v, "limits", "connections", 1, 10000000, &l->connections) &&
+           get_time(r, v, "limits", "headerTimeout", &l->header_timeout) && get_time(r, v, "limits", "idleTimeout", &l->idle_timeout) &&
+           get_time(r, v, "limits", "connectTimeout", &l->connect_timeout) &&
+           get_time(r, v, "limits", "upstreamTimeout", &l->upstream_timeout) && get_time(r, v, "limits", "bodyTimeout", &l->body_timeout);
+}
+
+static bool read_telemetry(struct reader *r, const struct json *root) {
+    static const char *const keys[] = {"interval", NULL};
+    const struct json *v = member(root, "telemetry");
+    if (!v) return true;
+    return only_keys(r, v, "telemetry", keys) && get_time(r, v, "telemetry", "interval", &r->config->telemetry_interval);
+}
+
+static bool read_capture(struct reader *r, const struct json *root) {
+    static const char *const keys[] = {"enabled", "maxBodyBytes", "queueBytes", NULL};
+    struct config *c = r->config;
+    const struct json *v = member(root, "capture");
+    if (!v) return true;
+    // A record has to fit into one frame (128 MiB), bodies, heads and all.
+    return only_keys(r, v, "capture", keys) && get_bool(r, v, "capture", "enabled", &c->capture) &&
+           get_integer(r, v, "capture", "maxBodyBytes", 0, 48 << 20, &c->capture_max_body) &&
+           get_integer(r, v, "capture", "queueBytes", 65536, 1e12, &c->capture_queue);
+}
+
+static bool read_trusted(struct reader *r, const struct json *root) {
+    struct config *c = r->config;
+    const struct json *item;
+    if (!get_array(r, root, "trusted", &c->trusted_count, &item)) return false;
+    c->trusted = arena_alloc(&c->arena, c->trusted_count * sizeof *c->trusted);
+    for (unsigned i = 0; item; item = item->next, i++) {
+        char path[64];
+        const char *text;
+        snprintf(path, sizeof path, "trusted[%u]", i);
+        if (!get_text(r, item, path, 64, &text)) return false;
+        if (!cidr_parse(text, &c->trusted[i])) return fail(r, path, "found \"%s\", expected an address range like 10.0.0.0/8", text);
+    }
+    return true;
+}
+
+static bool read_scalars(struct reader *r, const struct json *root) {
+    struct config *c = r->config;
+    uint64_t workers = 1;
+    const char *field = NULL;
+    if (!get_integer(r, root, "", "workers", 1, 64, &workers)) return false;
+    c->workers = (unsigned)workers;
+    if (!get_string(r, root, "", "control", false, sizeof ((struct sockaddr_un *)0)->sun_path - 1, &c->control)) return false;
+    if (c->control && c->control[0] != '/') return fail(r, "control", "found \"%s\", expected an absolute path", c->control);
+    if (!get_time(r, root, "", "drainTimeout", &c->drain_timeout)) return false;
+    if (!get_string(r, root, "", "exchangeHeader", false, 64, &field)) return false;
+    if (!field) return true;
+    if (!valid_token(field) || http1_field_id(span_of(field)) != FIELD_OTHER)
+        return fail(r, "exchangeHeader", "found \"%s\", expected a header name that HTTP does not use itself", field);
+    c->exchange_field = span_of(field);
+    return true;
+}
+
+static void set_defaults(struct config *c) {
+    c->limits = (struct config_limits){.header_bytes = 65536, .headers = 100, .connections = 10000, .header_timeout = 10000 * MS,
+                                       .idle_timeout = 60000 * MS, .connect_timeout = 2000 * MS, .upstream_timeout = 60000 * MS, .body_timeout = 30000 * MS};
+    c->telemetry_interval = 1000 * MS;
+    c->capture_max_body = 1 << 20;
+    c->capture_queue = 64 << 20;
+    c->drain_timeout = 10000 * MS;
+}
+
+static bool read_document(struct reader *r, const struct json *root) {
+    static const char *const keys[] = {"listen", "workers", "control", "nodes", "routes", "limits", "telemetry", "capture",
+                                       "exchangeHeader", "trusted", "drainTimeout", NULL};
+    return only_keys(r, root, "", keys) && read_listens(r, root) && read_nodes(r, root) && read_routes(r, root) && read_limits(r, root) &&
+           read_telemetry(r, root) && read_capture(r, root) && read_trusted(r, root) && read_scalars(r, root);
+}
+
+/** Turns a byte offset into line and column for the message. */
+static void set_syntax_error(struct config_error *error, const char *text, const struct json_error *at) {
+    unsigned line = 1, column = 1;
+    for (size_t i = 0; i < at->offset; i++) {
+        column++;
+        if (text[i] == '\n') line++, column = 1;
+    }
+    snprintf(error->message, sizeof error->message, "not JSON: %s at line %u, column %u", at->message, line, column);
+}
+
+struct config *config_parse(const char *text, size_t n, struct config_error *error) {
+    *error = (struct config_error){0};
+    struct config *c = base_zalloc(sizeof *c);
+    struct arena tree = {0};
+    struct json_error at;
+    set_defaults(c);
+    struct reader r = {.config = c, .error = error};
+    const struct json *root = json_parse(&tree, text, n, &at);
+    bool ok = false;
+    if (!root) set_syntax_error(error, text, &at);
+    else ok = read_document(&r, root);
+    arena_free(&tree);
+    if (ok) return c;
+    config_free(c);
+    return NULL;
+}
+
+struct config *config_load(const char *file, struct config_error *error) {
+    *error = (struct config_error){0};
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > FILE_MAX) {
+        snprintf(error->message, sizeof error->message, "cannot read %.150s: %s", file, fd < 0 ? strerror(errno) : "not a file of at most 64 MiB");
+        if (fd >= 0) close(fd);
+        return NULL;
+    }
+    char *text = base_alloc((size_t)st.st_size);
+    size_t n = 0;
+    ssize_t got;
+    while (n < (size_t)st.st_size && (got = read(fd, text + n, (size_t)st.st_size - n)) > 0) n += (size_t)got;
+    close(fd);
+    struct config *c = config_parse(text, n, error);
+    free(text);
+    return c;
+}
+
+void config_free(struct config *c) {
+    arena_free(&c->arena);
+    free(c);
+}
+
+static bool refuse(struct config_error *error, const char *path) {
+    *error = (struct config_error){0};
+    snprintf(error->path, sizeof error->path, "%s", path);
+    snprintf(error->message, sizeof error->message, "cannot change while the proxy runs: restart it");
+    return false;
+}
+
+bool config_may_replace(const struct config *old, const struct config *next, struct config_error *error) {
+    if (old->listen_count != next->listen_count) return refuse(error, "listen");
+    for (unsigned i = 0; i < old->listen_count; i++) {
+        if (old->listens[i].port == next->listens[i].port && strcmp(old->listens[i].address, next->listens[i].address) == 0) continue;
+        char path[64];
+        snprintf(path, sizeof path, "listen[%u]", i);
+        return refuse(error, path);
+    }
+    if (old->workers != next->workers) return refuse(error, "workers");
+    if (!old->control != !next->control || (old->control && strcmp(old->control, next->control) != 0)) return refuse(error, "control");
+    return true;
+}

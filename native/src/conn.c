@@ -1,0 +1,156 @@
+#include "conn.h"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "worker.h"
+
+static void on_event(struct watch *watch, uint32_t events) {
+    struct conn *c = CONTAINER_OF(watch, struct conn, watch);
+    if (events & EPOLLIN) c->readable = true;
+    if (events & EPOLLOUT) c->writable = true;
+    if (events & EPOLLRDHUP) c->hup = c->readable = true;
+    if (events & (EPOLLHUP | EPOLLERR)) {
+        c->hup = c->readable = c->writable = true;
+        c->cut = !c->connecting;
+    }
+    if (c->writable && c->out.bytes) conn_mark_dirty(c);
+    c->run(c);
+}
+
+bool conn_open(struct conn *c, struct worker *w, int fd, void (*run)(struct conn *c), void (*free_fn)(struct conn *c), void (*expire)(struct timer *t, uint64_t now)) {
+    c->watch = (struct watch){fd, on_event};
+    c->worker = w;
+    c->run = run;
+    c->free = free_fn;
+    timer_init(&c->timer, expire);
+    list_init(&c->dirty);
+    list_init(&c->again);
+    if (loop_add(&w->loop, &c->watch)) return true;
+    close(fd);
+    c->watch.fd = -1;
+    return false;
+}
+
+void conn_close(struct conn *c) {
+    if (c->closed) return;
+    c->closed = true;
+    close(c->watch.fd);
+    c->watch.fd = -1;
+    wheel_cancel(&c->timer);
+    list_remove(&c->dirty);
+    list_remove(&c->again);
+    list_push(&c->worker->dead, &c->dirty);
+    if (c->in) chunk_unref(c->in);
+    c->in = NULL;
+    outq_clear(&c->out);
+}
+
+void conn_use(struct conn *c, size_t n) {
+    BUG_ON(n > conn_unread(c));
+    c->in_pos += (uint32_t)n;
+    if (c->in && c->in_pos == c->in->fill) {
+        chunk_unref(c->in);
+        c->in = NULL;
+        c->in_pos = 0;
+    }
+}
+
+/** Less room than this is not worth a system call: what is unread moves to a new chunk, or has to be used first. */
+#define ROOM_MIN 2048u
+
+/** Makes room behind the unread bytes. false: it would take more than `contiguous` bytes, or they may not be moved. */
+static bool make_room(struct conn *c, size_t contiguous) {
+    struct chunk_pool *pool = &c->worker->chunks;
+    if (!c->in) {
+        c->in = chunk_new(pool);
+        c->in_pos = 0;
+        return true;
+    }
+    if (c->in->cap - c->in->fill >= ROOM_MIN) return true;
+    size_t unread = conn_unread(c);
+    if (unread >= contiguous) return false;
+    struct chunk *bigger = chunk_new_sized(pool, unread + ROOM_MIN <= CHUNK_BYTES ? CHUNK_BYTES : unread * 2);
+    memcpy(bigger->data, conn_bytes(c), unread);
+    bigger->fill = (uint32_t)unread;
+    chunk_unref(c->in);
+    c->in = bigger;
+    c->in_pos = 0;
+    return true;
+}
+
+enum conn_fill conn_fill(struct conn *c, size_t contiguous) {
+    if (c->eof || c->failed) return FILL_END;
+    if (!c->readable) return FILL_NONE;
+    if (!make_room(c, contiguous)) return FILL_FULL;
+    struct chunk *in = c->in;
+    size_t room = in->cap - in->fill;
+    ssize_t n = recv(c->watch.fd, in->data + in->fill, room, 0);
+    if (LIKELY(n > 0)) {
+        in->fill += (uint32_t)n;
+        // A short read emptied the socket, and what comes later is a new edge. Not so for a FIN already announced.
+        if ((size_t)n < room && !c->hup) c->readable = false;
+        return FILL_DATA;
+    }
+    if (in->fill == c->in_pos) conn_use(c, 0);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+        if (errno == EAGAIN) c->readable = false;
+        return FILL_NONE;
+    }
+    c->readable = false;
+    c->hup = true;
+    if (n == 0) c->eof = true;
+    else c->failed = true;
+    return FILL_END;
+}
+
+void conn_mark_dirty(struct conn *c) {
+    if (list_empty(&c->dirty) && !c->closed) list_push(&c->worker->dirty, &c->dirty);
+}
+
+void conn_run_again(struct conn *c) {
+    if (list_empty(&c->again) && !c->closed) list_push(&c->worker->again, &c->again);
+}
+
+static ssize_t write_some(struct conn *c) {
+    unsigned count = c->out.count - c->out.next;
+    if (LIKELY(count == 1)) {
+        struct segment s = outq_unsent(&c->out, 0);
+        return send(c->watch.fd, s.p, s.n, MSG_NOSIGNAL);
+    }
+    struct iovec iov[OUTQ_SEGMENTS];
+    for (unsigned i = 0; i < count; i++) {
+        struct segment s = outq_unsent(&c->out, i);
+        iov[i] = (struct iovec){(void *)(uintptr_t)s.p, s.n};
+    }
+    struct msghdr msg = {.msg_iov = iov, .msg_iovlen = count};
+    return sendmsg(c->watch.fd, &msg, MSG_NOSIGNAL);
+}
+
+void conn_flush(struct conn *c) {
+    while (c->out.bytes && c->writable && !c->connecting && !c->cut) {
+        uint32_t wanted = c->out.bytes;
+        ssize_t n = write_some(c);
+        if (n < 0) {
+            if (errno == EINTR) continue;
+            if (errno == EAGAIN) {
+                c->writable = false;
+                return;
+            }
+            c->cut = c->hup = c->readable = true;
+            return;
+        }
+        outq_consume(&c->out, (size_t)n);
+        // A short write filled the socket; asking again would only say EAGAIN, and the edge comes all the same.
+        if ((uint32_t)n < wanted) c->writable = false;
+    }
+}
+
+void conn_shutdown(struct conn *c) { shutdown(c->watch.fd, SHUT_WR); }
+
+bool conn_is_stale(const struct conn *c) {
+    char byte;
+    ssize_t n = recv(c->watch.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return n >= 0 || errno != EAGAIN;
+}

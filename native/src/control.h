@@ -1,0 +1,40 @@
+/**
+ * @file control.h
+ * The control thread (the process's first): signals, the control socket and its peers, publishing configs, the
+ * telemetry interval, and the end of the process.
+ */
+#pragma once
+
+#include "loop.h"
+#include "snapshot.h"
+#include "wheel.h"
+#include "worker.h"
+
+struct control {
+    struct loop loop;
+    struct wheel wheel;
+    struct timer tick;           // telemetry interval
+    struct timer drain_end;
+    struct watch signals, mailbox, listener;
+    struct list peers, dead;
+    struct worker **workers;
+    unsigned worker_count;
+    struct snapshot *current;    // one reference
+    const char *config_file;
+    const char *socket_path;     // NULL: no control socket
+    bool draining, stop_sent;
+    bool capture_wanted;         // some peer subscribes to exchanges
+};
+
+/** Opens the control socket of the config. false: *why says what is wrong. */
+bool control_open(struct control *c, const char *path, char *why, size_t size);
+/** Blocks the signals the control thread reads; before any thread starts. */
+void control_block_signals(void);
+/** Runs until the process is to end; workers have ended and all records are sent or given up. */
+void control_run(struct control *c);
+/** Takes a new config over and puts it into force. @return its serial; 0: *error says why not */
+uint64_t control_publish(struct control *c, struct config *config, uint64_t generation, struct config_error *error);
+/** Whether every worker uses this snapshot or a newer one. */
+bool control_in_force(const struct control *c, uint64_t serial);
+/** A peer's subscriptions changed. */
+void control_subscriptions_changed(struct control *c);

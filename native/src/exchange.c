@@ -1,0 +1,406 @@
+#include "exchange.h"
+
+#include "frames.h"
+#include "relay.h"
+#include "reply.h"
+#include "response.h"
+#include "rewrite.h"
+#include "worker.h"
+
+static struct exchange *new_exchange(struct worker *w) {
+    struct exchange *x = w->spare;
+    if (x) w->spare = x->next_spare;
+    else x = base_alloc(sizeof *x);
+    memset(x, 0, sizeof *x);
+    return x;
+}
+
+static void free_exchange(struct worker *w, struct exchange *x) {
+    BUG_ON(x->charged);
+    worker_release(w, x->lease);
+    x->next_spare = w->spare;
+    w->spare = x;
+}
+
+static struct snapshot *snapshot_of(const struct exchange *x) { return x->lease->snapshot; }
+
+/** Moves the exchange's open count to the pair it is now tried on. */
+static void move_to_pair(struct exchange *x, struct account_pair *pair) {
+    struct worker *w = x->client->conn.worker;
+    if (x->meter) x->meter->open--;
+    x->pair = pair;
+    x->meter = telemetry_meter(&w->telemetry, w->index, pair);
+    x->meter->open++;
+}
+
+static void charge(struct exchange *x, struct account_pair *pair, uint64_t now) {
+    struct worker *w = x->client->conn.worker;
+    move_to_pair(x, pair);
+    x->charge = account_begin(pair, now);
+    x->charged_at = now;
+    x->charged = true;
+    w->charges += x->charge;
+    w->open_charges++;
+}
+
+void exchange_settle(struct exchange *x, enum exchange_outcome outcome) {
+    if (!x->charged) return;
+    struct worker *w = x->client->conn.worker;
+    uint64_t now = w->loop.now, duration = now > x->charged_at ? now - x->charged_at : 0;
+    x->charged = false;
+    account_end(x->pair, x->charge, x->charged_at);
+    w->charges -= x->charge;
+    w->open_charges--;
+    BUG_ON(!w->open_charges && w->charges);
+    if (outcome == OUTCOME_SUCCESS) account_learn(x->pair, duration, now);
+    if (outcome == OUTCOME_FAILURE) account_fail(x->pair, x->charge, duration, now);
+}
+
+static bool is_idempotent(struct span method) {
+    static const char *const methods[] = {"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"};
+    for (unsigned i = 0; i < COUNT_OF(methods); i++)
+        if (span_eq(method, span_of(methods[i]))) return true;
+    return false;
+}
+
+/** Last element of the received X-Forwarded-For: the client as the trusted peer saw it. */
+static struct span forwarded_client(const struct http1_head *head) {
+    struct span last = {0};
+    for (unsigned i = 0; i < head->count; i++) {
+        struct span rest = head->fields[i].value, item;
+        if (head->fields[i].id == FIELD_X_FORWARDED_FOR)
+            while (span_next(&rest, &item)) last = item;
+    }
+    return last;
+}
+
+static bool is_trusted(struct client *c, const struct snapshot *s) {
+    if (c->trusted_serial == s->serial) return c->trusted;
+    c->trusted = false;
+    for (unsigned i = 0; i < s->config->trusted_count && !c->trusted; i++) c->trusted = cidr_contains(&s->config->trusted[i], &c->peer);
+    c->trusted_serial = s->serial;
+    return c->trusted;
+}
+
+/** Reads a trusted peer's exchange field; false: there is none, or it is not 16 hex digits. */
+static bool received_id(const struct http1_head *head, struct span name, uint64_t *id) {
+    for (unsigned i = 0; i < head->count; i++) {
+        const struct http1_field *f = &head->fields[i];
+        if (f->id != FIELD_OTHER || !span_ieq(f->name, name) || f->value.n != 16) continue;
+        uint64_t v = 0;
+        for (unsigned k = 0; k < 16; k++) {
+            char ch = f->value.p[k], low = (char)(ch | 32);
+            if (ch >= '0' && ch <= '9') v = v << 4 | (unsigned)(ch - '0');
+            else if (low >= 'a' && low <= 'f') v = v << 4 | (unsigned)(low - 'a' + 10);
+            else return false;
+        }
+        *id = v;
+        return true;
+    }
+    return false;
+}
+
+/** Finds the endpoint and what the balancer needs to know. */
+static void classify(struct exchange *x, const struct http1_head *head, struct span target, bool trusted) {
+    struct snapshot *s = snapshot_of(x);
+    int route = route_find(s->routes, head->method, target);
+    if (route < 0) return;
+    const struct config_route *r = &s->config->routes[route];
+    x->balance.endpoint = s->route_endpoint[route];
+    x->balance.sticky = r->sticky;
+    x->realtime = r->class == CLASS_REALTIME;
+    if (r->sticky != STICKY_IP) return;
+    struct span client = trusted ? forwarded_client(head) : (struct span){0};
+    x->balance.sticky_key = span_hash(client.n ? client : span_of(x->client->address), 0);
+}
+
+static void read_request(struct exchange *x, const struct http1_head *head, const struct framing *f) {
+    x->http_1_0 = head->minor == 0;
+    x->keep_alive = f->keep_alive;
+    x->to_head = span_eq(head->method, SPAN("HEAD"));
+    x->idempotent = is_idempotent(head->method);
+    x->upgrade = f->upgrade.n > 0;
+    x->expects_100 = f->expect_continue;
+    x->request.kind = f->body;
+    x->request.left = f->length;
+    x->request.done = f->body == BODY_NONE;
+    chunked_init(&x->request.chunked);
+}
+
+/** Writes the upstream's head into a queue that the first connection tried will take over. */
+static void write_head(struct exchange *x, struct outq *out, size_t head_bytes, bool trusted) {
+    struct worker *w = x->client->conn.worker;
+    struct snapshot *s = snapshot_of(x);
+    struct rewrite_request how = {
+        .client = span_of(x->client->address),
+        .fallback_host = s->node_count ? span_of(s->nodes[0].account->host) : SPAN("localhost"),
+        .exchange_field = s->config->exchange_field,
+        .trusted = trusted,
+    };
+    x->id = ((uint64_t)w->index << 48) | w->next_id++;
+    if (how.exchange_field.n && trusted) received_id(&w->head, how.exchange_field, &x->id);
+    how.exchange_id = x->id;
+    char *at = (char *)outq_reserve(out, &w->chunks, rewrite_request_bound(&w->head, head_bytes, &how));
+    outq_commit(out, rewrite_request_head(at, &w->head, &w->framing, &how));
+}
+
+/** Hands the queued request to a connection. */
+static void attach(struct exchange *x, struct upstream *u, struct outq *out) {
+    struct worker *w = u->conn.worker;
+    x->up = u;
+    u->x = x;
+    outq_move(&u->conn.out, out);
+    // Only a pooled connection can turn out to have been closed meanwhile, and only then is a request sent twice.
+    if (u->reused && x->idempotent) u->conn.out.keep = true;
+    if (!u->conn.connecting) {
+        wheel_set(&w->wheel, &u->conn.timer, w->loop.now + worker_config(w)->limits.upstream_timeout);
+        conn_mark_dirty(&u->conn);
+    }
+}
+
+static void count_failed_try(struct exchange *x) {
+    exchange_settle(x, OUTCOME_FAILURE);
+    telemetry_failed_try(x->meter);
+    x->flags |= EXCHANGE_RETRIED;
+}
+
+/** Finds a connection for what stands in `out`; answers 502 or 503 when no node can be had. */
+static void dispatch(struct exchange *x, struct outq *out) {
+    struct worker *w = x->client->conn.worker;
+    struct snapshot *s = snapshot_of(x);
+    uint64_t now = w->loop.now;
+    while (x->balance.tried_count < BALANCE_TRIES) {
+        int node = balance_pick(s, &x->balance, &w->cursor, now);
+        if (node < 0) break;
+        charge(x, snapshot_row(s, x->balance.endpoint)[node], now);
+        struct upstream *u = upstream_take(w, s->nodes[node].account, x->fresh);
+        if (u && u->reused && !x->idempotent && conn_is_stale(&u->conn)) {
+            upstream_close(u);
+            u = upstream_take(w, s->nodes[node].account, true);
+        }
+        if (u) {
+            attach(x, u, out);
+            return;
+        }
+        x->balance.tried[x->balance.tried_count++] = (unsigned)node;
+        count_failed_try(x);
+    }
+    outq_clear(out);
+    if (x->balance.tried_count) x->flags |= EXCHANGE_UPSTREAM_FAILED;
+    else move_to_pair(x, snapshot_row(s, x->balance.endpoint)[s->node_count]);
+    exchange_refuse(x, x->balance.tried_count ? 502 : 503);
+}
+
+void exchange_begin(struct client *c, size_t head_bytes, uint64_t started) {
+    struct worker *w = c->conn.worker;
+    struct exchange *x = new_exchange(w);
+    c->x = x;
+    x->client = c;
+    x->lease = worker_lease(w);
+    x->started = started;
+    bool trusted = is_trusted(c, snapshot_of(x));
+    read_request(x, &w->head, &w->framing);
+    classify(x, &w->head, w->framing.target, trusted);
+    if (w->draining) x->keep_alive = false;
+    w->telemetry.open_requests++;
+    struct outq out = {0};
+    write_head(x, &out, head_bytes, trusted);
+    if (tee_wanted(&w->tee)) x->tape = tape_new(&w->tee, c->conn.in, (struct span){conn_bytes(&c->conn), head_bytes}, &w->head);
+    conn_use(&c->conn, head_bytes);
+    uint64_t limit = worker_config(w)->limits.body_bytes;
+    if (limit && x->request.kind == BODY_LENGTH && x->request.left > limit) {
+        outq_clear(&out);
+        move_to_pair(x, snapshot_row(snapshot_of(x), x->balance.endpoint)[snapshot_of(x)->node_count]);
+        exchange_refuse(x, 413);
+        return;
+    }
+    dispatch(x, &out);
+    if (c->x == x && !x->request.done) exchange_run(x);
+}
+
+/** Sends the request again, to another node or on another connection. */
+static void try_again(struct exchange *x) {
+    struct outq out = {0};
+    struct upstream *u = x->up;
+    outq_rewind(&u->conn.out);
+    outq_move(&out, &u->conn.out);
+    out.keep = false;
+    x->up = NULL;
+    upstream_close(u);
+    dispatch(x, &out);
+}
+
+void exchange_connect_failed(struct exchange *x, bool timed_out) {
+    struct account_node *node = x->up->node;
+    struct snapshot *s = snapshot_of(x);
+    for (unsigned i = 0; i < s->node_count && x->balance.tried_count < BALANCE_TRIES; i++)
+        if (s->nodes[i].account == node) x->balance.tried[x->balance.tried_count++] = i;
+    if (balance_pick(s, &x->balance, &(unsigned){0}, x->client->conn.worker->loop.now) < 0 || x->balance.tried_count == BALANCE_TRIES) {
+        exchange_upstream_failed(x, timed_out ? 504 : 502);
+        return;
+    }
+    count_failed_try(x);
+    try_again(x);
+}
+
+/** A pooled connection that the node had closed before it saw the request: not the node's fault. */
+static bool was_stale(const struct exchange *x) {
+    const struct upstream *u = x->up;
+    return u->reused && !u->got_bytes && !x->status && (u->conn.out.keep || outq_untouched(&u->conn.out));
+}
+
+void exchange_upstream_failed(struct exchange *x, int status) {
+    if (status == 502 && was_stale(x)) {
+        exchange_settle(x, OUTCOME_NEUTRAL);
+        x->fresh = true;
+        x->flags |= EXCHANGE_RETRIED;
+        try_again(x);
+        return;
+    }
+    x->flags |= EXCHANGE_UPSTREAM_FAILED;
+    exchange_settle(x, OUTCOME_FAILURE);
+    if (!x->status) exchange_refuse(x, status);
+    else exchange_abort(x, false);
+}
+
+void exchange_upstream_timeout(struct exchange *x) {
+    struct worker *w = x->client->conn.worker;
+    // Not the upstream's turn: the client has not sent all, or does not read.
+    if (!x->tunnel && x->request.done && !x->client->conn.wants_room) {
+        exchange_upstream_failed(x, 504);
+        return;
+    }
+    wheel_set(&w->wheel, &x->up->conn.timer, x->tunnel ? WHEEL_NEVER : w->loop.now + worker_config(w)->limits.upstream_timeout);
+}
+
+void exchange_refuse(struct exchange *x, int status) {
+    struct client *c = x->client;
+    if (!x->request.done) {
+        x->keep_alive = false;
+        c->unread = true;
+    }
+    if (x->http_1_0) x->keep_alive = false;
+    x->status = status;
+    x->response.done = true;
+    struct span head = reply_send(c, status, x->to_head, !x->keep_alive);
+    if (x->tape) {
+        struct span body = {head.p + head.n, x->to_head ? 0 : reply_reason(status).n + 1};
+        tape_add(x->tape, TAPE_RESPONSE_HEAD, c->conn.out.scratch, head);
+        if (body.n) tape_add(x->tape, TAPE_RESPONSE_BODY, c->conn.out.scratch, body);
+        x->response.length = body.n;
+    }
+    exchange_finish(x);
+}
+
+/** Lets go of both connections and frees the exchange; the account is settled. */
+static void detach(struct exchange *x) {
+    struct client *c = x->client;
+    struct worker *w = c->conn.worker;
+    struct upstream *u = x->up;
+    exchange_settle(x, OUTCOME_NEUTRAL);
+    uint64_t now = w->loop.now > x->started ? w->loop.now : x->started;
+    telemetry_finish(&w->telemetry, x->meter, x->status, x->flags, now - x->started, x->tunnel);
+    if (x->tape) tape_finish(x->tape, x, now);
+    w->telemetry.open_requests--;
+    if (u) {
+        bool clean = x->response.done && x->request.done && x->up_keep_alive && !x->tunnel && !u->conn.out.bytes && !conn_unread(&u->conn);
+        if (clean) upstream_give(u);
+        else upstream_close(u);
+    }
+    c->x = NULL;
+    free_exchange(w, x);
+}
+
+void exchange_finish(struct exchange *x) {
+    struct client *c = x->client;
+    bool keep_alive = x->keep_alive;
+    if (!x->request.done) c->unread = true;
+    detach(x);
+    client_next(c, keep_alive && !c->unread);
+}
+
+void exchange_abort(struct exchange *x, bool by_client) {
+    struct client *c = x->client;
+    if (by_client) x->flags |= EXCHANGE_CLIENT_ABORTED;
+    detach(x);
+    client_close(c);
+}
+
+/** Request body. false: the exchange is over. */
+static bool run_request(struct exchange *x) {
+    switch (relay_request(x)) {
+        case RELAY_WAIT: case RELAY_DONE: return true;
+        case RELAY_CUT: exchange_abort(x, true); return false;
+        case RELAY_LARGE:
+            if (x->status) exchange_abort(x, false);
+            else exchange_refuse(x, 413);
+            return false;
+        case RELAY_BAD:
+            x->client->conn.worker->telemetry.glitches++;
+            if (x->status) exchange_abort(x, false);
+            else exchange_refuse(x, 400);
+            return false;
+    }
+    return true;
+}
+
+static void begin_tunnel(struct exchange *x) {
+    struct worker *w = x->client->conn.worker;
+    x->tunnel = true;
+    x->flags |= EXCHANGE_UPGRADED;
+    exchange_settle(x, OUTCOME_SUCCESS);
+    // What HTTP had to say has been said; the record goes out now, the tunnel may last for days.
+    if (x->tape) tape_finish(x->tape, x, w->loop.now);
+    x->tape = NULL;
+    x->request.done = x->response.done = false;
+    wheel_set(&w->wheel, &x->up->conn.timer, WHEEL_NEVER);
+    wheel_set(&w->wheel, &x->client->conn.timer, WHEEL_NEVER);
+    telemetry_upgraded(&w->telemetry, x->meter, w->loop.now - x->charged_at);
+}
+
+/** Head of the answer. false: the exchange is over, or has to wait. */
+static bool run_head(struct exchange *x) {
+    switch (response_read_head(x)) {
+        case RESPONSE_WAIT: return false;
+        case RESPONSE_READY:
+            if (x->realtime) exchange_settle(x, x->status >= 500 ? OUTCOME_FAILURE : OUTCOME_SUCCESS);
+            return true;
+        case RESPONSE_TUNNEL: begin_tunnel(x); return true;
+        case RESPONSE_BAD:
+            exchange_upstream_failed(x, 502);
+            return false;
+        case RESPONSE_CUT: exchange_upstream_failed(x, 502); return false;
+    }
+    return false;
+}
+
+void exchange_run(struct exchange *x) {
+    struct client *c = x->client;
+    if (!x->tunnel) {
+        if (c->conn.failed || c->conn.cut) {
+            exchange_abort(x, true);
+            return;
+        }
+        if (!x->request.done && !run_request(x)) return;
+        if (x->request.done && c->conn.hup && !x->response.done) {
+            exchange_abort(x, true);
+            return;
+        }
+        if (x->up->conn.connecting) return;
+        if (!x->status && !run_head(x)) return;
+    }
+    if (x->tunnel) {
+        if (!relay_tunnel(x)) exchange_abort(x, false);
+        return;
+    }
+    if (!x->response.done) {
+        enum relay_result r = relay_response(x);
+        if (r == RELAY_BAD || r == RELAY_CUT) {
+            exchange_upstream_failed(x, 502);
+            return;
+        }
+    }
+    if (!x->response.done) return;
+    exchange_settle(x, x->status >= 500 ? OUTCOME_FAILURE : OUTCOME_SUCCESS);
+    exchange_finish(x);
+}

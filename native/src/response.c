@@ -1,0 +1,95 @@
+#include "response.h"
+
+#include "relay.h"
+#include "rewrite.h"
+#include "worker.h"
+
+/** Interim answers per request: a server that sends more is broken. */
+#define INTERIM_MAX 16u
+
+/** Decides how the answer is framed towards the client. */
+static void plan(struct exchange *x, const struct http1_head *head, const struct framing *f, struct rewrite_response *how) {
+    x->response.kind = f->body;
+    x->response.left = f->length;
+    x->response.done = f->body == BODY_NONE;
+    chunked_init(&x->response.chunked);
+    bool unknown_length = f->body == BODY_CHUNKED || f->body == BODY_UNTIL_CLOSE;
+    x->out_chunked = unknown_length && !x->http_1_0;
+    // An HTTP/1.0 client learns the end of such a body from the close; a client whose request is not complete when the
+    // answer comes may never complete it.
+    if ((unknown_length && x->http_1_0) || !x->request.done || x->client->conn.worker->draining) x->keep_alive = false;
+    x->up_keep_alive = f->keep_alive;
+    *how = (struct rewrite_response){
+        .chunked = x->out_chunked,
+        .drop_length = unknown_length || head->status == 204,
+        .close = !x->keep_alive,
+        .keep_alive_1_0 = x->http_1_0 && x->keep_alive,
+    };
+}
+
+static void queue_head(struct exchange *x, const struct http1_head *head, const struct framing *f, struct rewrite_response *how, size_t head_bytes) {
+    struct client *c = x->client;
+    struct worker *w = c->conn.worker;
+    how->date = worker_date(w);
+    char *out = (char *)outq_reserve(&c->conn.out, &w->chunks, rewrite_response_bound(head_bytes));
+    outq_commit(&c->conn.out, rewrite_response_head(out, head, f, how));
+    conn_mark_dirty(&c->conn);
+}
+
+/** 1xx but 101: passed on to who can understand it. */
+static void interim(struct exchange *x, const struct http1_head *head, const struct framing *f, size_t head_bytes) {
+    struct rewrite_response how = {0};
+    if (head->status == 100) x->expects_100 = false;
+    if (!x->http_1_0) queue_head(x, head, f, &how, head_bytes);
+}
+
+static enum response_result final(struct exchange *x, const struct http1_head *head, const struct framing *f, size_t head_bytes) {
+    struct upstream *u = x->up;
+    struct rewrite_response how;
+    if (head->status == 101 && (!x->upgrade || !f->upgrade.n)) return RESPONSE_BAD;
+    x->status = head->status;
+    x->first_byte = u->conn.worker->loop.now;
+    if (x->tape) tape_add(x->tape, TAPE_RESPONSE_HEAD, u->conn.in, (struct span){conn_bytes(&u->conn), head_bytes});
+    if (head->status == 101) {
+        how = (struct rewrite_response){0};
+        queue_head(x, head, f, &how, head_bytes);
+        conn_use(&u->conn, head_bytes);
+        return RESPONSE_TUNNEL;
+    }
+    plan(x, head, f, &how);
+    queue_head(x, head, f, &how, head_bytes);
+    conn_use(&u->conn, head_bytes);
+    return RESPONSE_READY;
+}
+
+enum response_result response_read_head(struct exchange *x) {
+    struct upstream *u = x->up;
+    struct worker *w = u->conn.worker;
+    const struct config_limits *limits = &worker_config(w)->limits;
+    for (unsigned interims = 0;;) {
+        if (conn_unread(&u->conn) > u->parsed) {
+            u->got_bytes = true;
+            if (u->conn.out.keep) outq_forget(&u->conn.out);
+            int n = http1_parse_response(conn_bytes(&u->conn), conn_unread(&u->conn), u->parsed, HTTP1_FIELDS_MAX, &w->head);
+            if (n > 0) {
+                struct framing *f = &w->framing;
+                u->parsed = 0;
+                if (!framing_response(&w->head, x->to_head, f)) return RESPONSE_BAD;
+                wheel_set(&w->wheel, &u->conn.timer, w->loop.now + limits->upstream_timeout);
+                if (w->head.status >= 200 || w->head.status == 101) return final(x, &w->head, f, (size_t)n);
+                if (++interims > INTERIM_MAX) return RESPONSE_BAD;
+                interim(x, &w->head, f, (size_t)n);
+                conn_use(&u->conn, (size_t)n);
+                continue;
+            }
+            if (n != HTTP1_PARTIAL) return RESPONSE_BAD;
+            u->parsed = (uint32_t)conn_unread(&u->conn);
+        }
+        switch (conn_fill(&u->conn, limits->header_bytes)) {
+            case FILL_DATA: continue;
+            case FILL_NONE: return RESPONSE_WAIT;
+            case FILL_FULL: return RESPONSE_BAD;
+            case FILL_END: return RESPONSE_CUT;
+        }
+    }
+}

@@ -1,0 +1,120 @@
+#include "snapshot.h"
+
+#include <pthread.h>
+
+static pthread_mutex_t row_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static int by_text(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+
+/** Distinct endpoint names, sorted; returns how many. */
+static unsigned endpoint_names(const struct config *c, const char **names) {
+    unsigned n = 0;
+    for (unsigned i = 0; i < c->route_count; i++) names[n++] = c->routes[i].endpoint;
+    qsort(names, n, sizeof *names, by_text);
+    unsigned kept = 0;
+    for (unsigned i = 0; i < n; i++)
+        if (strcmp(names[i], "*") != 0 && (!kept || strcmp(names[kept - 1], names[i]) != 0)) names[kept++] = names[i];
+    return kept;
+}
+
+static void build_endpoints(struct snapshot *s) {
+    const struct config *c = s->config;
+    const char **names = base_alloc(c->route_count * sizeof *names);
+    unsigned n = endpoint_names(c, names);
+    s->endpoint_count = n + 1;
+    s->endpoints = base_zalloc(s->endpoint_count * sizeof *s->endpoints);
+    s->endpoints[0].account = account_endpoint_get("*");
+    for (unsigned i = 0; i < n; i++) s->endpoints[i + 1].account = account_endpoint_get(names[i]);
+    s->route_endpoint = base_zalloc(c->route_count * sizeof *s->route_endpoint);
+    for (unsigned i = 0; i < c->route_count; i++) {
+        const char **found = n ? bsearch(&c->routes[i].endpoint, names, n, sizeof *names, by_text) : NULL;
+        s->route_endpoint[i] = found ? (unsigned)(found - names) + 1 : 0;
+    }
+    free(names);
+}
+
+static void build_nodes(struct snapshot *s) {
+    const struct config *c = s->config;
+    s->node_count = c->node_count;
+    s->nodes = base_zalloc(c->node_count * sizeof *s->nodes);
+    for (unsigned i = 0; i < c->node_count; i++) {
+        const struct config_node *n = &c->nodes[i];
+        s->nodes[i] = (struct snapshot_node){account_node_get(n->name, n->address, n->port), 1 / n->weight, !n->drain};
+        s->nodes[i].account->generation = s->serial;
+    }
+    s->nowhere = account_node_get("", "", 0);
+}
+
+/**
+ * Makes the rows of endpoints the old snapshot had rows for, so that their averages are still referenced when the old one
+ * goes.
+ */
+static void carry_rows(struct snapshot *s, const struct snapshot *old) {
+    for (unsigned i = 0, j = 0; i < s->endpoint_count && old; i++) {
+        // Both lists are "*" followed by sorted names.
+        const char *name = s->endpoints[i].account->name;
+        if (i)
+            while (j < old->endpoint_count && (j == 0 || strcmp(old->endpoints[j].account->name, name) < 0)) j++;
+        if (j >= old->endpoint_count) return;
+        if (old->endpoints[j].account == s->endpoints[i].account && old->endpoints[j].row) snapshot_row(s, i);
+    }
+}
+
+struct snapshot *snapshot_build(struct config *config, uint64_t generation, const struct snapshot *old, struct config_error *error) {
+    struct route_trie *routes = route_build(config, error);
+    if (!routes) {
+        config_free(config);
+        return NULL;
+    }
+    struct snapshot *s = base_zalloc(sizeof *s);
+    s->refs = 1;
+    s->generation = generation;
+    s->serial = old ? old->serial + 1 : 1;
+    s->config = config;
+    s->routes = routes;
+    build_endpoints(s);
+    build_nodes(s);
+    carry_rows(s, old);
+    return s;
+}
+
+struct snapshot *snapshot_ref(struct snapshot *s) {
+    atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+    return s;
+}
+
+void snapshot_unref(struct snapshot *s) {
+    if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1) return;
+    for (unsigned e = 0; e < s->endpoint_count; e++) {
+        struct account_pair **row = s->endpoints[e].row;
+        for (unsigned n = 0; row && n <= s->node_count; n++) account_pair_unref(row[n]);
+        free(row);
+        account_endpoint_unref(s->endpoints[e].account);
+    }
+    for (unsigned n = 0; n < s->node_count; n++) account_node_unref(s->nodes[n].account);
+    account_node_unref(s->nowhere);
+    route_free(s->routes);
+    config_free(s->config);
+    free(s->endpoints);
+    free(s->nodes);
+    free(s->route_endpoint);
+    free(s);
+}
+
+static struct account_pair **make_row(struct snapshot *s, unsigned endpoint) {
+    pthread_mutex_lock(&row_lock);
+    struct account_pair **row = s->endpoints[endpoint].row;
+    if (!row) {
+        row = base_alloc((s->node_count + 1) * sizeof *row);
+        for (unsigned n = 0; n < s->node_count; n++) row[n] = account_pair_get(s->endpoints[endpoint].account, s->nodes[n].account);
+        row[s->node_count] = account_pair_get(s->endpoints[endpoint].account, s->nowhere);
+        atomic_store_explicit(&s->endpoints[endpoint].row, row, memory_order_release);
+    }
+    pthread_mutex_unlock(&row_lock);
+    return row;
+}
+
+struct account_pair **snapshot_row(struct snapshot *s, unsigned endpoint) {
+    struct account_pair **row = atomic_load_explicit(&s->endpoints[endpoint].row, memory_order_acquire);
+    return LIKELY(row != NULL) ? row : make_row(s, endpoint);
+}

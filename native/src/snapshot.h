@@ -1,0 +1,44 @@
+/**
+ * @file snapshot.h
+ * A config in force: immutable, reference-counted. An exchange keeps the snapshot it began with.
+ */
+#pragma once
+
+#include "account.h"
+#include "config.h"
+#include "route.h"
+
+struct snapshot_node {
+    struct account_node *account;
+    double share;  // 1 / weight
+    bool active;   // false: drains, gets nothing new
+};
+
+struct snapshot_endpoint {
+    struct account_endpoint *account;
+    _Atomic(struct account_pair **) row;  // a pair for each node and a last one for "no node"; made at first use
+};
+
+struct snapshot {
+    _Atomic unsigned refs;
+    uint64_t generation;
+    uint64_t serial;  // 1, 2, 3... in order of publication
+    struct config *config;
+    struct route_trie *routes;
+    unsigned node_count, endpoint_count;
+    struct snapshot_node *nodes;
+    struct snapshot_endpoint *endpoints;  // [0] is "*"
+    unsigned *route_endpoint;             // config->routes[i] -> endpoints
+    struct account_node *nowhere;         // stands for "no upstream was reached"
+};
+
+/**
+ * Takes the config over, also on failure.
+ * @param old the snapshot it follows, NULL at start
+ * @return one reference; NULL: *error says why
+ */
+struct snapshot *snapshot_build(struct config *config, uint64_t generation, const struct snapshot *old, struct config_error *error);
+struct snapshot *snapshot_ref(struct snapshot *s);
+void snapshot_unref(struct snapshot *s);
+/** The pairs of an endpoint, by node index; [node_count] is the one for no node. */
+struct account_pair **snapshot_row(struct snapshot *s, unsigned endpoint);

@@ -1,0 +1,251 @@
+#include "worker.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "client.h"
+#include "exchange.h"
+#include "listener.h"
+#include "upstream.h"
+
+/** Flush rounds before the kernel is asked for events again: a flush can make room for more output. */
+#define ROUNDS_MAX 8u
+
+_Atomic unsigned worker_connections;
+
+struct lease *worker_lease(struct worker *w) {
+    w->lease->users++;
+    return w->lease;
+}
+
+void worker_release(struct worker *w, struct lease *lease) {
+    (void)w;
+    BUG_ON(!lease->users);
+    if (--lease->users) return;
+    snapshot_unref(lease->snapshot);
+    free(lease);
+}
+
+static struct lease *new_lease(struct snapshot *s) {
+    struct lease *l = base_alloc(sizeof *l);
+    *l = (struct lease){s, 1};
+    return l;
+}
+
+struct span worker_date(struct worker *w) {
+    time_t now = time(NULL);
+    if ((uint64_t)now != w->date_second) {
+        struct tm tm;
+        gmtime_r(&now, &tm);
+        strftime(w->date, sizeof w->date, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+        w->date_second = (uint64_t)now;
+    }
+    return (struct span){w->date, 29};
+}
+
+static void resume_accepting(struct worker *w) {
+    if (!w->accept_paused || w->draining) return;
+    w->accept_paused = false;
+    wheel_cancel(&w->accept_again);
+    for (unsigned i = 0; i < w->listener_count; i++) BUG_ON(!loop_add_level(&w->loop, &w->listeners[i].watch));
+}
+
+static void accept_again(struct timer *t, uint64_t now) {
+    (void)now;
+    resume_accepting(CONTAINER_OF(t, struct worker, accept_again));
+}
+
+void worker_client_gone(struct worker *w) {
+    worker_connections--;
+    resume_accepting(w);
+}
+
+/** Takes capture's settings from the snapshot in force. */
+static void apply_capture(struct worker *w, bool listened) {
+    const struct config *c = worker_config(w);
+    w->tee.on = c->capture && listened;
+    w->tee.max_body = c->capture_max_body;
+    w->tee.max_queue = c->capture_queue;
+}
+
+static void adopt(struct worker *w, struct snapshot *next) {
+    struct lease *old = w->lease;
+    w->lease = new_lease(next);
+    upstream_close_removed(w);
+    worker_release(w, old);
+    w->adopted = next->serial;
+    struct parcel *p = base_zalloc(sizeof *p);  // an empty one: only wakes the control thread
+    mailbox_post(&mailbox_control, p);
+}
+
+static void begin_drain(struct worker *w) {
+    if (w->draining) return;
+    if (!w->accept_paused)
+        for (unsigned i = 0; i < w->listener_count; i++) loop_remove(&w->loop, &w->listeners[i].watch);
+    w->draining = true;
+    for (unsigned i = 0; i < w->listener_count; i++) {
+        close(w->listeners[i].watch.fd);
+        w->listeners[i].watch.fd = -1;
+    }
+    for (struct list *l = w->clients.next, *next; l != &w->clients; l = next) {
+        next = l->next;
+        client_drain(CONTAINER_OF(l, struct client, link));
+    }
+}
+
+static void post_telemetry(struct worker *w) {
+    struct frame_buffer out;
+    frame_buffer_init(&out);
+    telemetry_encode(w, &out);
+    struct parcel *p = base_zalloc(sizeof *p);
+    *p = (struct parcel){.kind = PARCEL_TELEMETRY, .size = out.size, .data = out.data, .data_size = (uint32_t)out.size};
+    // After the exchanges it counts, so that a reader never sees a count before its records.
+    tee_turn(&w->tee);
+    mailbox_post(&mailbox_control, p);
+}
+
+static void take_orders(struct watch *watch, uint32_t events) {
+    struct worker *w = CONTAINER_OF(watch, struct worker, wake);
+    uint64_t ignored;
+    (void)events;
+    ssize_t n = read(watch->fd, &ignored, sizeof ignored);
+    (void)n;
+    pthread_mutex_lock(&w->orders.lock);
+    struct snapshot *next = w->orders.next;
+    bool drain = w->orders.drain, capture = w->orders.capture, telemetry = w->orders.telemetry;
+    w->stopping = w->orders.stop;
+    w->orders.next = NULL;
+    w->orders.telemetry = false;
+    pthread_mutex_unlock(&w->orders.lock);
+    if (next) adopt(w, next);
+    apply_capture(w, capture);
+    if (drain) begin_drain(w);
+    if (telemetry) post_telemetry(w);
+}
+
+/** Runs what asked to be run, then writes everything that waits to be written: the "before sleep" of the loop. */
+static void flush_round(struct worker *w) {
+    struct list todo;
+    struct list *l;
+    list_init(&todo);
+    list_splice(&todo, &w->again);
+    while ((l = list_shift(&todo))) {
+        struct conn *c = CONTAINER_OF(l, struct conn, again);
+        c->run(c);
+    }
+    list_splice(&todo, &w->dirty);
+    while ((l = list_shift(&todo))) {
+        struct conn *c = CONTAINER_OF(l, struct conn, dirty);
+        conn_flush(c);
+        bool room = c->wants_room && outq_has_room(&c->out);
+        if (LIKELY(!room && !c->cut)) continue;
+        c->wants_room = false;
+        c->run(c);
+    }
+}
+
+static void bury(struct worker *w) {
+    struct list *l;
+    while ((l = list_shift(&w->dead))) {
+        struct conn *c = CONTAINER_OF(l, struct conn, dirty);
+        c->free(c);
+    }
+}
+
+static void turn(struct worker *w, int timeout_ms) {
+    loop_run_once(&w->loop, timeout_ms);
+    wheel_advance(&w->wheel, w->loop.now);
+    for (unsigned i = 0; i < ROUNDS_MAX && !(list_empty(&w->dirty) && list_empty(&w->again)); i++) flush_round(w);
+    tee_turn(&w->tee);
+    bury(w);
+}
+
+static void close_all(struct worker *w) {
+    while (!list_empty(&w->clients)) {
+        struct client *c = CONTAINER_OF(w->clients.next, struct client, link);
+        if (c->x) exchange_abort(c->x, false);
+        else client_close(c);
+    }
+    while (!list_empty(&w->upstreams)) upstream_close(CONTAINER_OF(w->upstreams.next, struct upstream, link));
+    bury(w);
+    tee_turn(&w->tee);
+    BUG_ON(w->charges || w->open_charges || w->telemetry.open_requests);
+}
+
+static void *thread_main(void *data) {
+    struct worker *w = data;
+    while (!w->stopping && !(w->draining && list_empty(&w->clients))) {
+        bool busy = !list_empty(&w->dirty) || !list_empty(&w->again);
+        turn(w, busy ? 0 : wheel_wait_ms(&w->wheel, w->loop.now));
+    }
+    begin_drain(w);
+    close_all(w);
+    post_telemetry(w);
+    w->ended = true;
+    mailbox_post(&mailbox_control, base_zalloc(sizeof(struct parcel)));
+    return NULL;
+}
+
+struct worker *worker_new(unsigned index, struct snapshot *snapshot, const int *listen_fds, unsigned count) {
+    struct worker *w = base_zalloc(sizeof *w);
+    w->index = index;
+    loop_init(&w->loop);
+    wheel_init(&w->wheel, w->loop.now);
+    list_init(&w->dirty);
+    list_init(&w->again);
+    list_init(&w->dead);
+    list_init(&w->clients);
+    list_init(&w->upstreams);
+    timer_init(&w->accept_again, accept_again);
+    telemetry_init(&w->telemetry, w->loop.now);
+    tee_init(&w->tee, index);
+    w->lease = new_lease(snapshot_ref(snapshot));
+    apply_capture(w, false);
+    w->next_id = 1;
+    w->adopted = snapshot->serial;
+    pthread_mutex_init(&w->orders.lock, NULL);
+    w->wake = (struct watch){eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), take_orders};
+    BUG_ON(w->wake.fd < 0 || !loop_add_level(&w->loop, &w->wake));
+    w->listeners = base_zalloc(count * sizeof *w->listeners);
+    w->listener_count = count;
+    for (unsigned i = 0; i < count; i++) {
+        w->listeners[i] = (struct listener){{listen_fds[i], listener_accept}, w};
+        BUG_ON(!loop_add_level(&w->loop, &w->listeners[i].watch));
+    }
+    return w;
+}
+
+void worker_start(struct worker *w) {
+    int r = pthread_create(&w->thread, NULL, thread_main, w);
+    BUG_ON(r);
+}
+
+void worker_order(struct worker *w, void (*change)(struct worker_orders *orders, void *data), void *data) {
+    uint64_t one = 1;
+    pthread_mutex_lock(&w->orders.lock);
+    change(&w->orders, data);
+    pthread_mutex_unlock(&w->orders.lock);
+    BUG_ON(write(w->wake.fd, &one, sizeof one) != sizeof one);
+}
+
+void worker_join(struct worker *w) {
+    pthread_join(w->thread, NULL);
+    if (w->orders.next) snapshot_unref(w->orders.next);
+    tee_close(&w->tee);
+    telemetry_close(&w->telemetry, w->index);
+    worker_release(w, w->lease);
+    while (w->spare) {
+        struct exchange *x = w->spare;
+        w->spare = x->next_spare;
+        free(x);
+    }
+    BUG_ON(w->chunks.live);
+    chunk_pool_clear(&w->chunks);
+    close(w->wake.fd);
+    loop_close(&w->loop);
+    free(w->listeners);
+    free(w);
+}
