@@ -162,8 +162,7 @@ export function cVectorTest(schema, vectors) {
       '    enum frame_result result = frame_peek(data, size, &view);\n\n    if (result != FRAME_OK)\n        return result;\n' +
       `    switch (view.type) {\n${decoders.join('')}    default:\n        return FRAME_BAD_TYPE;\n    }\n}\n\n`,
   );
-  out.push('void run_vectors(void)\n{\n');
-  vectors.valid.forEach((_, index) => out.push(`    vector_${index}();\n`));
+  out.push('static void bad_frames_are_refused(void)\n{\n');
   for (const bad of vectors.invalid) {
     const bytes = bytesOf(bad.hex);
     const literal = [...bytes].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('');
@@ -171,8 +170,11 @@ export function cVectorTest(schema, vectors) {
     if (fault)
       out.push(`    /* ${bad.name} */\n    CHECK(decode_any("${literal}", ${bytes.length}) == ${fault});\n`);
   }
+  out.push('}\n\nstatic void durations_find_their_buckets(void)\n{\n');
   for (const [microseconds, index] of vectors.histogram)
     out.push(`    CHECK(histogram_index(UINT64_C(${microseconds})) == ${index});\n`);
-  out.push('}\n');
+  out.push('}\n\nvoid run_vectors(void)\n{\n');
+  vectors.valid.forEach((_, index) => out.push(`    RUN_TEST(vector_${index});\n`));
+  out.push('    RUN_TEST(bad_frames_are_refused);\n    RUN_TEST(durations_find_their_buckets);\n}\n');
   return out.join('');
 }

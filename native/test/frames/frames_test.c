@@ -6,7 +6,7 @@
 
 #include "vectors.h"
 
-unsigned check_count, failure_count;
+unsigned test_count, failed_test_count, failure_count;
 
 static void buckets_tile_the_line(void)
 {
@@ -78,10 +78,10 @@ static void oversize_is_refused(void)
 int main(void)
 {
     run_vectors();
-    buckets_tile_the_line();
-    mutations_never_crash();
-    failure_keeps_earlier_frames();
-    oversize_is_refused();
-    printf("%u checks, %u failed\n", check_count, failure_count);
+    RUN_TEST(buckets_tile_the_line);
+    RUN_TEST(mutations_never_crash);
+    RUN_TEST(failure_keeps_earlier_frames);
+    RUN_TEST(oversize_is_refused);
+    printf("frames: %u passed, %u failed\n", test_count - failed_test_count, failed_test_count);
     return failure_count == 0 ? 0 : 1;
 }

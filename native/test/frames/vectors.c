@@ -754,20 +754,8 @@ enum frame_result decode_any(const void *data, size_t size)
     }
 }
 
-void run_vectors(void)
+static void bad_frames_are_refused(void)
 {
-    vector_0();
-    vector_1();
-    vector_2();
-    vector_3();
-    vector_4();
-    vector_5();
-    vector_6();
-    vector_7();
-    vector_8();
-    vector_9();
-    vector_10();
-    vector_11();
     /* version 2 */
     CHECK(decode_any("\x00\x00\x00\x0a\x02\x07\x00\x00\x00\x00\x00\x00\x00\x01", 14) == FRAME_BAD_VERSION);
     /* unknown type */
@@ -790,6 +778,10 @@ void run_vectors(void)
     CHECK(decode_any("\x00\x00\x00\x0b\x01\x07\x00\x00\x00\x00\x00\x00\x00\x01\x00", 15) == FRAME_TRAILING);
     /* boolean 2 */
     CHECK(decode_any("\x00\x00\x00\x04\x01\x02\x01\x02", 8) == FRAME_BAD_BOOL);
+}
+
+static void durations_find_their_buckets(void)
+{
     CHECK(histogram_index(UINT64_C(0)) == 0);
     CHECK(histogram_index(UINT64_C(1)) == 1);
     CHECK(histogram_index(UINT64_C(31)) == 31);
@@ -808,4 +800,22 @@ void run_vectors(void)
     CHECK(histogram_index(UINT64_C(1099511627775)) == 1151);
     CHECK(histogram_index(UINT64_C(1099511627776)) == 1151);
     CHECK(histogram_index(UINT64_C(18446744073709551615)) == 1151);
+}
+
+void run_vectors(void)
+{
+    RUN_TEST(vector_0);
+    RUN_TEST(vector_1);
+    RUN_TEST(vector_2);
+    RUN_TEST(vector_3);
+    RUN_TEST(vector_4);
+    RUN_TEST(vector_5);
+    RUN_TEST(vector_6);
+    RUN_TEST(vector_7);
+    RUN_TEST(vector_8);
+    RUN_TEST(vector_9);
+    RUN_TEST(vector_10);
+    RUN_TEST(vector_11);
+    RUN_TEST(bad_frames_are_refused);
+    RUN_TEST(durations_find_their_buckets);
 }

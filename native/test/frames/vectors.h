@@ -8,11 +8,19 @@
 #include "frames.h"
 #include "histogram.h"
 
-extern unsigned check_count, failure_count;
+extern unsigned test_count, failed_test_count, failure_count;
+
+/* One test: a function whose checks all hold. */
+#define RUN_TEST(function)                          \
+    do {                                            \
+        unsigned before = failure_count;            \
+        function();                                 \
+        test_count++;                               \
+        failed_test_count += failure_count > before; \
+    } while (0)
 
 #define CHECK(condition)                                                          \
     do {                                                                          \
-        check_count++;                                                            \
         if (!(condition)) {                                                       \
             failure_count++;                                                      \
             fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
