@@ -69,7 +69,10 @@ export async function takeLease(db: Db, options: LeaseOptions): Promise<LeaseDoc
 }
 
 /** Ends a lease before its time, so that the next one need not wait. Nothing happens when it is not ours. */
-export async function releaseLease(db: Db, options: Pick<LeaseOptions, 'name' | 'holder' | 'session'>): Promise<void> {
+export async function releaseLease(
+  db: Db,
+  options: Pick<LeaseOptions, 'name' | 'holder' | 'session'>,
+): Promise<void> {
   await db
     .collection<LeaseDocument>(LEASES)
     .updateOne(

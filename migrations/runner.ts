@@ -1,6 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Db } from 'mongodb';
-import { DharmaError, releaseLease, systemClock, takeLease, throwIfAborted, type Logger } from '../common/index.js';
+import {
+  DharmaError,
+  releaseLease,
+  systemClock,
+  takeLease,
+  throwIfAborted,
+  type Logger,
+} from '../common/index.js';
 import type { MigrationStep } from './step.js';
 import { collections } from './steps/001-collections.js';
 import { indexes } from './steps/002-indexes.js';
@@ -59,7 +66,10 @@ export async function migrate(db: Db, options: MigrateOptions): Promise<Migratio
 }
 
 /** Steps not applied yet, in order. Error: SCHEMA_TOO_NEW. */
-export async function pendingSteps(db: Db, steps: readonly MigrationStep[] = STEPS): Promise<MigrationStep[]> {
+export async function pendingSteps(
+  db: Db,
+  steps: readonly MigrationStep[] = STEPS,
+): Promise<MigrationStep[]> {
   const done = await db.collection<AppliedStep>('migrations').find().toArray();
   const known = new Set(steps.map((step) => step.id));
   const unknown = done.find((step) => !known.has(step._id));

@@ -43,8 +43,12 @@ export class Home {
   get supervisorSocket(): string {
     return join(this.runDir, 'dharmad.sock');
   }
+  get edgeDir(): string {
+    return join(this.dir, 'edge');
+  }
+  /** The edge proxy's control socket. */
   get edgeSocket(): string {
-    return join(this.runDir, 'edge.sock');
+    return join(this.edgeDir, 'control.sock');
   }
   /** What runs where, with the stores' URIs: written by the supervisor once all answers. */
   get runtimeFile(): string {
@@ -99,7 +103,8 @@ export class Home {
       await chmod(this.dir, 0o700);
     } catch (error) {
       const code = systemCode(error);
-      if (code === undefined || !['EACCES', 'EROFS', 'ENOTDIR', 'EEXIST', 'EPERM'].includes(code)) throw error;
+      if (code === undefined || !['EACCES', 'EROFS', 'ENOTDIR', 'EEXIST', 'EPERM'].includes(code))
+        throw error;
       throw new DharmaError({
         code: 'HOME_NOT_WRITABLE',
         message: `cannot keep anything in the home folder ${this.dir}`,

@@ -58,7 +58,8 @@ async function removeStale(home: Home, aside: string): Promise<boolean> {
 
 async function releaseLock(home: Home, self: ProcessIdentity): Promise<void> {
   const holder = await readLock(home);
-  if (holder?.pid === self.pid && holder.startTime === self.startTime) await rm(home.lockFile, { force: true });
+  if (holder?.pid === self.pid && holder.startTime === self.startTime)
+    await rm(home.lockFile, { force: true });
 }
 
 async function readLock(home: Home): Promise<ProcessIdentity | undefined> {

@@ -9,7 +9,10 @@ export function portOwner(port: number): { pid: number; command: string } | unde
   if (inodes.size === 0) return undefined;
   for (const pid of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
     if (socketInodes(pid).some((inode) => inodes.has(inode)))
-      return { pid: Number(pid), command: tryRead(() => readFileSync(`/proc/${pid}/comm`, 'utf8').trim()) ?? '?' };
+      return {
+        pid: Number(pid),
+        command: tryRead(() => readFileSync(`/proc/${pid}/comm`, 'utf8').trim()) ?? '?',
+      };
   }
   return undefined;
 }
@@ -20,7 +23,8 @@ export function portTaken(what: string, port: number, remedy: string): DharmaErr
   return new DharmaError({
     code: 'PORT_TAKEN',
     message: `${what} cannot listen: port ${port} is taken`,
-    found: owner === undefined ? 'a process that is not visible to you' : `${owner.command} (pid ${owner.pid})`,
+    found:
+      owner === undefined ? 'a process that is not visible to you' : `${owner.command} (pid ${owner.pid})`,
     remedy,
   });
 }

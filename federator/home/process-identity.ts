@@ -37,7 +37,10 @@ export function processesWithEnv(name: string, value: string): ProcessIdentity[]
 }
 
 /** SIGTERM, then SIGKILL after `deadlineMs`; resolves when all have ended. Only ever the very processes identified. */
-export async function endProcesses(identities: readonly ProcessIdentity[], deadlineMs: number): Promise<void> {
+export async function endProcesses(
+  identities: readonly ProcessIdentity[],
+  deadlineMs: number,
+): Promise<void> {
   for (const identity of identities) signalIf(identity, 'SIGTERM');
   const giveUpAt = systemClock.monotonic() + deadlineMs;
   for (let killed = false; identities.some(stillRuns);) {

@@ -7,7 +7,10 @@ export const indexes: MigrationStep = {
     // At most one upgrade under way, whatever races.
     await db
       .collection('upgrades')
-      .createIndex({ running: 1 }, { name: 'one_running', unique: true, partialFilterExpression: { running: true } });
+      .createIndex(
+        { running: 1 },
+        { name: 'one_running', unique: true, partialFilterExpression: { running: true } },
+      );
     await db.collection('upgrades').createIndex({ createdAt: -1 }, { name: 'newest' });
     await db.collection('operations').createIndex({ state: 1, createdAt: 1 }, { name: 'open' });
     await db.collection('decisions').createIndex({ upgrade: 1, at: 1 }, { name: 'of_upgrade' });

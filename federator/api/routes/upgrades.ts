@@ -1,0 +1,102 @@
+import { z } from 'zod';
+import { activeRole, type ApiOptions } from '../app.js';
+import {
+  acceptSchema,
+  promoteSchema,
+  shadowDocumentSchema,
+  startShadowSchema,
+  upgradeSchema,
+} from '../schemas.js';
+import { upgradeView } from '../views.js';
+import type { TypedServer } from './types.js';
+
+const accepted = z.object({ operation: z.string() });
+/** An upgrade's id, or `current`. */
+const identified = z.object({
+  id: z.string().regex(/^(current|u[0-9a-f]{8})$/, 'expected "current" or an upgrade\'s id'),
+});
+
+export function upgradeRoutes(app: TypedServer, options: ApiOptions): void {
+  app.post(
+    '/v1/upgrades',
+    { schema: { summary: 'Start a shadow upgrade', body: startShadowSchema, response: { 202: accepted } } },
+    async ({ body }, reply) => {
+      const { commands } = await activeRole(options);
+      const { packages, files, env } = body.change;
+      const change = {
+        ...(packages === undefined ? {} : { packages }),
+        ...(files === undefined ? {} : { files }),
+        ...(env === undefined ? {} : { env }),
+      };
+      return reply.code(202).send({ operation: await commands.startShadow(change) });
+    },
+  );
+  app.get(
+    '/v1/upgrades/:id',
+    { schema: { summary: 'One upgrade', params: identified, response: { 200: upgradeSchema } } },
+    async ({ params }) => upgradeView(await (await activeRole(options)).views.upgrade(params.id)),
+  );
+  app.get(
+    '/v1/upgrades/:id/shadow',
+    {
+      schema: {
+        summary: "The shadow's status and report, as it told last",
+        params: identified,
+        response: {
+          200: z.object({
+            upgrade: z.string(),
+            at: z.string(),
+            status: shadowDocumentSchema,
+            report: shadowDocumentSchema.nullable(),
+          }),
+        },
+      },
+    },
+    async ({ params }) => {
+      const told = await (await activeRole(options)).views.shadow(params.id);
+      return {
+        upgrade: told._id,
+        at: told.at.toISOString(),
+        status: { ...told.status },
+        report: told.report === null ? null : { ...told.report },
+      };
+    },
+  );
+  app.post(
+    '/v1/upgrades/current/stop',
+    { schema: { summary: 'End the shadow; its report stays', response: { 202: accepted } } },
+    async (_request, reply) => {
+      const { commands } = await activeRole(options);
+      return reply.code(202).send({ operation: await commands.stopShadow() });
+    },
+  );
+  app.post(
+    '/v1/upgrades/current/accept',
+    {
+      schema: {
+        summary: 'Accept a difference as intended; it stays in the report, marked',
+        body: acceptSchema,
+        response: { 200: z.object({ accepted: z.string() }) },
+      },
+    },
+    async ({ body }) => {
+      const { commands } = await activeRole(options);
+      await commands.accept(body.difference);
+      return { accepted: body.difference };
+    },
+  );
+  app.post(
+    '/v1/upgrades/current/promote',
+    {
+      schema: {
+        summary: 'Move all traffic to the new release',
+        body: promoteSchema,
+        response: { 202: accepted },
+      },
+    },
+    async ({ body }, reply) => {
+      const { commands } = await activeRole(options);
+      return reply.code(202).send({ operation: await commands.promote(body.yes, body.rollbackWindowMs) });
+    },
+  );
+}

@@ -1,0 +1,39 @@
+import type { Command } from '../command.js';
+import { addCluster } from './add-cluster.js';
+import { deploy } from './deploy.js';
+import { doctor } from './doctor.js';
+import { down } from './down.js';
+import { logs } from './logs.js';
+import { migrateCommand } from './migrate.js';
+import { promote } from './promote.js';
+import { removeCluster } from './remove-cluster.js';
+import { rollback } from './rollback.js';
+import { shadowAccept } from './shadow-accept.js';
+import { shadowReport } from './shadow-report.js';
+import { shadowStart } from './shadow-start.js';
+import { shadowStatus } from './shadow-status.js';
+import { shadowStop } from './shadow-stop.js';
+import { shadowTry } from './shadow-try.js';
+import { status } from './status.js';
+import { up } from './up.js';
+
+/** Every command, in the order of the help. */
+export const COMMANDS: readonly Command[] = [
+  up,
+  down,
+  status,
+  addCluster,
+  removeCluster,
+  deploy,
+  shadowStart,
+  shadowStatus,
+  shadowReport,
+  shadowAccept,
+  shadowStop,
+  shadowTry,
+  promote,
+  rollback,
+  logs,
+  doctor,
+  migrateCommand,
+];

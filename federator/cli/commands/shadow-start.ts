@@ -1,0 +1,87 @@
+import { DharmaError, ExitCode, readConfig } from '../../../common/index.js';
+import { z } from 'zod';
+import type { Command } from '../command.js';
+import { textOption } from '../options.js';
+
+const envAssignment = /^([A-Za-z_][A-Za-z0-9_]*)(?:=(.*))?$/s;
+
+/** `--files FILE`: path in the app → source path on this machine, null removes it. */
+const filesSchema = z.record(
+  z.string().min(1),
+  z.string().startsWith('/', 'expected an absolute path').nullable(),
+);
+
+export const shadowStart: Command = {
+  name: 'shadow start',
+  summary: 'clone remote0 into remote1 with an update, and copy live requests to it',
+  description:
+    'Installs the update beside the live release, clones the stores, and from then on replays copies of live requests in both. Clients see nothing of it.',
+  options: [
+    { flags: '--update <spec...>', about: 'npm packages to update, such as express@5.1.0' },
+    { flags: '--env <name=value...>', about: 'env of the app to change; NAME alone unsets it' },
+    {
+      flags: '--files <file>',
+      about: 'JSON: path in the app → file to lay over it (absolute), or null to remove it',
+    },
+  ],
+  examples: [
+    'federate shadow start --update express@5.1.0',
+    'federate shadow start --update mongodb@7 --env FEATURE_X=1',
+  ],
+  run: async ({ client, printer, signal }, { options }) => {
+    const packages = listOf(options.update);
+    const env = envOf(listOf(options.env));
+    const file = textOption(options, 'files');
+    const files = file === undefined ? undefined : await readConfig(filesSchema, file);
+    if (packages.length === 0 && env === undefined && files === undefined) throw changeNeeded();
+    const api = await client();
+    const operation = await api.startShadow(
+      {
+        change: {
+          ...(packages.length === 0 ? {} : { packages }),
+          ...(env === undefined ? {} : { env }),
+          ...(files === undefined ? {} : { files }),
+        },
+      },
+      signal,
+    );
+    await api.follow(operation, (doing) => printer.doing(doing), signal);
+    const upgrade = await api.upgrade('current', signal);
+    printer.done(`the shadow runs (upgrade ${upgrade.id}); read it with: federate shadow report`);
+    return { data: upgrade };
+  },
+};
+
+function listOf(value: unknown): string[] {
+  return Array.isArray(value) ? value.map(String) : [];
+}
+
+function envOf(assignments: readonly string[]): Record<string, string | null> | undefined {
+  if (assignments.length === 0) return undefined;
+  return Object.fromEntries(
+    assignments.map((text) => {
+      const match = envAssignment.exec(text);
+      if (match?.[1] === undefined) throw wrongEnv(text);
+      return [match[1], match[2] ?? null];
+    }),
+  );
+}
+
+function wrongEnv(found: string): DharmaError {
+  return new DharmaError({
+    code: 'USAGE',
+    message: '--env: expected NAME=VALUE, or NAME to unset it',
+    found,
+    remedy: 'Correct --env.',
+    exitCode: ExitCode.usage,
+  });
+}
+
+function changeNeeded(): DharmaError {
+  return new DharmaError({
+    code: 'USAGE',
+    message: 'an update changes something: packages, env or files',
+    remedy: 'Name it, as in: federate shadow start --update express@5.1.0',
+    exitCode: ExitCode.usage,
+  });
+}

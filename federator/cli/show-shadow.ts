@@ -1,0 +1,24 @@
+import type { ShadowReport } from '../../common/index.js';
+import type { Upgrade } from '../api/schemas.js';
+import type { ShadowTold } from '../client/client.js';
+import type { Printer } from './printer.js';
+
+/** What the shadow is doing, for people. */
+export function showShadowStatus(upgrade: Upgrade, told: ShadowTold, printer: Printer): void {
+  const { status } = told;
+  const { ledger } = status;
+  const dropped = Object.values(ledger.dropped).reduce((sum, count) => sum + count, 0);
+  printer.line(`upgrade    ${upgrade.id} (${upgrade.state})`);
+  printer.line(`phase      ${status.phase}: ${status.step}`);
+  printer.line(`verdict    ${status.verdict}, ${status.differences} differences`);
+  printer.line(
+    `exchanges  ${ledger.captured} captured, ${ledger.compared} compared, ${ledger.pending} pending, ` +
+      `${ledger.unbound} unbound, ${ledger.truncated} truncated, ${ledger.unanswered} unanswered, ${dropped} dropped`,
+  );
+  if (status.error !== undefined) printer.line(`error      ${status.error.message} (${status.error.remedy})`);
+}
+
+/** The report, as the engine renders it for a terminal. */
+export function showReport(report: ShadowReport, printer: Printer): void {
+  printer.json(report);
+}

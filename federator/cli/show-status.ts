@@ -1,0 +1,67 @@
+import { formatDuration } from '../../common/index.js';
+import type { Cluster, FederationStatus, Upgrade } from '../api/schemas.js';
+import type { Printer } from './printer.js';
+
+/** The federation for people. */
+export function showStatus(status: FederationStatus, printer: Printer): void {
+  const { colors: c } = printer;
+  const health = status.health === 'ok' ? c.green('ok') : c.red('degraded');
+  printer.line(`${c.bold('federation')}  ${health}`);
+  printer.line(`edge        ${status.edge.url}${status.edge.capture ? c.yellow('  copying requests') : ''}`);
+  printer.line(`api         ${status.api.url}`);
+  printer.line(`stores      mongo: ${status.stores.mongo}`);
+  printer.line(`release     ${status.live ?? 'none yet'}`);
+  if (status.upgrade !== null) printer.line(`upgrade     ${upgradeLine(status.upgrade)}`);
+  for (const operation of status.operations)
+    printer.line(`doing       ${operation.kind} ${operation.subject}: ${operation.doing}`);
+  for (const problem of status.problems) printer.line(`${c.red('problem')}     ${problem}`);
+  printer.line();
+  if (status.clusters.length === 0) {
+    printer.line('no clusters yet: federate add-cluster NAME --config FILE --app DIR');
+    return;
+  }
+  printer.table(
+    ['CLUSTER', 'STATE', 'RELEASE', 'NODES', 'WARM', 'REQUESTS', 'ERRORS', 'MEDIAN'],
+    status.clusters.map((cluster) => clusterRow(cluster, printer)),
+  );
+}
+
+function clusterRow(cluster: Cluster, { colors: c }: Printer): string[] {
+  const serving = cluster.nodes.filter((node) => node.release === cluster.active);
+  const ready = serving.filter((node) => node.state === 'ready').length;
+  const requests = cluster.endpoints.reduce((sum, endpoint) => sum + endpoint.count, 0);
+  const errors = cluster.endpoints.reduce((sum, endpoint) => sum + endpoint.errors, 0);
+  const state = cluster.state === 'live' ? cluster.health : cluster.state;
+  const paint =
+    state === 'converged' ? c.green : state === 'failed' || state === 'unreachable' ? c.red : c.yellow;
+  return [
+    cluster.name,
+    paint(state === 'converged' ? 'serving' : state),
+    cluster.active,
+    `${ready}/${String(serving.length)}`,
+    String(cluster.nodes.length - serving.length),
+    String(requests),
+    errors === 0 ? '0' : c.red(String(errors)),
+    medianOf(cluster),
+  ];
+}
+
+/** Over the endpoints, weighted by their requests: rough, and said to be of the cluster as a whole. */
+function medianOf(cluster: Cluster): string {
+  const measured = cluster.endpoints.filter(
+    (endpoint) => endpoint.median !== undefined && endpoint.count > 0,
+  );
+  const requests = measured.reduce((sum, endpoint) => sum + endpoint.count, 0);
+  if (requests === 0) return '-';
+  const sum = measured.reduce((total, endpoint) => total + endpoint.median! * endpoint.count, 0);
+  return `${(sum / requests).toFixed(1)} ms`;
+}
+
+function upgradeLine(upgrade: Upgrade): string {
+  const packages = 'packages' in upgrade.change ? (upgrade.change.packages ?? []) : [];
+  const what = upgrade.kind === 'deploy' ? 'deploy' : packages.join(' ') || 'update';
+  const left = upgrade.rollbackUntil === undefined ? 0 : Date.parse(upgrade.rollbackUntil) - Date.now();
+  const window = upgrade.state === 'promoted' && left > 0 ? `, rollback for ${formatDuration(left)}` : '';
+  const error = upgrade.error === undefined ? '' : ` (${upgrade.error.message})`;
+  return `${upgrade.id} ${what}: ${upgrade.state}${window}${error}`;
+}

@@ -1,0 +1,54 @@
+import { DharmaError } from '../../common/index.js';
+import type { Home } from '../home/home.js';
+import { notRunning } from '../home/token.js';
+import { supervisorStateSchema, type EdgeConfig, type SupervisorState } from './protocol.js';
+import { unixJson } from './unix-json.js';
+
+/** No answer of the supervisor's takes longer: it only starts and ends processes. */
+const DEADLINE_MS = 30_000;
+
+/** The supervisor, as its federator and the CLI see it. Errors: NOT_RUNNING. */
+export class SupervisorClient {
+  readonly #home: Home;
+
+  constructor(home: Home) {
+    this.#home = home;
+  }
+
+  async state(): Promise<SupervisorState> {
+    return supervisorStateSchema.parse(await this.#call('GET', '/state'));
+  }
+  async runAgent(name: string): Promise<void> {
+    await this.#call('PUT', `/agents/${name}`);
+  }
+  async stopAgent(name: string): Promise<void> {
+    await this.#call('DELETE', `/agents/${name}`);
+  }
+  async runWorker(upgrade: string): Promise<void> {
+    await this.#call('PUT', `/workers/${upgrade}`);
+  }
+  async stopWorker(upgrade: string): Promise<void> {
+    await this.#call('DELETE', `/workers/${upgrade}`);
+  }
+  async configureEdge(config: EdgeConfig): Promise<void> {
+    await this.#call('PUT', '/edge', config);
+  }
+  /** Asks it to stop everything; it goes on doing so after the answer. */
+  async stop(): Promise<void> {
+    await this.#call('POST', '/stop');
+  }
+
+  async #call(method: 'GET' | 'PUT' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<unknown> {
+    try {
+      return await unixJson(this.#home.supervisorSocket, {
+        method,
+        path,
+        body,
+        signal: AbortSignal.timeout(DEADLINE_MS),
+      });
+    } catch (error) {
+      if (error instanceof DharmaError && error.code === 'NOT_ANSWERING') throw notRunning(this.#home);
+      throw error;
+    }
+  }
+}

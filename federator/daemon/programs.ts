@@ -1,0 +1,30 @@
+import { baseEnv, distPath, type ChildSpec } from '../../common/index.js';
+import type { Home } from '../home/home.js';
+
+/** How the supervisor's children are started. Secrets travel in files (see runtime.ts), never in arguments. */
+
+export function federatorSpec(home: Home, apiPort: number): ChildSpec {
+  return node(home, 'federator', 'federator/server/main.js', ['--port', String(apiPort)], true);
+}
+
+export function agentSpec(home: Home, name: string): ChildSpec {
+  return {
+    ...node(home, `agent-${name}`, 'cluster-agent/main.js', []),
+    args: [distPath('cluster-agent/main.js'), '--dir', home.cluster(name), '--name', name],
+  };
+}
+
+export function workerSpec(home: Home, upgrade: string): ChildSpec {
+  return node(home, `shadow-${upgrade}`, 'federator/shadow-worker/main.js', ['--upgrade', upgrade], true);
+}
+
+function node(home: Home, name: string, program: string, args: readonly string[], ipc = false): ChildSpec {
+  return {
+    name,
+    command: process.execPath,
+    args: [distPath(program), '--home', home.dir, ...args],
+    env: baseEnv(),
+    logFile: home.log(name),
+    ipc,
+  };
+}

@@ -1,0 +1,163 @@
+import { messageOf, type Logger, type ReleaseStore } from '../../common/index.js';
+import type { AgentPort } from '../clusters/agent-port.js';
+import { addClusterPlanner, removeClusterPlanner } from '../clusters/planners.js';
+import { Reconciler } from '../clusters/reconciler.js';
+import type { SupervisorClient } from '../daemon/client.js';
+import type { Home } from '../home/home.js';
+import type { Runtime } from '../home/runtime.js';
+import { Journal } from '../operations/journal.js';
+import { OperationQueue } from '../operations/queue.js';
+import { OperationRunner } from '../operations/runner.js';
+import { ClusterStore } from '../state/cluster-store.js';
+import type { Database } from '../state/database.js';
+import { Fence, type EpochSource } from '../state/fence.js';
+import { ReleaseRecords } from '../state/release-records.js';
+import { UpgradeStore } from '../state/upgrade-store.js';
+import type { UpgradeContext } from '../upgrade/context.js';
+import { shadowInterrupted, superseded } from '../upgrade/errors.js';
+import { deployPlanner, promotePlanner, rollbackPlanner, settleDue } from '../upgrade/promote-planners.js';
+import { shadowStartPlanner, shadowStopPlanner } from '../upgrade/shadow-planners.js';
+
+/** How often rollback windows are looked at: they are minutes long. */
+const SETTLE_EVERY_MS = 1000;
+
+export interface ActiveOptions {
+  readonly home: Home;
+  readonly runtime: Runtime;
+  readonly database: Database;
+  readonly lease: EpochSource;
+  readonly epoch: number;
+  readonly supervisor: SupervisorClient;
+  readonly releases: ReleaseStore;
+  readonly agent: (name: string) => AgentPort;
+  readonly log: Logger;
+}
+
+/** What only the instance that holds the lease does: it reconciles, runs operations and ends rollback windows. */
+export class ActiveFederator {
+  readonly clusters: ClusterStore;
+  readonly upgrades: UpgradeStore;
+  readonly journal: Journal;
+  readonly reconciler: Reconciler;
+  readonly runner: OperationRunner;
+  readonly queue: OperationQueue;
+  readonly epoch: number;
+  readonly #context: UpgradeContext;
+  readonly #fence: Fence;
+  readonly #options: ActiveOptions;
+  #settling: NodeJS.Timeout | undefined;
+  #settled: Promise<void> = Promise.resolve();
+
+  private constructor(options: ActiveOptions) {
+    const { home, runtime, database, supervisor, releases, log } = options;
+    this.#options = options;
+    this.epoch = options.epoch;
+    this.#fence = new Fence(options.lease);
+    this.clusters = new ClusterStore(database, this.#fence);
+    this.upgrades = new UpgradeStore(database, this.#fence);
+    this.journal = new Journal(database, this.#fence);
+    const records = new ReleaseRecords(database);
+    this.reconciler = new Reconciler({
+      clusters: this.clusters,
+      releases,
+      supervisor,
+      agent: options.agent,
+      surroundings: { stores: runtime.app, writableDir: home.writableDir },
+      log,
+    });
+    const clusterContext = {
+      home,
+      clusters: this.clusters,
+      releases,
+      records,
+      reconciler: this.reconciler,
+      supervisor,
+    };
+    this.#context = {
+      database,
+      clusters: this.clusters,
+      upgrades: this.upgrades,
+      releases,
+      records,
+      reconciler: this.reconciler,
+      supervisor,
+      rollbackWindowMs: runtime.rollbackWindowMs,
+      cancelOthers: (upgrade, besides) => this.#cancelOthers(upgrade, besides),
+    };
+    this.runner = new OperationRunner(
+      this.journal,
+      {
+        'add-cluster': addClusterPlanner(clusterContext),
+        'remove-cluster': removeClusterPlanner(clusterContext),
+        deploy: deployPlanner(this.#context),
+        'shadow-start': shadowStartPlanner(this.#context),
+        'shadow-stop': shadowStopPlanner(this.#context),
+        promote: promotePlanner(this.#context),
+        rollback: rollbackPlanner(this.#context),
+      },
+      log,
+    );
+    this.queue = new OperationQueue(runtime.stores.redis, options.epoch, this.journal, this.runner, log);
+  }
+
+  /** Shuts earlier holders out, then takes up what they left. */
+  static async start(options: ActiveOptions): Promise<ActiveFederator> {
+    const active = new ActiveFederator(options);
+    try {
+      await active.#fence.stamp(options.database);
+      await active.#noteInterruptedShadow();
+      await active.#endUnbegun();
+      await active.queue.recover();
+      active.#settling = setInterval(() => active.#settle(), SETTLE_EVERY_MS);
+      return active;
+    } catch (error) {
+      await active.close();
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#settling);
+    await this.queue.close();
+    await this.reconciler.close();
+    await this.#settled;
+  }
+
+  #settle(): void {
+    this.#settled = settleDue(this.#context, new Date()).catch((error: unknown) => {
+      this.#options.log.warn({ error: messageOf(error) }, 'could not look at rollback windows');
+    });
+  }
+
+  /** A shadow whose worker is gone, because the whole federation was, has missed requests: it is over, and says so. */
+  async #noteInterruptedShadow(): Promise<void> {
+    const { supervisor, log } = this.#options;
+    const upgrade = await this.upgrades.running();
+    if (upgrade?.state !== 'shadowing') return;
+    const { workers } = await supervisor.state();
+    if (workers.some((worker) => worker.name === upgrade._id)) return;
+    log.warn({ upgrade: upgrade._id }, 'the shadow was interrupted');
+    await this.upgrades.move(upgrade._id, ['shadowing'], 'stopped', { error: shadowInterrupted().toJSON() });
+    await this.clusters.setFederation({ capture: false });
+    for (const cluster of await this.clusters.list())
+      if (cluster.recordOutbound) await this.clusters.change(cluster._id, { recordOutbound: false });
+  }
+
+  /** An upgrade that was written down, but whose operation was not before a crash, never began. */
+  async #endUnbegun(): Promise<void> {
+    const upgrade = await this.upgrades.running();
+    if (upgrade === undefined || upgrade.state === 'shadowing') return;
+    const open = await this.journal.open();
+    if (open.some((operation) => operation.subject === upgrade._id)) return;
+    const to = upgrade.state === 'rolling-back' ? 'promoted' : 'failed';
+    await this.upgrades.move(upgrade._id, [upgrade.state], to);
+  }
+
+  async #cancelOthers(upgrade: string, besides: string): Promise<void> {
+    const by = await this.journal.get(besides);
+    const open = (await this.journal.open()).filter(
+      (other) => other.subject === upgrade && other._id !== besides,
+    );
+    for (const other of open) await this.runner.cancel(other._id, superseded(by?.kind ?? 'a later command'));
+  }
+}

@@ -1,0 +1,218 @@
+import { randomBytes } from 'node:crypto';
+import {
+  clusterConfigSchema,
+  DharmaError,
+  parseConfig,
+  type ChangeSet,
+  type ShadowReport,
+  type Verdict,
+} from '../../common/index.js';
+import { appNeeded, clusterExists } from '../clusters/errors.js';
+import { clusterUnknown } from '../clusters/reconciler.js';
+import type { Database } from '../state/database.js';
+import type { OperationDocument, OperationKind, UpgradeDocument, UpgradeState } from '../state/documents.js';
+import { isDuplicateKey } from '../state/duplicate-key.js';
+import {
+  nothingLive,
+  promoteNothing,
+  rollbackNothing,
+  shadowNotRunning,
+  upgradeRunning,
+  verdictNeedsWord,
+} from '../upgrade/errors.js';
+import type { ActiveFederator } from './active.js';
+
+/** The worker of a running shadow, as far as commands need it. */
+export interface ShadowWorkerPort {
+  /** Error: DIFFERENCE_UNKNOWN. */
+  accept(difference: string): Promise<void>;
+}
+
+/** What an operator can have done. Each checks, writes the intention down, and returns the operation's id. */
+export class Commands {
+  readonly #active: ActiveFederator;
+  readonly #database: Database;
+  readonly #worker: (upgrade: string) => ShadowWorkerPort;
+
+  constructor(active: ActiveFederator, database: Database, worker: (upgrade: string) => ShadowWorkerPort) {
+    this.#active = active;
+    this.#database = database;
+    this.#worker = worker;
+  }
+
+  async operation(id: string): Promise<OperationDocument | undefined> {
+    return this.#active.journal.get(id);
+  }
+
+  /** Errors: CONFIG_INVALID, CLUSTER_EXISTS, APP_NEEDED, UPGRADE_RUNNING. */
+  async addCluster(name: string, config: Record<string, unknown>, app: string | undefined): Promise<string> {
+    const { clusters, journal } = this.#active;
+    parseConfig(clusterConfigSchema, config, `the config of cluster "${name}"`);
+    if ((await clusters.get(name)) !== undefined) throw clusterExists(name);
+    const open = await journal.open();
+    if (open.some((operation) => operation.kind === 'add-cluster' && operation.subject === name))
+      throw clusterExists(name);
+    const running = await this.#active.upgrades.running();
+    // A cluster that appears halfway would be missing from what the upgrade's steps prepared.
+    if (running !== undefined && running.state !== 'shadowing') throw upgradeRunning(running);
+    if (app === undefined && (await clusters.federation()).live === null) throw appNeeded();
+    return this.#begin('add-cluster', name, { config, ...(app === undefined ? {} : { app }) });
+  }
+
+  /** Error: CLUSTER_UNKNOWN. */
+  async removeCluster(name: string): Promise<string> {
+    if ((await this.#active.clusters.get(name)) === undefined) throw clusterUnknown(name);
+    return this.#begin('remove-cluster', name, {});
+  }
+
+  /** Errors: UPGRADE_RUNNING, SHADOW_ALREADY_RUNNING, NOTHING_LIVE. */
+  async deploy(app: string): Promise<string> {
+    const { live } = await this.#active.clusters.federation();
+    if (live === null) throw nothingLive();
+    const upgrade = await this.#insertUpgrade('deploy', {}, live, 'promoting');
+    return this.#begin('deploy', upgrade, { app });
+  }
+
+  /** Errors: SHADOW_ALREADY_RUNNING, UPGRADE_RUNNING, NOTHING_LIVE. */
+  async startShadow(change: ChangeSet): Promise<string> {
+    const { clusters } = this.#active;
+    const { live } = await clusters.federation();
+    const serving = (await clusters.list()).filter((cluster) => cluster.state === 'live');
+    if (live === null || serving.length === 0) throw nothingLive();
+    const upgrade = await this.#insertUpgrade('shadow', change, live, 'starting');
+    return this.#begin('shadow-start', upgrade, { change });
+  }
+
+  /** Error: SHADOW_NOT_RUNNING. */
+  async stopShadow(): Promise<string> {
+    const running = await this.#active.upgrades.running();
+    if (running === undefined || !among(running, ['starting', 'shadowing'])) throw shadowNotRunning();
+    await this.#decide(running._id, 'stop', 'ended the shadow');
+    return this.#begin('shadow-stop', running._id, {});
+  }
+
+  /** Errors: SHADOW_NOT_RUNNING, DIFFERENCE_UNKNOWN. */
+  async accept(difference: string): Promise<void> {
+    const running = await this.#active.upgrades.running();
+    if (running?.state !== 'shadowing') throw shadowNotRunning();
+    await this.#worker(running._id).accept(difference);
+    await this.#database.decisions.insertOne({
+      upgrade: running._id,
+      kind: 'accept',
+      what: difference,
+      at: new Date(),
+    });
+  }
+
+  /** Errors: PROMOTE_NOTHING, VERDICT_NEEDS_WORD, UPGRADE_RUNNING. */
+  async promote(yes: boolean, rollbackWindowMs: number | undefined): Promise<string> {
+    const upgrade = await this.#toPromote();
+    const report = (await this.#database.reports.findOne({ _id: upgrade._id }))?.report ?? undefined;
+    if (!yes) checkVerdict(report);
+    await this.#decide(upgrade._id, 'promote', `verdict ${verdictOf(report)}`);
+    return this.#begin('promote', upgrade._id, {
+      from: upgrade.state,
+      ...(rollbackWindowMs === undefined ? {} : { rollbackWindowMs }),
+    });
+  }
+
+  /** Error: ROLLBACK_NOTHING. */
+  async rollback(): Promise<string> {
+    const { upgrades, journal } = this.#active;
+    const upgrade = await this.#toRollBack();
+    const open = (await journal.open()).find(
+      (other) => other.kind === 'rollback' && other.subject === upgrade._id,
+    );
+    if (open !== undefined) return open._id;
+    const promoted = among(upgrade, ['promoted', 'rolling-back']);
+    if (upgrade.state === 'promoted' && !(await this.#moveOrRefuse(upgrade, 'rolling-back')))
+      throw rollbackNothing(await upgrades.get(upgrade._id));
+    await this.#decide(upgrade._id, 'rollback', promoted ? 'back to the old release' : 'ended remote1');
+    return this.#begin('rollback', upgrade._id, { promoted });
+  }
+
+  /** The upgrade `promote` would promote. Errors: PROMOTE_NOTHING, UPGRADE_RUNNING. */
+  async #toPromote(): Promise<UpgradeDocument> {
+    const { upgrades, clusters } = this.#active;
+    const running = await upgrades.running();
+    if (running?.state === 'shadowing') return running;
+    if (running !== undefined)
+      throw running.state === 'starting' ? notReady(running) : upgradeRunning(running);
+    const [latest] = await upgrades.list(1);
+    const { live } = await clusters.federation();
+    if (latest?.state === 'stopped' && latest.next !== null && latest.base === live) return latest;
+    throw promoteNothing(latest);
+  }
+
+  /** The upgrade `rollback` would take back. */
+  async #toRollBack(): Promise<UpgradeDocument> {
+    const { upgrades } = this.#active;
+    const running = await upgrades.running();
+    if (running !== undefined) return running;
+    const recent = await upgrades.list(20);
+    const [latest] = recent;
+    if (latest?.state === 'stopped') return latest;
+    const promoted = recent.find((upgrade) => upgrade.state === 'promoted');
+    if (promoted === undefined) throw rollbackNothing(latest);
+    return promoted;
+  }
+
+  async #moveOrRefuse(upgrade: UpgradeDocument, to: UpgradeState): Promise<boolean> {
+    try {
+      return await this.#active.upgrades.move(upgrade._id, [upgrade.state], to);
+    } catch (error) {
+      if (!isDuplicateKey(error)) throw error;
+      throw upgradeRunning(await this.#active.upgrades.running());
+    }
+  }
+
+  async #insertUpgrade(
+    kind: UpgradeDocument['kind'],
+    change: ChangeSet,
+    base: string,
+    state: 'starting' | 'promoting',
+  ): Promise<string> {
+    const id = `u${randomBytes(4).toString('hex')}`;
+    try {
+      await this.#active.upgrades.insert({ id, kind, change, base, next: null, state });
+    } catch (error) {
+      if (!isDuplicateKey(error)) throw error;
+      throw upgradeRunning(await this.#active.upgrades.running());
+    }
+    return id;
+  }
+
+  async #begin(kind: OperationKind, subject: string, input: Record<string, unknown>): Promise<string> {
+    const id = `o${randomBytes(6).toString('hex')}`;
+    await this.#active.journal.insert({ id, kind, subject, input });
+    await this.#database.audit.insertOne({ what: kind, subject, detail: id, at: new Date() });
+    await this.#active.queue.enqueue(id);
+    return id;
+  }
+
+  async #decide(upgrade: string, kind: 'promote' | 'rollback' | 'stop', what: string): Promise<void> {
+    await this.#database.decisions.insertOne({ upgrade, kind, what, at: new Date() });
+  }
+}
+
+function among(upgrade: UpgradeDocument, states: readonly UpgradeState[]): boolean {
+  return states.includes(upgrade.state);
+}
+
+function verdictOf(report: ShadowReport | undefined): Verdict | 'none' {
+  return report?.verdict ?? 'none';
+}
+
+function checkVerdict(report: ShadowReport | undefined): void {
+  if (report?.verdict !== 'identical')
+    throw verdictNeedsWord(verdictOf(report), report?.because ?? 'nothing was compared yet');
+}
+
+function notReady(upgrade: UpgradeDocument): DharmaError {
+  return new DharmaError({
+    code: 'PROMOTE_NOT_READY',
+    message: `upgrade ${upgrade._id} is still being prepared`,
+    remedy: 'Wait until it replays: federate shadow status',
+    httpStatus: 409,
+  });
+}

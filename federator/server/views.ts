@@ -1,0 +1,116 @@
+import type { ClusterDocument, ReportDocument, UpgradeDocument } from '../state/documents.js';
+import type { SupervisorState } from '../daemon/protocol.js';
+import type { Runtime } from '../home/runtime.js';
+import type { Database } from '../state/database.js';
+import { clusterView, operationView, upgradeView } from '../api/views.js';
+import type { Cluster, FederationStatus } from '../api/schemas.js';
+import { clusterUnknown } from '../clusters/reconciler.js';
+import { noReport, noUpgrade } from '../upgrade/errors.js';
+import type { ActiveFederator } from './active.js';
+
+/** What an operator can look at. */
+export class Views {
+  readonly #active: ActiveFederator;
+  readonly #database: Database;
+  readonly #runtime: Runtime;
+  readonly #supervisor: { state(): Promise<SupervisorState> };
+
+  constructor(
+    active: ActiveFederator,
+    database: Database,
+    runtime: Runtime,
+    supervisor: { state(): Promise<SupervisorState> },
+  ) {
+    this.#active = active;
+    this.#database = database;
+    this.#runtime = runtime;
+    this.#supervisor = supervisor;
+  }
+
+  async status(instance: { name: string; url: string }): Promise<FederationStatus> {
+    const { clusters, upgrades, journal } = this.#active;
+    const [federation, documents, [latest], running, open, supervisor] = await Promise.all([
+      clusters.federation(),
+      clusters.list(),
+      upgrades.list(1),
+      upgrades.running(),
+      journal.open(),
+      this.#supervisor.state(),
+    ]);
+    const views = documents.map((cluster) => this.#cluster(cluster));
+    const problems = problemsOf(views);
+    const { edge } = supervisor;
+    return {
+      federation: this.#runtime.federation,
+      health: problems.length === 0 ? 'ok' : 'degraded',
+      problems,
+      instance: { name: instance.name, active: true, epoch: this.#active.epoch },
+      edge: {
+        url: `http://${edge.address}:${edge.port}`,
+        ...(edge.pid === undefined ? {} : { pid: edge.pid }),
+        restarts: edge.restarts,
+        capture: federation.capture,
+      },
+      api: { url: instance.url },
+      stores: { mongo: this.#runtime.mongoKind, processes: supervisor.stores },
+      live: federation.live,
+      clusters: views,
+      upgrade:
+        running === undefined ? (latest === undefined ? null : upgradeView(latest)) : upgradeView(running),
+      operations: open.map(operationView),
+    };
+  }
+
+  async clusters(): Promise<Cluster[]> {
+    return (await this.#active.clusters.list()).map((cluster) => this.#cluster(cluster));
+  }
+
+  /** Error: CLUSTER_UNKNOWN. */
+  async cluster(name: string): Promise<Cluster> {
+    const found = await this.#active.clusters.get(name);
+    if (found === undefined) throw clusterUnknown(name);
+    return this.#cluster(found);
+  }
+
+  /** By id, or `current`: the one under way, else the newest. Error: UPGRADE_UNKNOWN. */
+  async upgrade(id: string): Promise<UpgradeDocument> {
+    const { upgrades } = this.#active;
+    const found =
+      id === 'current' ? ((await upgrades.running()) ?? (await upgrades.list(1))[0]) : await upgrades.get(id);
+    if (found === undefined) throw noUpgrade(id);
+    return found;
+  }
+
+  /** What the shadow told last. Errors: UPGRADE_UNKNOWN, REPORT_NOT_READY. */
+  async shadow(id: string): Promise<ReportDocument> {
+    const upgrade = id === 'current' ? await this.#latestShadow() : await this.upgrade(id);
+    const told = await this.#database.reports.findOne({ _id: upgrade._id });
+    if (told === null) throw noReport(upgrade._id);
+    return told;
+  }
+
+  async #latestShadow(): Promise<UpgradeDocument> {
+    const latest = (await this.#active.upgrades.list(50)).find((upgrade) => upgrade.kind === 'shadow');
+    if (latest === undefined) throw noUpgrade('current');
+    return latest;
+  }
+
+  #cluster(cluster: ClusterDocument): Cluster {
+    return clusterView(cluster, this.#active.reconciler.status(cluster._id));
+  }
+}
+
+function problemsOf(clusters: readonly Cluster[]): string[] {
+  return clusters.flatMap((cluster) => {
+    if (cluster.health === 'failed')
+      return [
+        `cluster ${cluster.name} failed: ${cluster.error?.message ?? 'see federate logs ' + cluster.name}`,
+      ];
+    if (cluster.health === 'unreachable' && cluster.state === 'live')
+      return [`the agent of cluster ${cluster.name} does not answer`];
+    const ready = cluster.nodes.filter((node) => node.release === cluster.active && node.state === 'ready');
+    if (cluster.state === 'live' && cluster.health === 'converged' && ready.length === 0)
+      return [`cluster ${cluster.name} has no node that is ready`];
+    return [];
+  });
+}

@@ -1,0 +1,127 @@
+import type {
+  ChangeSet,
+  ClusterConfig,
+  DharmaErrorJson,
+  ShadowReport,
+  ShadowStatus,
+} from '../../common/index.js';
+
+/** What stands in the federation's database. `epoch` is that of the lease under which a document was written last. */
+
+export interface FederationDocument {
+  readonly _id: 'federation';
+  /** The release that clients are served by; null before the first one. */
+  readonly live: string | null;
+  /** Whether the edge copies its exchanges: a shadow is running. */
+  readonly capture: boolean;
+  readonly epoch: number;
+}
+
+export type ClusterState = 'adding' | 'live' | 'removing';
+
+export interface ClusterDocument {
+  /** Its name. */
+  readonly _id: string;
+  readonly config: ClusterConfig;
+  readonly active: string;
+  readonly warm: readonly string[];
+  /** Where its proxy listens. */
+  readonly listen: { readonly address: string; readonly port: number };
+  readonly recordOutbound: boolean;
+  /** Rises with every change of what the agent is to bring about. */
+  readonly generation: number;
+  readonly state: ClusterState;
+  readonly createdAt: Date;
+  readonly epoch: number;
+}
+
+export interface ReleaseDocument {
+  readonly _id: string;
+  readonly app: string;
+  readonly base?: { readonly id: string; readonly change: ChangeSet };
+  readonly createdAt: Date;
+}
+
+/**
+ * The way of an upgrade. A shadow upgrade: starting → shadowing → promoting → promoted → settled, and off that way:
+ * stopped (the shadow ended, its report stays), rolled-back, failed (undone). A deploy begins at promoting.
+ */
+export type UpgradeState =
+  | 'starting'
+  | 'shadowing'
+  | 'stopped'
+  | 'promoting'
+  | 'promoted'
+  | 'settled'
+  | 'rolling-back'
+  | 'rolled-back'
+  | 'failed';
+
+export interface UpgradeDocument {
+  readonly _id: string;
+  readonly kind: 'shadow' | 'deploy';
+  readonly change: ChangeSet;
+  /** The release that was live when it began, and the one it makes (known once it is installed). */
+  readonly base: string;
+  readonly next: string | null;
+  readonly state: UpgradeState;
+  /** True in starting, shadowing, promoting and rolling-back: the database allows one such document. */
+  readonly running: boolean;
+  readonly createdAt: Date;
+  readonly promotedAt?: Date;
+  /** Until when the old nodes stay warm. */
+  readonly rollbackUntil?: Date;
+  readonly endedAt?: Date;
+  readonly error?: DharmaErrorJson;
+  readonly epoch: number;
+}
+
+export type OperationKind =
+  'add-cluster' | 'remove-cluster' | 'deploy' | 'shadow-start' | 'shadow-stop' | 'promote' | 'rollback';
+
+export type StepState = 'running' | 'done' | 'undone' | 'failed';
+
+export interface StepRecord {
+  readonly name: string;
+  readonly state: StepState;
+  readonly at: Date;
+}
+
+/** Long work: written down here before BullMQ is told, and each step of it before it is taken. */
+export interface OperationDocument {
+  readonly _id: string;
+  readonly kind: OperationKind;
+  /** The cluster's name or the upgrade's id. */
+  readonly subject: string;
+  readonly input: Readonly<Record<string, unknown>>;
+  readonly state: 'queued' | 'running' | 'done' | 'failed';
+  readonly steps: readonly StepRecord[];
+  /** For people: what it does now. */
+  readonly doing: string;
+  readonly error?: DharmaErrorJson;
+  readonly createdAt: Date;
+  readonly endedAt?: Date;
+  readonly epoch: number;
+}
+
+/** What the shadow worker last told of an upgrade. */
+export interface ReportDocument {
+  readonly _id: string;
+  readonly status: ShadowStatus;
+  readonly report: ShadowReport | null;
+  readonly at: Date;
+}
+
+export interface DecisionDocument {
+  readonly upgrade: string;
+  readonly kind: 'accept' | 'promote' | 'rollback' | 'stop';
+  readonly what: string;
+  readonly at: Date;
+}
+
+export interface AuditDocument {
+  readonly what: string;
+  readonly subject: string;
+  readonly detail: string;
+  readonly at: Date;
+}

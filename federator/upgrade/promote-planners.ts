@@ -1,0 +1,187 @@
+import { DharmaError } from '../../common/index.js';
+import type { Planner, Step } from '../operations/plan.js';
+import type { OperationDocument, UpgradeDocument } from '../state/documents.js';
+import type { UpgradeContext } from './context.js';
+import { endShadowSteps } from './shadow-planners.js';
+import { coolEverywhere, flip, flipEverywhere, warmEverywhere } from './traffic.js';
+
+/** How long taking back a promotion may wait for the agents. */
+const UNDO_MS = 60_000;
+
+/** Moves all clusters to the upgrade's release, one by one, and keeps the old nodes warm for the rollback window. */
+export function promotePlanner(context: UpgradeContext): Planner {
+  return async (operation) => {
+    const { base, next } = await installed(context, operation);
+    return [
+      promotingStep(context, operation),
+      ...(await moveSteps(context, base, next)),
+      promotedStep(context, operation, next),
+      ...endShadowSteps(context, operation),
+    ];
+  };
+}
+
+/** Installs a folder as a release and moves all clusters to it; like a promotion without a shadow before it. */
+export function deployPlanner(context: UpgradeContext): Planner {
+  return async (operation) => {
+    const { subject: id } = operation;
+    const upgrade = await context.upgrades.get(id);
+    if (upgrade === undefined) throw new Error(`no upgrade ${id}`);
+    const install: Step = {
+      name: 'install',
+      doing: 'installing the release',
+      run: async (signal) => {
+        const release = await context.releases.create(String(operation.input.app), { signal });
+        await context.records.remember(release);
+        await context.upgrades.setNext(id, release.id);
+      },
+    };
+    // Which release it is stands in the database only after the install: the steps look when they run.
+    const next = async (): Promise<string> => (await installed(context, operation)).next;
+    const clusters = await context.clusters.list();
+    return [
+      { ...promotingStep(context, operation), run: async () => undefined },
+      install,
+      {
+        name: 'warm',
+        doing: 'starting and testing the new nodes',
+        run: async (signal) => warmEverywhere(context, await next(), signal),
+        undo: () => coolEverywhere(context),
+      },
+      ...clusters.map(({ _id: name }): Step => ({
+        name: `flip:${name}`,
+        doing: `moving the traffic of ${name}`,
+        run: async (signal) => flip(context, name, await next(), signal),
+        undo: () => flip(context, name, upgrade.base, AbortSignal.timeout(UNDO_MS)),
+      })),
+      {
+        name: 'promoted',
+        doing: 'noting the new release',
+        final: true,
+        run: async () => markPromoted(context, operation, await next()),
+      },
+    ];
+  };
+}
+
+/** After a promotion: back to the old nodes, which are warm. Before it: the end of remote1. */
+export function rollbackPlanner(context: UpgradeContext): Planner {
+  return async (operation): Promise<readonly Step[]> => {
+    const upgrade = await context.upgrades.get(operation.subject);
+    if (upgrade === undefined) throw new Error(`no upgrade ${operation.subject}`);
+    const rolledBack: Step = {
+      name: 'rolled-back',
+      doing: 'noting the end',
+      run: async () => {
+        await context.upgrades.move(
+          upgrade._id,
+          ['rolling-back', 'starting', 'shadowing', 'stopped'],
+          'rolled-back',
+        );
+      },
+    };
+    if (operation.input.promoted !== true) return [...endShadowSteps(context, operation), rolledBack];
+    return [
+      {
+        name: 'flip-back',
+        doing: 'moving the traffic back',
+        run: (signal) => flipEverywhere(context, upgrade.base, signal),
+      },
+      {
+        name: 'live',
+        doing: 'noting the live release',
+        run: () => context.clusters.setFederation({ live: upgrade.base }),
+      },
+      rolledBack,
+      { name: 'cool', doing: 'ending the new nodes', run: () => coolEverywhere(context) },
+    ];
+  };
+}
+
+/** Ends the rollback windows that are over: their old nodes are no longer kept. */
+export async function settleDue(context: UpgradeContext, now: Date): Promise<void> {
+  const due = await context.database.upgrades
+    .find({ state: 'promoted', rollbackUntil: { $lte: now } })
+    .toArray();
+  for (const { _id: id } of due) {
+    if (!(await context.upgrades.move(id, ['promoted'], 'settled'))) continue;
+    const running = await context.upgrades.running();
+    await coolEverywhere(context, running?.next == null ? [] : [running.next, running.base]);
+  }
+}
+
+function promotingStep({ upgrades }: UpgradeContext, { subject: id, input }: OperationDocument): Step {
+  return {
+    name: 'promoting',
+    doing: 'beginning the promotion',
+    run: async () => {
+      await upgrades.move(id, ['shadowing', 'stopped'], 'promoting');
+    },
+    undo: async (reason) => {
+      const error = reason instanceof DharmaError ? { error: reason.toJSON() } : {};
+      const from = input.from === 'shadowing' || input.from === 'stopped' ? input.from : 'failed';
+      await upgrades.move(id, ['promoting'], from, error);
+    },
+  };
+}
+
+async function moveSteps(context: UpgradeContext, base: string, next: string): Promise<Step[]> {
+  const clusters = await context.clusters.list();
+  return [
+    {
+      name: 'warm',
+      doing: 'starting and testing the new nodes',
+      run: (signal) => warmEverywhere(context, next, signal),
+      undo: () => coolEverywhere(context),
+    },
+    ...clusters.map(({ _id: name }): Step => ({
+      name: `flip:${name}`,
+      doing: `moving the traffic of ${name}`,
+      run: (signal) => flip(context, name, next, signal),
+      undo: () => flip(context, name, base, AbortSignal.timeout(UNDO_MS)),
+    })),
+  ];
+}
+
+function promotedStep(context: UpgradeContext, operation: OperationDocument, next: string): Step {
+  return {
+    name: 'promoted',
+    doing: 'noting the new release',
+    final: true,
+    run: () => markPromoted(context, operation, next),
+  };
+}
+
+async function markPromoted(
+  context: UpgradeContext,
+  operation: OperationDocument,
+  next: string,
+): Promise<void> {
+  const { rollbackWindowMs } = operation.input;
+  const windowMs = typeof rollbackWindowMs === 'number' ? rollbackWindowMs : context.rollbackWindowMs;
+  const promotedAt = new Date();
+  await context.clusters.setFederation({ live: next });
+  await context.upgrades.move(operation.subject, ['promoting'], 'promoted', {
+    promotedAt,
+    rollbackUntil: new Date(promotedAt.getTime() + windowMs),
+  });
+  context.reconciler.nudge();
+  await settleEarlier(context, operation.subject);
+}
+
+/** A promotion ends the rollback windows of those before it: one step back is kept, not a stack of them. */
+async function settleEarlier(context: UpgradeContext, latest: string): Promise<void> {
+  const earlier = await context.database.upgrades.find({ state: 'promoted', _id: { $ne: latest } }).toArray();
+  for (const { _id: id } of earlier) await context.upgrades.move(id, ['promoted'], 'settled');
+  const upgrade = await context.upgrades.get(latest);
+  if (upgrade !== undefined) await coolEverywhere(context, [upgrade.base]);
+}
+
+async function installed(
+  context: UpgradeContext,
+  { subject: id }: OperationDocument,
+): Promise<UpgradeDocument & { next: string }> {
+  const upgrade = await context.upgrades.get(id);
+  if (upgrade === undefined || upgrade.next === null) throw new Error(`upgrade ${id} has no release`);
+  return { ...upgrade, next: upgrade.next };
+}
