@@ -23,6 +23,7 @@ export * from './lease.js';
 export * from './log.js';
 export * from './native.js';
 export * from './net.js';
+export * from './outbound/call-queue.js';
 export * from './outbound/http-call.js';
 export * from './outbound/recorder.js';
 export * from './paths.js';

@@ -14,7 +14,7 @@ export function portInJail(jail: JailSpec): number {
  * what the jail names; /tmp is private, so what the app needs to read is named in case it lies there.
  */
 export function jailArguments(spec: LaunchSpec, jail: JailSpec, appPort: number): string[] {
-  const preloaded = (spec.preloads ?? []).length === 0 ? [] : [distPath('common')];
+  const preloaded = (spec.preloads ?? []).length === 0 ? [] : [distPath('.')];
   const readable = [spec.release.dir, dirname(process.execPath), ...preloaded];
   return [
     '--jail',

@@ -119,10 +119,10 @@ export class ProxyProcess {
   }
 
   /**
-   * Puts `settings` into force: when this resolves, every request that starts goes by them. Pushes take effect in the
-   * order they were made. Errors: PROXY_CONFIG_REFUSED (the old ones stay in force), PROXY_NOT_ANSWERING.
+   * Puts `settings` into force: when this resolves, every request that starts goes by them. Resolves with the generation
+   * that telemetry names once it does. Pushes take effect in the order they were made. Errors: PROXY_CONFIG_REFUSED (the old ones stay in force), PROXY_NOT_ANSWERING.
    */
-  async push(settings: ProxySettings): Promise<void> {
+  async push(settings: ProxySettings): Promise<number> {
     const turn = this.#turn.then(() => this.#push(settings));
     this.#turn = turn.catch(() => undefined); // The caller hears of it; the next push must only wait.
     return turn;
@@ -141,7 +141,7 @@ export class ProxyProcess {
     await rm(this.controlPath, { force: true });
   }
 
-  async #push(settings: ProxySettings): Promise<void> {
+  async #push(settings: ProxySettings): Promise<number> {
     const deadline = AbortSignal.timeout(ANSWER_DEADLINE_MS);
     const generation = ++this.#generation;
     for (;;) {
@@ -158,6 +158,7 @@ export class ProxyProcess {
     }
     this.#settings = settings;
     await this.#writeConfig();
+    return generation;
   }
 
   /** A proxy that has restarted runs by the file, which may be one push behind. */

@@ -1,0 +1,110 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  distPath,
+  startRecorder,
+  type ClusterSpec,
+  type LaunchSpec,
+  type Logger,
+  type OutboundCall,
+  type OutboundRecorder,
+  type Release,
+} from '../../common/index.js';
+import type { GroupKey } from './plan.js';
+
+/** Carries the exchange's id from a request to the calls that the app makes for it. */
+const CONTEXT_PRELOAD = distPath('common/preload/context.js');
+
+/** Everything that nodes of `release` get by `spec`, by its hash. */
+export function groupKey(spec: ClusterSpec, release: Release): GroupKey {
+  const { manifest } = release;
+  const content = [
+    release.id,
+    manifest.env,
+    manifest.outbound,
+    spec.config.env,
+    spec.stores,
+    spec.writableDir,
+  ];
+  return createHash('sha256').update(JSON.stringify(content)).digest('hex').slice(0, 16);
+}
+
+/** Nodes that are alike: one release under one env, with a recorder of their own in the path of what they call out to. */
+export class Group {
+  readonly key: GroupKey;
+  readonly release: Release;
+  readonly #env: Readonly<Record<string, string>>;
+  readonly #recorder: OutboundRecorder;
+  readonly #reading: Promise<void>;
+
+  private constructor(
+    spec: ClusterSpec,
+    release: Release,
+    recorder: OutboundRecorder,
+    onCall: (c: OutboundCall) => void,
+  ) {
+    this.key = groupKey(spec, release);
+    this.release = release;
+    this.#recorder = recorder;
+    this.#env = nodeEnv(spec, release, recorder);
+    this.#reading = read(recorder, onCall);
+  }
+
+  /** `onCall` hears of every call the group's nodes make. The owner must `close()` it, after its nodes. */
+  static async open(
+    spec: ClusterSpec,
+    release: Release,
+    onCall: (call: OutboundCall) => void,
+    log: Logger,
+  ): Promise<Group> {
+    const recorder = await startRecorder({ destinations: recorded(spec, release), log });
+    return new Group(spec, release, recorder, onCall);
+  }
+
+  /** How a node of this group is started at `host`. */
+  launchSpec(node: {
+    name: string;
+    host: string;
+    workDir: string;
+    logFile: string;
+  }): LaunchSpec & { host: string } {
+    const preloads = existsSync(CONTEXT_PRELOAD) ? [CONTEXT_PRELOAD] : [];
+    return { ...node, release: this.release, env: this.#env, preloads };
+  }
+
+  async close(): Promise<void> {
+    await this.#recorder.close();
+    await this.#reading;
+  }
+}
+
+/** Where the app calls out to: the manifest's addresses, or the cluster's own for the same names. */
+function outboundUrls(spec: ClusterSpec, release: Release): [name: string, url: string][] {
+  return Object.entries(release.manifest.outbound).map(([name, url]) => [name, spec.config.env[name] ?? url]);
+}
+
+/** What speaks HTTP goes through the recorder; other protocols keep their own address. */
+function recorded(spec: ClusterSpec, release: Release): Record<string, string> {
+  return Object.fromEntries(outboundUrls(spec, release).filter(([, url]) => /^https?:/i.test(url)));
+}
+
+function nodeEnv(spec: ClusterSpec, release: Release, recorder: OutboundRecorder): Record<string, string> {
+  const { stores, writable } = release.manifest;
+  const folders = Object.entries(writable).map(
+    ([name, folder]) => [name, join(spec.writableDir, folder)] as const,
+  );
+  return {
+    ...spec.config.env,
+    ...Object.fromEntries(outboundUrls(spec, release)),
+    ...recorder.env,
+    ...Object.fromEntries(folders),
+    [stores.mongo]: spec.stores.mongo,
+    [stores.redis]: spec.stores.redis,
+    DHARMA_OUTBOUND: recorder.addresses.join(','),
+  };
+}
+
+async function read(recorder: OutboundRecorder, onCall: (call: OutboundCall) => void): Promise<void> {
+  for await (const call of recorder.source) onCall(call);
+}

@@ -1,0 +1,87 @@
+import type {
+  ClusterSpec,
+  ClusterStatus,
+  DharmaErrorJson,
+  EndpointStatus,
+  NodeStatus,
+} from '../../common/index.js';
+import type { Measurement } from '../routetest/measure.js';
+import type { EndpointWindow } from '../telemetry/rolling.js';
+import type { GroupKey } from './plan.js';
+
+export interface StatusInput {
+  readonly spec: ClusterSpec;
+  readonly activeGroup: GroupKey;
+  readonly warmGroups: readonly GroupKey[];
+  /** Group and release that the proxy sends requests to by the config it has acknowledged. */
+  readonly serving: { readonly group: GroupKey; readonly release: string } | undefined;
+  readonly nodes: readonly {
+    readonly group: GroupKey;
+    readonly status: NodeStatus;
+    readonly error?: DharmaErrorJson;
+  }[];
+  readonly proxy: ClusterStatus['proxy'];
+  /** Why the proxy or the agent cannot do what the spec says. */
+  readonly error: DharmaErrorJson | undefined;
+  readonly windows: readonly EndpointWindow[];
+  readonly measurements: readonly Measurement[];
+}
+
+/** What the agent tells of its cluster. Pure. */
+export function clusterStatus(input: StatusInput): ClusterStatus {
+  const { spec, nodes } = input;
+  const wanted = [input.activeGroup, ...input.warmGroups];
+  const isReady = (group: GroupKey): boolean =>
+    nodes.filter((node) => node.group === group && node.status.state === 'ready').length >= spec.config.nodes;
+  const error =
+    input.error ?? nodes.find((node) => wanted.includes(node.group) && node.error !== undefined)?.error;
+  const converged =
+    wanted.every(isReady) &&
+    input.serving?.group === input.activeGroup &&
+    nodes.length === new Set(wanted).size * spec.config.nodes;
+  const releases = [spec.active, ...spec.warm].map(({ id }) => id);
+  return {
+    name: spec.name,
+    generation: spec.generation,
+    state: error !== undefined ? 'failed' : converged ? 'converged' : 'converging',
+    ...(error === undefined ? {} : { error }),
+    activeRelease: input.serving?.release ?? '',
+    readyReleases: [...new Set(releases.filter((_, index) => isReady(wanted[index]!)))],
+    nodes: nodes.map(({ status }) => status),
+    proxy: input.proxy,
+    endpoints: endpointStatuses(input.windows, input.measurements),
+  };
+}
+
+/** Endpoints that were measured or used, ordered by name. */
+function endpointStatuses(
+  windows: readonly EndpointWindow[],
+  measurements: readonly Measurement[],
+): EndpointStatus[] {
+  const names = new Set([...windows, ...measurements].map(({ endpoint }) => endpoint));
+  return [...names].sort().map((endpoint) => {
+    const used = windows.find((window) => window.endpoint === endpoint);
+    return {
+      endpoint,
+      perfAvg: measurements.find((measurement) => measurement.endpoint === endpoint)?.median,
+      count: used?.count ?? 0,
+      errors: used?.errors ?? 0,
+      median: used?.median,
+      p99: used?.p99,
+    };
+  });
+}
+
+/** Before the agent has been told what its cluster is to be. */
+export function emptyStatus(name: string): ClusterStatus {
+  return {
+    name,
+    generation: 0,
+    state: 'converging',
+    activeRelease: '',
+    readyReleases: [],
+    nodes: [],
+    proxy: { pid: undefined, address: '', port: 0, restarts: 0 },
+    endpoints: [],
+  };
+}
