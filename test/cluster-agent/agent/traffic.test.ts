@@ -1,0 +1,110 @@
+import { describe, expect, it } from 'vitest';
+import type { ClusterStatus } from '../../../common/index.js';
+import { soon, specOf, startAgent, urlOf } from '../support/agents.js';
+import { httpApp, releaseOf } from '../support/apps.js';
+import { temporaryFolder } from '../support/folders.js';
+import { answered, startLoad } from '../support/load.js';
+
+const converged = (generation: number) => (status: ClusterStatus) =>
+  status.generation === generation && status.state === 'converged';
+
+const version = (text: string): string => httpApp(`(q, r) => setTimeout(() => r.end('${text}'), 5)`);
+const manifest = { routes: [{ pattern: '/', methods: ['GET'], test: { path: '/' } }] };
+
+describe('an agent', () => {
+  it('brings up nodes at addresses of their own, serves through the proxy, and tells how it stands', async () => {
+    const root = await temporaryFolder();
+    const release = await releaseOf(root, version('v1'), manifest);
+    const { client } = await startAgent(root);
+    const spec = await specOf(root, release, { config: { measure: true } });
+    expect((await client.status(soon())).generation).toBe(0);
+    await client.putSpec(spec, soon());
+    const status = await client.waitUntil(converged(1), soon());
+    expect(status.activeRelease).toBe(release.id);
+    expect(status.readyReleases).toEqual([release.id]);
+    expect(new Set(status.nodes.map(({ address }) => address)).size).toBe(2);
+    expect(
+      status.nodes.every(({ address }) => /^127\.\d+\.\d+\.\d+$/.test(address) && address !== '127.0.0.1'),
+    ).toBe(true);
+    expect(await (await fetch(urlOf(spec))).text()).toBe('v1');
+    const used = await client.waitUntil(({ endpoints }) => (endpoints[0]?.count ?? 0) > 0, soon());
+    expect(used.endpoints[0]).toMatchObject({ endpoint: 'GET /', errors: 0 });
+    expect(used.endpoints[0]!.perfAvg).toBeGreaterThan(4);
+    expect(used.endpoints[0]!.median).toBeGreaterThan(4);
+  });
+
+  it('promotes and rolls back under load without one failed request', async () => {
+    const root = await temporaryFolder();
+    const [old, next] = await Promise.all([
+      releaseOf(root, version('old'), manifest),
+      releaseOf(root, version('new'), manifest),
+    ]);
+    const { client } = await startAgent(root);
+    const first = await specOf(root, old);
+    await client.putSpec(first, soon());
+    await client.waitUntil(converged(1), soon());
+    const load = startLoad(urlOf(first));
+    await answered(load, 50);
+
+    const warming = await specOf(root, old, { before: first, warm: [next] });
+    await client.putSpec(warming, soon());
+    const warm = await client.waitUntil(converged(2), soon());
+    expect([...warm.readyReleases].sort()).toEqual([old.id, next.id].sort());
+    expect(warm.nodes).toHaveLength(4);
+    await answered(load, 50);
+
+    let before = warming;
+    for (const [to, from] of [
+      [next, old],
+      [old, next],
+      [next, old],
+    ] as const) {
+      const flip = await specOf(root, to, { before, warm: [from] });
+      await client.putSpec(flip, soon());
+      await client.waitUntil((s) => converged(flip.generation)(s) && s.activeRelease === to.id, soon());
+      // Whoever asks from now on is answered by the new one.
+      expect(await (await fetch(urlOf(first))).text()).toBe(to === next ? 'new' : 'old');
+      await answered(load, 50);
+      before = flip;
+    }
+
+    const cooled = await specOf(root, next, { before });
+    await client.putSpec(cooled, soon());
+    const end = await client.waitUntil(converged(cooled.generation), soon());
+    expect(end.nodes).toHaveLength(2);
+    await answered(load, 50);
+    const { answers, failures } = await load.stop();
+    expect(failures).toEqual([]);
+    expect([...answers.keys()].sort()).toEqual(['200 new', '200 old']);
+  });
+
+  it('replaces the release in one step, lets old requests finish, and changes env and count without a loss', async () => {
+    const root = await temporaryFolder();
+    const slow = await releaseOf(
+      root,
+      httpApp(`(q, r) => setTimeout(() => r.end('slow'), q.url === '/slow' ? 1200 : 1)`),
+    );
+    const next = await releaseOf(root, httpApp(`(q, r) => r.end(String(process.env.COLOUR))`));
+    const { client } = await startAgent(root);
+    const first = await specOf(root, slow);
+    await client.putSpec(first, soon());
+    await client.waitUntil(converged(1), soon());
+
+    const second = await specOf(root, next, { before: first });
+    await client.putSpec(second, soon());
+    const open = fetch(`${urlOf(first)}/slow`).then((answer) => answer.text());
+    const load = startLoad(urlOf(first));
+    const status = await client.waitUntil(converged(2), soon());
+    expect(await open).toBe('slow');
+    expect(status.nodes.map(({ release }) => release)).toEqual([next.id, next.id]);
+
+    const third = await specOf(root, next, { before: second, config: { nodes: 3, env: { COLOUR: 'red' } } });
+    await client.putSpec(third, soon());
+    expect((await client.waitUntil(converged(3), soon())).nodes).toHaveLength(3);
+    expect(await (await fetch(urlOf(first))).text()).toBe('red');
+    const fourth = await specOf(root, next, { before: third, config: { nodes: 1, env: { COLOUR: 'red' } } });
+    await client.putSpec(fourth, soon());
+    expect((await client.waitUntil(converged(4), soon())).nodes).toHaveLength(1);
+    expect((await load.stop()).failures).toEqual([]);
+  });
+});
