@@ -43,6 +43,7 @@ export class Reconciler {
   readonly #problems = new Map<string, string>();
   readonly #releases = new Map<string, Release>();
   #edge: EdgeConfig | undefined;
+  #problem: string | undefined;
   #ticks = 0;
   #wake: (() => void) | undefined;
   #nudged = false;
@@ -57,6 +58,11 @@ export class Reconciler {
   /** What the agent said last; undefined while it does not answer. */
   status(name: string): ClusterStatus | undefined {
     return this.#statuses.get(name);
+  }
+
+  /** Why the last look did not get to its end, if it did not. */
+  get problem(): string | undefined {
+    return this.#problem;
   }
 
   /** Looks again now. */
@@ -115,8 +121,12 @@ export class Reconciler {
       this.#nudged = false;
       try {
         await this.#look();
+        this.#problem = undefined;
       } catch (error) {
-        log.warn({ error: messageOf(error) }, 'could not look at the clusters; trying again');
+        const problem = messageOf(error);
+        if (problem !== this.#problem)
+          log.warn({ error: problem }, 'could not bring about what is wanted; trying again');
+        this.#problem = problem;
         this.#nudged = false; // A failing look must not spin.
         await systemClock.sleep(TICK_MS / 5);
       }

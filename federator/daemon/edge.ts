@@ -1,6 +1,12 @@
 import { join } from 'node:path';
-import { DharmaError, EXCHANGE_HEADER, type Logger } from '../../common/index.js';
-import { ProxyProcess, type ProxySettings } from '../../common/index.js';
+import {
+  DharmaError,
+  EXCHANGE_HEADER,
+  freePort,
+  ProxyProcess,
+  type Logger,
+  type ProxySettings,
+} from '../../common/index.js';
 import type { Home } from '../home/home.js';
 import { portTaken } from '../home/port-owner.js';
 import type { EdgeConfig, SupervisorState } from './protocol.js';
@@ -23,12 +29,14 @@ export class Edge {
 
   /** Errors: PORT_TAKEN, NATIVE_NOT_BUILT, PROXY_CONFIG_REFUSED, PROXY_NOT_STARTED. */
   async start(signal: AbortSignal): Promise<{ address: string; port: number }> {
+    // A port is chosen once: a proxy that restarts must be where clients know it.
+    const port = this.#listen.port === 0 ? await freePort(this.#listen.address) : this.#listen.port;
     try {
       this.#proxy = await ProxyProcess.start(
         {
           name: 'edge',
           runDir: this.#home.edgeDir,
-          listen: [this.#listen],
+          listen: [{ ...this.#listen, port }],
           settings: settingsOf(NO_CLUSTERS),
           log: this.#log,
         },

@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { DharmaError, messageOf, type Logger } from '../../common/index.js';
 import type { Home } from '../home/home.js';
 import { takeLock, type HomeLock } from '../home/lock.js';
@@ -127,6 +128,7 @@ export class Supervisor {
     await this.#step('agents', () => this.#agents.close(STOP_MS.agent));
     await this.#step('stores', () => this.#stores?.stop());
     await this.#step('control socket', () => this.#control?.close());
+    await rm(this.#options.home.runtimeFile, { force: true });
     await this.#lock.release();
     this.#options.log.info('down');
     this.#resolveStopped();

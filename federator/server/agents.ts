@@ -1,23 +1,32 @@
-import { join } from 'node:path';
-import type { ClusterStatus } from '../../common/index.js';
-import type { AgentPort } from '../clusters/agent-port.js';
-import { unixJson } from '../daemon/unix-json.js';
+import { AgentClient, agentSocket } from '../../cluster-agent/index.js';
+import type { Logger } from '../../common/index.js';
 import type { Home } from '../home/home.js';
 
-/** Where a cluster's agent listens. */
-export function agentSocket(home: Home, cluster: string): string {
-  return join(home.cluster(cluster), 'agent.sock');
-}
+/** The agents of this machine's clusters, over their unix sockets. The owner must `close()` it. */
+export class Agents {
+  readonly #home: Home;
+  readonly #log: Logger;
+  readonly #clients = new Map<string, AgentClient>();
 
-/** The agent of a cluster of this machine, over its unix socket. */
-export function agentClient(home: Home, cluster: string): AgentPort {
-  const socket = agentSocket(home, cluster);
-  return {
-    putSpec: async (spec, signal) => {
-      await unixJson(socket, { method: 'PUT', path: '/spec', body: spec, signal });
-    },
-    // The agent is of the same version as we are: the supervisor started both from one package.
-    status: async (signal) =>
-      (await unixJson(socket, { method: 'GET', path: '/status', signal })) as ClusterStatus,
-  };
+  constructor(home: Home, log: Logger) {
+    this.#home = home;
+    this.#log = log;
+  }
+
+  client(cluster: string): AgentClient {
+    let client = this.#clients.get(cluster);
+    if (client === undefined) {
+      client = new AgentClient({ dir: this.#home.cluster(cluster), log: this.#log });
+      this.#clients.set(cluster, client);
+    }
+    return client;
+  }
+
+  socket(cluster: string): string {
+    return agentSocket(this.#home.cluster(cluster));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#clients.values()].map((client) => client.close()));
+  }
 }

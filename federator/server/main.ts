@@ -8,7 +8,7 @@ import { Home } from '../home/home.js';
 import { readRuntime } from '../home/runtime.js';
 import { readToken } from '../home/token.js';
 import { ShadowWorkerClient } from '../shadow-worker/client.js';
-import { agentClient, agentSocket } from './agents.js';
+import { Agents } from './agents.js';
 import { FederatorInstance } from './instance.js';
 
 const { values } = parseArgs({
@@ -26,6 +26,7 @@ process.on('disconnect', () => stop.abort(new Error('the supervisor has gone')))
 try {
   const home = Home.locate(values.home);
   const runtime = await readRuntime(home);
+  const agents = new Agents(home, log);
   const instance = await FederatorInstance.start({
     home,
     runtime,
@@ -34,8 +35,8 @@ try {
     token: await readToken(home),
     supervisor: new SupervisorClient(home),
     releases: createReleaseStore({ dir: home.releasesDir }),
-    agent: (cluster) => agentClient(home, cluster),
-    agentSocket: (cluster) => agentSocket(home, cluster),
+    agent: (cluster) => agents.client(cluster),
+    agentSocket: (cluster) => agents.socket(cluster),
     worker: (upgrade) => new ShadowWorkerClient(home.workerSocket(upgrade)),
     log,
     signal: stop.signal,
@@ -47,6 +48,7 @@ try {
       stop.signal.addEventListener('abort', () => resolve(), { once: true }),
     );
   await instance.close();
+  await agents.close();
 } catch (error) {
   const known = error instanceof DharmaError;
   log.fatal(

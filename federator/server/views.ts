@@ -38,7 +38,8 @@ export class Views {
       this.#supervisor.state(),
     ]);
     const views = documents.map((cluster) => this.#cluster(cluster));
-    const problems = problemsOf(views);
+    const { problem } = this.#active.reconciler;
+    const problems = [...problemsOf(views), ...(problem === undefined ? [] : [problem])];
     const { edge } = supervisor;
     return {
       federation: this.#runtime.federation,

@@ -1,6 +1,11 @@
 import { createLogger } from '../../../common/index.js';
 import { migrate } from '../../../migrations/index.js';
+import { readIfThere } from '../../home/files.js';
+import type { Home } from '../../home/home.js';
+import { lockHolder } from '../../home/lock.js';
 import { readRuntime } from '../../home/runtime.js';
+import { loadSettings } from '../../home/settings.js';
+import { notRunning } from '../../home/token.js';
 import { Database } from '../../state/database.js';
 import type { Command } from '../command.js';
 
@@ -11,8 +16,7 @@ export const migrateCommand: Command = {
     'Applies the migrations that are missing. federate up does so by itself; twice changes nothing.',
   examples: ['federate migrate'],
   run: async ({ home, printer, signal }) => {
-    const { stores } = await readRuntime(home);
-    const database = await Database.open(stores.mongo);
+    const database = await Database.open(await mongoUri(home));
     try {
       printer.doing('looking at the schema');
       const outcome = await migrate(database.db, { log: createLogger('migrate', 'silent'), signal });
@@ -33,3 +37,12 @@ export const migrateCommand: Command = {
     }
   },
 };
+
+/** A server of its own runs with the federation only; one that was given by URI is there without it. */
+async function mongoUri(home: Home): Promise<string> {
+  if ((await lockHolder(home)) !== undefined) return (await readRuntime(home)).stores.mongo;
+  const given =
+    (await readIfThere(home.settingsFile)) === undefined ? undefined : (await loadSettings(home)).stores.mongo;
+  if (given === undefined) throw notRunning(home);
+  return given;
+}
