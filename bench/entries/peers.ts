@@ -1,0 +1,40 @@
+import { compare } from '../compare.js';
+import type { Subject } from '../subject.js';
+import { startBackend } from '../subject.js';
+import type { EntryContext, EntryResult } from './entry.js';
+
+/** Bytes of the backend's answer: a small JSON document's worth, so that it is the proxy's work that counts. */
+const BODY_BYTES = 128;
+
+/** Starts what is to be compared, one by one, and says to `missing` what cannot be. Whatever it starts it hands to `own`. */
+type Starter = (
+  upstream: number,
+  own: <T extends Subject | undefined>(subject: T) => T,
+  missing: (note: string) => void,
+) => Promise<readonly (Subject | undefined)[]>;
+
+/** A comparison of proxies in front of one backend. Everything is stopped at the end, whatever happens. */
+export async function comparePeers(
+  entry: string,
+  context: EntryContext,
+  start: Starter,
+): Promise<EntryResult> {
+  const running: Subject[] = [];
+  const notes: string[] = [];
+  const own = <T extends Subject | undefined>(subject: T): T => {
+    if (subject !== undefined) running.push(subject);
+    return subject;
+  };
+  try {
+    const backend = own(await startBackend(context.folder, BODY_BYTES));
+    const found = await start(backend.port, own, (note) => notes.push(note));
+    const subjects = found.filter((subject) => subject !== undefined);
+    const { rounds } = context.effort;
+    const comparison = await compare(subjects, context.load, context.effort, (done) =>
+      context.say(`${entry}: round ${done} of ${rounds}`),
+    );
+    return { entry, load: context.load.name, effort: context.effort, notes, ...comparison };
+  } finally {
+    for (const subject of running.reverse()) await subject.stop();
+  }
+}
