@@ -19,10 +19,14 @@ export class Cli {
    * `accept` is for commands that tell a verdict by it.
    */
   async run(args: readonly string[], accept: readonly number[] = [0]): Promise<CliResult> {
-    const child = spawn(process.execPath, [distPath('federator/cli/main.js'), '--home', this.home, ...args, '--json'], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      signal: this.signal,
-    });
+    const child = spawn(
+      process.execPath,
+      [distPath('federator/cli/main.js'), '--home', this.home, ...args, '--json'],
+      {
+        stdio: ['ignore', 'pipe', 'pipe'],
+        signal: this.signal,
+      },
+    );
     const [stdout, stderr, exitCode] = await Promise.all([
       read(child.stdout),
       read(child.stderr),
@@ -34,6 +38,11 @@ export class Cli {
     const data: unknown = stdout.trim() === '' ? undefined : JSON.parse(stdout);
     if (accept.includes(exitCode)) return { exitCode, data };
     throw errorOf(args, exitCode, data, stderr);
+  }
+
+  /** Like `run`, also when the signal has aborted: for cleaning up. */
+  async always(args: readonly string[]): Promise<CliResult> {
+    return new Cli(this.home, new AbortController().signal).run(args);
   }
 
   /** `federate ARGS` with its output for people, straight to this process's own. */

@@ -24,7 +24,10 @@ export class Progress {
   }
 
   /** Runs `work` as one step; `update` says how far it is. The value of `work` names what came of it. */
-  async step(title: string, work: (update: (detail: string) => void) => Promise<string | undefined>): Promise<void> {
+  async step(
+    title: string,
+    work: (update: (detail: string) => void) => Promise<string | undefined>,
+  ): Promise<void> {
     if (this.#tty) this.#spinner = ora({ text: title, stream: this.out, discardStdin: false }).start();
     else this.line(`${this.#clock()} … ${title}`);
     try {
