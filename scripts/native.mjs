@@ -1,4 +1,15 @@
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { cpus, homedir } from 'node:os';
 import { join } from 'node:path';
 import { must, which } from './command.mjs';
@@ -25,20 +36,34 @@ export function ensureNative({ log = say, install = true } = {}) {
   if (stands() && existsSync(stamp) && readFileSync(stamp, 'utf8') === now) return dir;
   ensureSystem(['native'], { install });
   log('building the proxy (make)');
-  // Files of an installed package carry one date for ever, so make cannot tell there what has changed.
-  if (dir !== packageDir()) rmSync(dir, { recursive: true, force: true });
   mkdirSync(dir, { recursive: true, mode: 0o700 });
-  make(['all'], dir);
+  if (dir === packageDir()) make(sourceDir, dir);
+  else buildElsewhere(dir);
   writeFileSync(stamp, now);
   return dir;
 }
 
-/** Runs make in native/ for the build folder `dir`, one at a time. */
-export function make(targets, dir = packageDir()) {
-  const args = ['-C', sourceDir, `-j${cpus().length}`, `BUILD=${dir}`, `CC=${compiler()}`, ...targets];
+/** Runs make in `folder`, one at a time for all who build into `dir`. */
+function make(folder, dir) {
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const args = ['-C', folder, `-j${cpus().length}`, `CC=${compiler()}`, `VERSION=${version}`, 'all'];
   const lock = which('flock');
   const command = lock ? [lock, join(dir, '.lock'), 'make', ...args] : ['make', ...args];
   must(command[0], command.slice(1), { failure: 'the native programs cannot be built' });
+}
+
+/** Builds from a copy of the sources, made anew: what stands there may be of another version of the package. */
+function buildElsewhere(dir) {
+  const work = mkdtempSync(join(dir, 'work-'));
+  try {
+    for (const part of ['Makefile', 'src', 'schema']) {
+      cpSync(join(sourceDir, part), join(work, part), { recursive: true });
+    }
+    make(work, dir);
+    for (const program of PROGRAMS) renameSync(join(work, 'build', program), join(dir, program));
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
 }
 
 const packageDir = () => join(sourceDir, 'build');
