@@ -1,7 +1,6 @@
 import {
   accessSync,
   constants,
-  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -30,37 +29,36 @@ export function ensureNative({ log = say, install = true } = {}) {
   const now = hashOf(
     filesUnder(sourceDir, (name) => /(\.[ch]|\.json|^Makefile)$/.test(name)).filter(isSource),
   );
-  const dir = buildDir(now);
+  const dir = buildDir();
   const stamp = join(dir, '.sources');
   const stands = () => PROGRAMS.every((program) => existsSync(join(dir, program)));
   if (stands() && existsSync(stamp) && readFileSync(stamp, 'utf8') === now) return dir;
   ensureSystem(['native'], { install });
   log('building the proxy (make)');
   mkdirSync(dir, { recursive: true, mode: 0o700 });
-  if (dir === packageDir()) make(sourceDir, dir);
-  else buildElsewhere(dir);
+  if (dir === packageDir()) make(dir);
+  else buildAnew(dir);
   writeFileSync(stamp, now);
   return dir;
 }
 
-/** Runs make in `folder`, one at a time for all who build into `dir`. */
-function make(folder, dir) {
-  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-  const args = ['-C', folder, `-j${cpus().length}`, `CC=${compiler()}`, `VERSION=${version}`, 'all'];
+/** Runs make, one at a time for all who build into `dir`. */
+function make(dir, ...variables) {
+  const args = ['-C', sourceDir, `-j${cpus().length}`, `CC=${compiler()}`, ...variables, 'all'];
   const lock = which('flock');
   const command = lock ? [lock, join(dir, '.lock'), 'make', ...args] : ['make', ...args];
   must(command[0], command.slice(1), { failure: 'the native programs cannot be built' });
 }
 
-/** Builds from a copy of the sources, made anew: what stands there may be of another version of the package. */
-function buildElsewhere(dir) {
+/**
+ * Builds without what stands in `dir`: it may be of another version of the package, whose files all carry one date, so
+ * that make could not tell what has changed.
+ */
+function buildAnew(dir) {
   const work = mkdtempSync(join(dir, 'work-'));
   try {
-    for (const part of ['Makefile', 'src', 'schema']) {
-      cpSync(join(sourceDir, part), join(work, part), { recursive: true });
-    }
-    make(work, dir);
-    for (const program of PROGRAMS) renameSync(join(work, 'build', program), join(dir, program));
+    make(dir, `BUILD=${work}`);
+    for (const program of PROGRAMS) renameSync(join(work, program), join(dir, program));
   } finally {
     rmSync(work, { recursive: true, force: true });
   }

@@ -105,11 +105,9 @@ describe('native programs', () => {
     await sandbox.link('make', 'cc', 'flock');
     await sandbox.write(
       'native/Makefile',
-      'all:\n\tmkdir -p build && cp src/a.c build/dharma-proxy && cp src/a.c build/dharma-run && echo made >> build/log\n',
+      'BUILD ?= build\nall:\n\tcp src/a.c $(BUILD)/dharma-proxy && cp src/a.c $(BUILD)/dharma-run && echo made >> $(BUILD)/log\n',
     );
     await sandbox.write('native/src/a.c', 'one\n');
-    await sandbox.write('native/schema/frames.json', {});
-    await sandbox.write('package.json', { version: '1.0.0' });
     return sandbox;
   }
   const made = async (dir: string): Promise<number> =>
