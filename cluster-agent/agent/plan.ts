@@ -38,16 +38,15 @@ export function plan(input: PlanInput): Plan {
     const missing = input.count - living.filter((node) => node.group === group).length;
     return missing > 0 ? [{ group, count: missing }] : [];
   });
-  return {
-    serving,
-    traffic: living
-      .filter((node) => node.group === serving && node.state === 'ready')
-      .map(({ name }) => name),
-    start,
-    retire: living
-      .filter((node) => isUnwanted(node, living, input, [...wanted, serving]))
-      .map(({ name }) => name),
-  };
+  const retire = living.filter((node) => isUnwanted(node, living, input, [...wanted, serving]));
+  const traffic = living.filter(
+    (node) => node.group === serving && node.state === 'ready' && !retire.includes(node),
+  );
+  return { serving, traffic: traffic.map(nameOf), start, retire: retire.map(nameOf) };
+}
+
+function nameOf({ name }: PlannedNode): string {
+  return name;
 }
 
 /**

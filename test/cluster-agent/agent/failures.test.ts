@@ -1,7 +1,8 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { DharmaError, freePort, type ClusterStatus } from '../../../common/index.js';
+import type { DharmaError } from '../../../common/index.js';
+import { freePort, type ClusterStatus } from '../../../common/index.js';
 import { soon, specOf, startAgent, urlOf } from '../support/agents.js';
 import { httpApp, releaseOf } from '../support/apps.js';
 import { temporaryFolder } from '../support/folders.js';
