@@ -15,8 +15,8 @@ export type Risk = 'high' | 'medium' | 'low';
 export type DifferenceKind = 'removed' | 'retyped' | 'changed' | 'added';
 
 /**
- * Where a difference stands: `status`, `header:<name>`, `body:<path>`, `cookie:<name>.<attribute>`, `state:<store path>`,
- * `egress:<destination> <method> <path>`, `file:<path>`.
+ * Where a difference stands: `status`, `header:<name>`, `body:<path>`, `state:<store>:<key>.<path>`,
+ * `egress:<destination> <method> <path> body:<path>`, `file:<path>`. Cookies are `header:set-cookie`.
  */
 export type Place = string;
 
@@ -36,6 +36,8 @@ export interface Difference {
   readonly id: string;
   readonly endpoint: string;
   readonly where: Place;
+  /** What inside the place: a cookie's attribute, a JWT's claim, a word of a text. */
+  readonly detail?: string;
   readonly kind: DifferenceKind;
   readonly risk: Risk;
   /** Exchanges that show it, of those of this endpoint that were compared. */

@@ -1,5 +1,5 @@
 import { canonical, type Tree } from '../body/tree.js';
-import { parseTimeNumber, parseTimeText } from '../correlate/time-text.js';
+import { parseTimeNumber, parseTimeText, type TimeText } from '../correlate/time-text.js';
 import { compareTree } from './compare-tree.js';
 import { show, type Comparison } from './comparison.js';
 import { innerPlace, type Four, type Observation, type Place } from './observation.js';
@@ -143,13 +143,12 @@ function named(texts: Four<string>, comparison: Comparison): Four<string> {
   return texts.map((text, side) => comparison.symbols.apply(side, text)) as unknown as Four<string>;
 }
 
-function withinSkew(
-  times: readonly ({ ms: number; stepMs: number } | undefined)[],
-  comparison: Comparison,
-): boolean {
-  if (!times.every((time) => time !== undefined)) return false;
-  const values = times.map((time) => time.ms);
-  const step = Math.max(...times.map((time) => time.stepMs));
+function withinSkew(times: readonly (TimeText | undefined)[], comparison: Comparison): boolean {
+  // Live's time is another one than the arms'.
+  const told = times.filter((_, side) => !(comparison.single && side === 1));
+  if (!told.every((time) => time !== undefined)) return false;
+  const values = told.map((time) => time.ms);
+  const step = Math.max(...told.map((time) => time.stepMs));
   return Math.max(...values) - Math.min(...values) <= comparison.skewMs + step;
 }
 

@@ -12,6 +12,8 @@ export interface Comparison {
   readonly nowMs: number;
   /** How far apart in time the arms have been at most, ms: times of day closer than that are one. */
   readonly skewMs: number;
+  /** One arm a release: the second old value is live's, of another time. */
+  readonly single: boolean;
   observe(observation: Observation): void;
 }
 

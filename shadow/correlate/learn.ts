@@ -49,6 +49,23 @@ export function learn(answered: Answered, memory: Memory): void {
   }
 }
 
+/**
+ * Notes what live issued in an exchange that the arms do not see. A safe request (GET) shows what is there already:
+ * it only issues cookies.
+ */
+export function noteIssued(
+  live: Answer,
+  safe: boolean,
+  requestWords: ReadonlySet<string>,
+  memory: Memory,
+): void {
+  eachLeaf(safe ? live.cookies : answerTree(live), '', (text) => {
+    for (const word of identifying(text))
+      if (!requestWords.has(word) && !memory.bindings.some((bindings) => bindings.knows(word)))
+        memory.unbound.add(word);
+  });
+}
+
 /** What of an answer can carry issued values. */
 export function answerTree(answer: Answer): Tree {
   return { headers: answer.headers, cookies: answer.cookies, body: answer.body.tree };

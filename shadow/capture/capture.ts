@@ -1,0 +1,49 @@
+import type { Exchange, ExchangeSource, Logger } from '../../common/index.js';
+import type { Judge } from '../judge.js';
+import type { SpillQueue } from './spill-queue.js';
+
+/** A captured exchange and its number in the order of capture. */
+export interface Captured {
+  readonly exchange: Exchange;
+  readonly index: number;
+}
+
+/** Reads the source to its end: what can be replayed goes to the queue, the rest is accounted for at once. */
+export async function capture(
+  source: ExchangeSource,
+  queue: SpillQueue<Captured>,
+  judge: Judge,
+  log: Logger,
+): Promise<void> {
+  let index = 0;
+  for await (const event of source) {
+    if (event.kind === 'dropped') {
+      judge.ledger.capture(event.count);
+      judge.ledger.drop('capture queue full', event.count);
+      log.warn({ count: event.count }, 'exchanges lost before the shadow saw them');
+      continue;
+    }
+    const { exchange } = event;
+    judge.ledger.capture();
+    judge.captured(exchange);
+    const captured = { exchange, index: index++ };
+    const reason = whyNotReplayed(exchange);
+    if (exchange.flags.requestTruncated) judge.ledger.settle('truncated');
+    else if (reason !== undefined) judge.ledger.drop(reason);
+    else if (!queue.push(captured, sizeOf(exchange))) judge.ledger.drop('spool full');
+  }
+}
+
+function whyNotReplayed(exchange: Exchange): string | undefined {
+  const { flags } = exchange;
+  if (flags.upgraded) return 'upgrade (WebSocket)';
+  if (flags.clientAborted) return 'client aborted';
+  if (flags.upstreamFailed) return 'live node failed';
+  return exchange.status === 0 ? 'no answer at live' : undefined;
+}
+
+function sizeOf(exchange: Exchange): number {
+  const headers = [...exchange.requestHeaders, ...exchange.responseHeaders];
+  const headBytes = headers.reduce((sum, [name, value]) => sum + name.length + value.length, 0);
+  return exchange.requestBody.length + exchange.responseBody.length + headBytes + exchange.target.length;
+}

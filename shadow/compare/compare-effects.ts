@@ -1,0 +1,125 @@
+import type { OutboundCall } from '../../common/index.js';
+import { joinHeaders, percentDecode } from '../answer.js';
+import type { EffectDelta, EffectEntry } from '../arms-contract.js';
+import { parseBody } from '../body/parse.js';
+import type { Tree } from '../body/tree.js';
+import { compareTree } from './compare-tree.js';
+import type { Comparison } from './comparison.js';
+import { deltaOf } from './effect-delta.js';
+import { masked, matchKeys } from './match-keys.js';
+import type { Four, Place } from './observation.js';
+
+/** Times to live closer than this are one: arms write at slightly different moments, and stores count in seconds. */
+const TTL_TOLERANCE_MS = 3000;
+
+/** Fields of an outbound call that speak of the connection or of tracing, never of what is asked. */
+const NEVER_COMPARED =
+  /^(date|connection|keep-alive|content-length|transfer-encoding|host|traceparent|tracestate|dharma-.*)$/;
+
+/** Compares what one exchange (or a few that overlapped) did in each arm: stores, files, outbound calls. */
+export function compareEffects(deltas: Four<EffectDelta>, comparison: Comparison): void {
+  const effects: Comparison = { ...comparison, hasLive: false };
+  compareEntries(deltas, effects);
+  compareCalls(deltas, effects);
+}
+
+function compareEntries(deltas: Four<EffectDelta>, comparison: Comparison): void {
+  const byArm = deltas.map((delta) => new Map(delta.entries.map((entry) => [nameOf(entry), entry])));
+  const trees = byArm.map((entries) => {
+    const tree: Record<string, Tree> = {};
+    for (const [name, entry] of entries) {
+      const change = deltaOf(entry);
+      const ttlSet = setsTtl(entry);
+      if (change !== undefined || ttlSet) tree[name] = change ?? '(unchanged)';
+    }
+    return tree;
+  });
+  for (const [name, keys] of matchKeys(trees, comparison.symbols)) {
+    const place = entryPlace(name);
+    const of = (side: number): Tree | undefined => (keys[side] === undefined ? undefined : trees[side]![keys[side]]);
+    compareTree(place, [of(0), of(1), of(2), of(3)], undefined, comparison);
+    compareTtl(place, keys.map((key, side) => (key === undefined ? undefined : byArm[side]!.get(key))), comparison);
+  }
+}
+
+function nameOf(entry: EffectEntry): string {
+  const path = entry.store === 'redis' ? entry.key.join(':') : entry.key.join('/');
+  return entry.store === 'file' ? `file:${path}` : `state:${entry.store}:${path}`;
+}
+
+function entryPlace(name: string): Place {
+  return { where: name, general: masked(name.replace(/⟨id \d+⟩/g, '*')), inner: '' };
+}
+
+/** Whether the exchange gave the key another time to live, rather than time having run. */
+function setsTtl(entry: EffectEntry): boolean {
+  if (entry.store !== 'redis' || entry.after === undefined) return false;
+  const { ttlBeforeMs: before, ttlAfterMs: after } = entry;
+  return (before === undefined) !== (after === undefined) || (after ?? 0) > (before ?? 0);
+}
+
+function compareTtl(place: Place, entries: readonly (EffectEntry | undefined)[], comparison: Comparison): void {
+  if (!entries.every((entry) => entry?.after !== undefined) || !entries.some((entry) => setsTtl(entry!))) return;
+  const ttls = entries.map((entry) => entry!.ttlAfterMs);
+  if (ttls.every((ttl) => ttl === undefined)) return;
+  const known = ttls.filter((ttl) => ttl !== undefined);
+  const spread = Math.max(...known) - Math.min(...known);
+  if (known.length === ttls.length && spread <= TTL_TOLERANCE_MS + comparison.skewMs) return;
+  const seconds = ttls.map((ttl) => (ttl === undefined ? undefined : nearest(ttl, known, comparison.skewMs)));
+  const ttlPlace = { ...place, where: `${place.where}#ttl`, general: `${place.general}#ttl` };
+  compareTree(ttlPlace, seconds as unknown as Four<Tree | undefined>, undefined, comparison);
+}
+
+/** In seconds, times within the tolerance told as the greatest of them. */
+function nearest(ttl: number, all: readonly number[], skewMs: number): number {
+  const close = all.filter((other) => Math.abs(other - ttl) <= TTL_TOLERANCE_MS + skewMs);
+  return Math.round(Math.max(...close) / 1000);
+}
+
+function compareCalls(deltas: Four<EffectDelta>, comparison: Comparison): void {
+  const trees = deltas.map((delta, side) => callsByName(delta.calls, (text) => comparison.symbols.apply(side, text)));
+  for (const [name, keys] of matchKeys(trees, comparison.symbols)) {
+    const of = (side: number): Tree | undefined => (keys[side] === undefined ? undefined : trees[side]![keys[side]]);
+    const place: Place = { where: name, general: masked(name.replace(/⟨id \d+⟩/g, '*')), inner: '' };
+    compareCall(place, [of(0), of(1), of(2), of(3)], comparison);
+  }
+}
+
+/** A call that some arm did not make is one difference; otherwise each of its parts is a place. */
+function compareCall(place: Place, calls: Four<Tree | undefined>, comparison: Comparison): void {
+  if (calls.some((call) => call === undefined)) {
+    compareTree(place, calls, undefined, comparison);
+    return;
+  }
+  const part = (name: string): Four<Tree> =>
+    calls.map((call) => (call as Record<string, Tree>)[name]!) as unknown as Four<Tree>;
+  const at = (name: string): Place => ({
+    where: `${place.where} ${name}`,
+    general: `${place.general} ${name}`,
+    inner: '',
+  });
+  compareTree(at('query'), part('query'), undefined, comparison);
+  compareTree(at('headers'), part('headers'), undefined, comparison);
+  compareTree(at('body:$'), part('body'), undefined, comparison);
+}
+
+/** `egress:<destination> <method> <path>`, numbered where there are several of one name. */
+function callsByName(calls: readonly OutboundCall[], named: (text: string) => string): Record<string, Tree> {
+  const tree: Record<string, Tree> = {};
+  for (const call of calls) {
+    const [path = '', query = ''] = splitOnce(call.target, '?');
+    const base = `egress:${call.destination} ${call.method} ${named(percentDecode(path))}`;
+    let name = base;
+    for (let n = 2; tree[name] !== undefined; n += 1) name = `${base} (${n})`;
+    const headers = joinHeaders(call.requestHeaders);
+    const kept = Object.entries(headers).filter(([key]) => !NEVER_COMPARED.test(key));
+    const body = parseBody(call.requestBody, headers['content-type'], headers['content-encoding']);
+    tree[name] = { query, headers: Object.fromEntries(kept), body: body.tree };
+  }
+  return tree;
+}
+
+function splitOnce(text: string, separator: string): readonly string[] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text] : [text.slice(0, at), text.slice(at + 1)];
+}

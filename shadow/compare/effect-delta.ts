@@ -1,0 +1,56 @@
+import { looksLikeJson, parseJson } from '../body/json.js';
+import { isArray, isObject, sameTree, type Tree } from '../body/tree.js';
+import type { EffectEntry, EffectValue } from '../arms-contract.js';
+
+/** Stands for what is not there any more. */
+export const REMOVED = '(removed)';
+
+/**
+ * What an exchange did to one document, key or file: only what it changed, so that an earlier difference in the rest
+ * is not told again. Undefined: it came out as it was.
+ */
+export function deltaOf(entry: EffectEntry): Tree | undefined {
+  const before = entry.before === undefined ? undefined : readable(entry.before);
+  const after = entry.after === undefined ? undefined : readable(entry.after);
+  if (after === undefined) return before === undefined ? undefined : REMOVED;
+  return before === undefined ? after : changed(before, after);
+}
+
+/** Stored values with what is inside strings opened, and sets by member, so that each member is a place of its own. */
+function readable(value: EffectValue): Tree {
+  if (typeof value === 'string' && looksLikeJson(value)) {
+    const tree = parseJson(value);
+    return tree === undefined ? value : { json: tree };
+  }
+  if (isArray(value)) return value.map((item) => readable(item as EffectValue));
+  if (!isObject(value)) return value;
+  const entries = Object.entries(value).map(([key, child]): [string, Tree] =>
+    key === 'set' && isArray(child) && Object.keys(value).length === 1
+      ? ['set', Object.fromEntries(child.map((member) => [String(member), true]))]
+      : [key, readable(child as EffectValue)],
+  );
+  return Object.fromEntries(entries);
+}
+
+function changed(before: Tree, after: Tree): Tree | undefined {
+  if (sameTree(before, after)) return undefined;
+  if (isObject(before) && isObject(after)) {
+    const parts: Record<string, Tree> = {};
+    for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
+      const [was, is] = [before[key], after[key]];
+      const part = is === undefined ? REMOVED : was === undefined ? is : changed(was, is);
+      if (part !== undefined) parts[key] = part;
+    }
+    return parts;
+  }
+  return isArray(before) && isArray(after) ? changedList(before, after) : after;
+}
+
+/** What was put at a list's ends; the whole list where that does not tell it. */
+function changedList(before: readonly Tree[], after: readonly Tree[]): Tree {
+  const more = after.length - before.length;
+  if (more <= 0) return after;
+  if (before.every((item, i) => sameTree(item, after[i]))) return { appended: after.slice(before.length) };
+  if (before.every((item, i) => sameTree(item, after[i + more]))) return { prepended: after.slice(0, more) };
+  return after;
+}

@@ -1,0 +1,184 @@
+import type { ArmName, Exchange } from '../common/index.js';
+import { parseAnswer, type Answer } from './answer.js';
+import type { EffectDelta } from './arms-contract.js';
+import { compareAnswers } from './compare/compare-answer.js';
+import { compareEffects } from './compare/compare-effects.js';
+import type { Comparison } from './compare/comparison.js';
+import type { Four } from './compare/observation.js';
+import { Symbols } from './compare/symbols.js';
+import { Bindings } from './correlate/bindings.js';
+import { GenerationSet } from './correlate/generation-set.js';
+import { learn, noteIssued, type Memory } from './correlate/learn.js';
+import { requestWords, rewriteRequest, type Request } from './correlate/rewrite.js';
+import { resourcesOf } from './correlate/role.js';
+import type { Endpoints } from './endpoint.js';
+import { CoverageBook } from './ledger/coverage.js';
+import { LedgerBook, type Outcome } from './ledger/ledger.js';
+import { requestOf, type ArmRequestOptions } from './replay/arm-request.js';
+import type { Sent } from './replay/sender.js';
+import { Tallies, type Seer } from './verdict/tally.js';
+
+/** Values that nobody could bind, remembered at least. */
+const UNBOUND_VALUES = 200_000;
+
+/** Stands for the answer of an arm that ended or hung: its status is 0. */
+const NO_ANSWER: Answer = parseAnswer({ status: 0, headers: [], body: new Uint8Array() });
+
+export interface JudgeOptions {
+  readonly arms: readonly ArmName[];
+  readonly endpoints: Endpoints;
+  readonly request: ArmRequestOptions;
+  /** The number reports call an exchange by. */
+  indexOf(exchange: Exchange): number;
+}
+
+/**
+ * Takes what live and the arms answered and did, exchange by exchange, and keeps what follows from it: who calls what
+ * by which name, and which places were not the same. No I/O.
+ */
+export class Judge {
+  readonly ledger = new LedgerBook();
+  readonly coverage = new CoverageBook();
+  readonly tallies: Tallies;
+  readonly #options: JudgeOptions;
+  readonly #memory: Memory;
+  readonly #symbols: Symbols;
+  readonly #outcomes = new Map<string, Outcome>();
+  /** How far apart in time the arms can have acted on one exchange, ms: they get it at once. */
+  #skewMs = 0;
+
+  constructor(options: JudgeOptions) {
+    this.#options = options;
+    const single = options.arms.length === 2;
+    this.tallies = new Tallies(!single);
+    this.#symbols = new Symbols(single);
+    this.#memory = {
+      bindings: options.arms.map(() => new Bindings()),
+      liveSeen: new GenerationSet(UNBOUND_VALUES),
+      unbound: new GenerationSet(UNBOUND_VALUES),
+    };
+  }
+
+  /** The request for one arm, in that arm's words. */
+  request(exchange: Exchange, arm: number): Request {
+    const request = rewriteRequest(requestOf(exchange, this.#options.request), this.#memory.bindings[arm]!);
+    return {
+      ...request,
+      headers: [
+        ...request.headers,
+        ['dharma-exchange', exchange.id],
+        ['dharma-time', String(exchange.startedAt)],
+      ],
+    };
+  }
+
+  /** A text of an arm's in live's words. */
+  toLive(arm: ArmName, text: string): string {
+    return this.#memory.bindings[this.#options.arms.indexOf(arm)]?.toLive(text) ?? text;
+  }
+
+  captured(exchange: Exchange): void {
+    this.coverage.capture(this.#options.endpoints.of(exchange));
+  }
+
+  /** An exchange that is not replayed, whose effects the arms may not have: what it issued is not known to them. */
+  skip(exchange: Exchange): void {
+    const words = requestWords(requestOf(exchange, this.#options.request));
+    noteIssued(answerOf(exchange), isSafe(exchange), words, this.#memory);
+  }
+
+  answers(exchange: Exchange, sent: readonly Sent[]): void {
+    const answers = sent.map((one) => (one.kind === 'answered' ? parseAnswer(one.answer) : undefined));
+    const request = requestOf(exchange, this.#options.request);
+    const words = requestWords(request);
+    const isUnbound = this.#isUnbound(words);
+    for (const one of sent) if (one.kind === 'answered') this.#skewMs = Math.max(this.#skewMs, one.tookMs);
+    const live = answerOf(exchange);
+    learn(
+      {
+        live,
+        arms: answers,
+        old: this.#options.arms.flatMap((arm, i) => (arm.startsWith('old') ? [i] : [])),
+        resources: resourcesOf(exchange.target),
+        requestWords: words,
+        nowMs: exchange.startedAt,
+      },
+      this.#memory,
+    );
+    const outcome: Outcome = isUnbound ? 'unbound' : this.#compare(exchange, live, answers);
+    this.#outcomes.set(exchange.id, outcome);
+  }
+
+  /** The exchanges' effects are known: they are accounted for. */
+  effects(exchanges: readonly Exchange[], deltas: readonly EffectDelta[]): void {
+    const cause = causeOf(exchanges);
+    if (cause !== undefined && this.#outcomes.get(cause.id) === 'compared')
+      compareEffects(this.#four(deltas, deltas[0]!), this.#comparison(cause, false));
+    for (const exchange of exchanges) {
+      this.ledger.settle(this.#outcomes.get(exchange.id) ?? 'unanswered');
+      this.#outcomes.delete(exchange.id);
+    }
+  }
+
+  #isUnbound(words: ReadonlySet<string>): boolean {
+    for (const word of words)
+      if (this.#memory.unbound.has(word) && !this.#memory.bindings.some((arm) => arm.knows(word))) return true;
+    return false;
+  }
+
+  #compare(exchange: Exchange, live: Answer, answers: readonly (Answer | undefined)[]): Outcome {
+    const isOld = (i: number): boolean => this.#options.arms[i]!.startsWith('old');
+    const failed = answers.flatMap((answer, i) => (answer === undefined ? [i] : []));
+    // Every old arm answered and no new one did: that is an answer too. Anything else is the arms' trouble.
+    const news = answers.flatMap((_, i) => (isOld(i) ? [] : [i]));
+    if (failed.length > 0 && failed.join() !== news.join()) return 'unanswered';
+    const endpoint = this.#options.endpoints.of(exchange);
+    this.coverage.compare(endpoint);
+    const whole = answers.map((answer) => answer ?? NO_ANSWER);
+    if (whole.some((answer) => answer.body.kind === 'bytes'))
+      this.coverage.bodyNotCompared(endpoint, 'compared as bytes only, by length and hash');
+    compareAnswers(this.#four(whole, live), live, this.#comparison(exchange, true));
+    return 'compared';
+  }
+
+  /** old-a, old-b, new-a, new-b; with one arm a release, live for the second old one and new-a twice. */
+  #four<T>(values: readonly T[], live: T): Four<T> {
+    if (values.length === 4) return values as unknown as Four<T>;
+    return [values[0]!, live, values[1]!, values[1]!];
+  }
+
+  #comparison(exchange: Exchange, hasLive: boolean): Comparison {
+    const seer: Seer = {
+      request: this.#options.indexOf(exchange),
+      exchange: exchange.id,
+      method: exchange.method,
+      target: exchange.target,
+      endpoint: this.#options.endpoints.of(exchange),
+    };
+    return {
+      symbols: this.#symbols,
+      hasLive: hasLive && !exchange.flags.responseTruncated,
+      nowMs: exchange.startedAt,
+      skewMs: this.#skewMs,
+      single: this.#options.arms.length === 2,
+      observe: (observation) => this.tallies.add(observation, seer),
+    };
+  }
+}
+
+function answerOf(exchange: Exchange): Answer {
+  return parseAnswer({
+    status: exchange.status,
+    headers: exchange.responseHeaders,
+    body: exchange.responseBody,
+  });
+}
+
+/** Of several exchanges whose effects were read together, the last that is meant to have any. */
+function causeOf(exchanges: readonly Exchange[]): Exchange | undefined {
+  return exchanges.findLast((exchange) => !isSafe(exchange)) ?? exchanges.at(-1);
+}
+
+function isSafe(exchange: Exchange): boolean {
+  return /^(GET|HEAD|OPTIONS)$/.test(exchange.method);
+}

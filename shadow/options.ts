@@ -1,0 +1,69 @@
+import type {
+  AppLauncher,
+  ArmName,
+  Clock,
+  Exchange,
+  ExchangeSource,
+  Logger,
+  OutboundSource,
+  Release,
+  ShadowStatus,
+} from '../common/index.js';
+import type { PrepareArms } from './arms-contract.js';
+
+/** How a shadow upgrade is run. */
+export interface ShadowOptions {
+  /** The upgrade's id, for logs and the report. */
+  readonly upgrade: string;
+  /** An empty folder of this upgrade's own; removed by nobody but its owner. */
+  readonly workDir: string;
+  readonly old: Release;
+  readonly new: Release;
+  /** Live's stores, by URI. They are only read. */
+  readonly live: { readonly mongo?: string; readonly databases?: readonly string[]; readonly redis?: string };
+  /** Env name → live's writable folder. */
+  readonly writable?: Readonly<Record<string, string>>;
+  /** Env name → the real address live calls. Default: the old release's manifest. */
+  readonly outboundUrls?: Readonly<Record<string, string>>;
+  /** The env live's nodes have on top of their release's, without stores, outbound addresses and folders. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** What live answers. Closed by `stop()`. */
+  readonly exchanges: ExchangeSource;
+  /** What live calls out to. Closed by `stop()`. */
+  readonly outbound?: OutboundSource;
+  readonly launcher: AppLauncher;
+  /** `2x2` (default): two arms of each release. `1x1`: one of each, and live as the second old one. */
+  readonly arms?: '2x2' | '1x1';
+  /** Live's nodes stand behind a proxy that adds X-Forwarded-*. Default true. */
+  readonly forwarded?: boolean;
+  /** Give Node arms live's time and seeded randomness. Default true. */
+  readonly determinism?: boolean;
+  /** Go on where nothing can keep the arms from the outside: the operator's explicit word. */
+  readonly unguarded?: boolean;
+  /** Header fields whose values the report hides, besides the usual secrets. */
+  readonly redactHeaders?: readonly string[];
+  /** Differences accepted already, by id. */
+  readonly accepted?: readonly string[];
+  /** The report's error rate: the chance that it reports a change where none is, through noise. Default 0.05. */
+  readonly alpha?: number;
+  /** Bytes of captured exchanges that may wait on disk. */
+  readonly spoolBytes?: number;
+  readonly clock?: Clock;
+  readonly log: Logger;
+  /** Ends the run as `stop()` does. */
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (status: ShadowStatus) => void;
+  /** The number the report calls an exchange by. Default: the order of capture, from 0. */
+  readonly indexOf?: (exchange: Exchange) => number;
+  /** Starts the arms; replaced in tests. */
+  readonly prepare?: PrepareArms;
+}
+
+export const DEFAULT_ALPHA = 0.05;
+
+/** Room for minutes of busy traffic while the stores are cloned. */
+export const DEFAULT_SPOOL_BYTES = 1024 * 1024 * 1024;
+
+export function armNames(arms: ShadowOptions['arms']): readonly ArmName[] {
+  return arms === '1x1' ? ['old-a', 'new-a'] : ['old-a', 'old-b', 'new-a', 'new-b'];
+}

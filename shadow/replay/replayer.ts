@@ -1,0 +1,151 @@
+import type { Exchange } from '../../common/index.js';
+import type { EffectDelta } from '../arms-contract.js';
+import type { Request } from '../correlate/rewrite.js';
+import type { ArmLink } from './arm-link.js';
+import { announcesBody, isChunked } from './arm-request.js';
+import { HappensBefore } from './scheduler.js';
+import type { Sent } from './sender.js';
+
+/** Exchanges held in memory at most, waiting for what happens before them. */
+const WINDOW = 256;
+
+/** Exchanges between two readings of the effects at most: a barrier is put up where live has no quiet moment. */
+const LONGEST_SEGMENT = 256;
+
+/** Reading the effects may take one part in this many of the time. */
+const COLLECT_SHARE = 10;
+
+/** With nothing more to replay for so long, ms, the effects are read: nobody waits for the next exchange. */
+const IDLE_MS = 100;
+
+/** An arm may take this long, ms, on top of what live took. An answer that never comes must not hold up the rest. */
+const ARM_DEADLINE_MS = 30_000;
+
+export interface ReplayerOptions {
+  readonly links: readonly ArmLink[];
+  readonly signal: AbortSignal;
+  /** The exchange in the words of the arm of that index. */
+  request(exchange: Exchange, arm: number): Request;
+  /** Every arm has answered or failed. */
+  onAnswers(exchange: Exchange, sent: readonly Sent[]): void;
+  /** What each arm did since the last time, by the exchanges given. */
+  onEffects(exchanges: readonly Exchange[], deltas: readonly EffectDelta[]): void;
+}
+
+/**
+ * Replays exchanges in lockstep: each goes to all arms at once, and is finished when all have answered, so that the
+ * arms see the same moment and none runs ahead. Happens-before decides what may overlap.
+ */
+export class Replayer {
+  readonly #options: ReplayerOptions;
+  readonly #scheduler = new HappensBefore<Exchange>();
+  readonly #running = new Set<Promise<void>>();
+  #segment: Exchange[] = [];
+  #latestFinishNs = 0n;
+  #collectedAt = performance.now();
+  #collectMs = 0;
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(options: ReplayerOptions) {
+    this.#options = options;
+  }
+
+  /** Replays until the queue ends. Rejects with the signal's reason, or what a store said when it could not be read. */
+  async run(queue: { next(): Promise<Exchange | undefined> }): Promise<void> {
+    for (;;) {
+      const exchange = await this.#next(queue);
+      if (exchange === undefined) break;
+      if (this.#segment.length > 0 && this.#isTimeToCollect(exchange)) await this.#collect();
+      this.#admit(exchange);
+      while (this.#scheduler.waiting >= WINDOW) await this.#progress();
+    }
+    await this.#collect();
+  }
+
+  async #next(queue: { next(): Promise<Exchange | undefined> }): Promise<Exchange | undefined> {
+    this.#options.signal.throwIfAborted();
+    const coming = queue.next();
+    if (this.#segment.length === 0) return coming;
+    let timer: NodeJS.Timeout | undefined;
+    const idle = new Promise<'idle'>((resolve) => {
+      timer = setTimeout(() => resolve('idle'), IDLE_MS);
+    });
+    const first = await Promise.race([coming.then(() => 'coming' as const), idle]);
+    clearTimeout(timer);
+    if (first === 'idle') await this.#collect();
+    return coming;
+  }
+
+  /** At live's own quiet moments as often as it is cheap; by force when there are none for long. */
+  #isTimeToCollect(next: Exchange): boolean {
+    if (this.#segment.length >= LONGEST_SEGMENT) return true;
+    const isQuiet = next.startedNs > this.#latestFinishNs;
+    return isQuiet && performance.now() - this.#collectedAt >= this.#collectMs * COLLECT_SHARE * this.#haste();
+  }
+
+  /** Where exchanges come one at a time, each one's effects are told apart, whatever that costs. */
+  #haste(): number {
+    return this.#segment.length === 1 ? 0 : 1;
+  }
+
+  #admit(exchange: Exchange): void {
+    this.#segment.push(exchange);
+    if (exchange.finishedNs > this.#latestFinishNs) this.#latestFinishNs = exchange.finishedNs;
+    this.#scheduler.admit(exchange);
+    this.#dispatch();
+  }
+
+  #dispatch(): void {
+    for (let next = this.#scheduler.next(); next !== undefined; next = this.#scheduler.next()) {
+      const exchange = next;
+      const replayed = this.#replay(exchange).then(
+        () => {
+          this.#running.delete(replayed);
+          this.#scheduler.finish(exchange);
+          this.#dispatch();
+        },
+        (error: unknown) => {
+          this.#running.delete(replayed);
+          this.#failure ??= { error };
+        },
+      );
+      this.#running.add(replayed);
+    }
+  }
+
+  async #replay(exchange: Exchange): Promise<void> {
+    const { links, signal } = this.#options;
+    const options = {
+      deadlineMs: ARM_DEADLINE_MS + Number(exchange.finishedNs - exchange.startedNs) / 1e6,
+      chunked: isChunked(exchange),
+      announceEmpty: announcesBody(exchange),
+      signal,
+    };
+    const sent = await Promise.all(
+      links.map((link, i) => link.send(this.#options.request(exchange, i), options)),
+    );
+    this.#options.onAnswers(exchange, sent);
+  }
+
+  /** Waits until one more exchange is done. */
+  async #progress(): Promise<void> {
+    await Promise.race(this.#running);
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  /** Waits until nothing is in flight and reads what every arm did since the last time. */
+  async #collect(): Promise<void> {
+    while (this.#running.size > 0) await this.#progress();
+    if (this.#failure !== undefined) throw this.#failure.error;
+    if (this.#segment.length === 0) return;
+    const startedAt = performance.now();
+    const deltas = await Promise.all(
+      this.#options.links.map((link) => link.arm.collect(this.#options.signal)),
+    );
+    const exchanges = this.#segment;
+    this.#segment = [];
+    this.#collectedAt = performance.now();
+    this.#collectMs = this.#collectedAt - startedAt;
+    this.#options.onEffects(exchanges, deltas);
+  }
+}

@@ -1,0 +1,109 @@
+import type { Difference, GuardCount, Release, ShadowReport, Verdict } from '../../common/index.js';
+import type { Judge } from '../judge.js';
+import { decide, type Decision } from '../verdict/decide.js';
+import { tellDifferences, tellNoise } from './differences.js';
+
+export interface ReportInput {
+  readonly upgrade: string;
+  readonly old: Release;
+  readonly new: Release;
+  readonly judge: Judge;
+  readonly declaredEndpoints: readonly string[];
+  readonly guard: GuardCount;
+  readonly timings: ShadowReport['timings'];
+  /** The declared error rate of the whole report. */
+  readonly alpha: number;
+  readonly accepted: ReadonlySet<string>;
+  readonly redactedHeaders: ReadonlySet<string>;
+}
+
+/** The report as things stand. */
+export function assembleReport(input: ReportInput): ShadowReport {
+  const { judge } = input;
+  const compared = judge.coverage.compared();
+  const ledger = judge.ledger.read();
+  const decisions = decide(judge.tallies.all(), compared, input.alpha);
+  const told = tellDifferences(decisions, {
+    compared,
+    accepted: input.accepted,
+    redactedHeaders: input.redactedHeaders,
+  });
+  const open = told.differences.filter((difference) => !difference.accepted);
+  const differing = new Map<string, number>();
+  for (const difference of open)
+    differing.set(difference.endpoint, Math.max(differing.get(difference.endpoint) ?? 0, difference.count));
+  const { verdict, because } = conclude(open.length, decisions, ledger.compared, ledger.unbound + ledger.unanswered);
+  return {
+    version: 1,
+    upgrade: input.upgrade,
+    old: { release: input.old.id },
+    new: { release: input.new.id },
+    packages: changedPackages(input.old, input.new),
+    verdict,
+    because,
+    requests: ledger.compared,
+    differences: told.differences,
+    differing: told.differing,
+    accepted: told.differences.filter(({ accepted }) => accepted).map(({ id }) => id),
+    noise: tellNoise(judge.tallies.all(), compared),
+    unbound: ledger.unbound,
+    ledger,
+    coverage: judge.coverage.read(differing, input.declaredEndpoints),
+    guard: input.guard,
+    timings: input.timings,
+  };
+}
+
+/** Installed packages that are not the same version on both sides. */
+export function changedPackages(old: Release, fresh: Release): ShadowReport['packages'] {
+  const names = [...new Set([...Object.keys(old.packages), ...Object.keys(fresh.packages)])].sort();
+  return names
+    .map((name) => ({ name, old: old.packages[name] ?? null, new: fresh.packages[name] ?? null }))
+    .filter((change) => change.old !== change.new);
+}
+
+function conclude(
+  open: number,
+  decisions: readonly Decision[],
+  compared: number,
+  untold: number,
+): { verdict: Verdict; because: string } {
+  if (open > 0)
+    return {
+      verdict: 'differs',
+      because: `${open} ${open === 1 ? 'place differs' : 'places differ'} between old and new, over ${compared} compared exchanges.`,
+    };
+  if (compared === 0)
+    return { verdict: 'inconclusive', because: 'Nothing has been compared yet: it takes at least one exchange.' };
+  const undecided = decisions.filter(({ decided }) => decided === 'undecided');
+  if (undecided.length > 0) return { verdict: 'inconclusive', because: waitFor(undecided) };
+  if (untold > compared)
+    return {
+      verdict: 'inconclusive',
+      because: `Only ${compared} exchanges could be compared; ${untold} were unbound or unanswered.`,
+    };
+  return { verdict: 'identical', because: `No difference in ${compared} compared exchanges.` };
+}
+
+function waitFor(undecided: readonly Decision[]): string {
+  const known = undecided.flatMap(({ needs }) => (needs === undefined ? [] : [needs]));
+  const places = undecided.map(({ tally }) => `${tally.endpoint} ${tally.place.general}`).slice(0, 3);
+  const more = known.length === 0 ? 'More exchanges are needed' : `About ${Math.max(...known)} more exchanges are needed`;
+  return `${more} to tell noise from change in ${places.join(', ')}${undecided.length > 3 ? '…' : ''}.`;
+}
+
+/** The report with a finding of the start on top: nothing could be replayed, and that is the verdict. */
+export function concludeReport(
+  report: ShadowReport,
+  finding: Difference,
+  accepted: ReadonlySet<string>,
+): ShadowReport {
+  const isAccepted = accepted.has(finding.id);
+  return {
+    ...report,
+    verdict: 'differs',
+    because: 'The app does not start on the new release.',
+    differences: [{ ...finding, accepted: isAccepted }, ...report.differences],
+    accepted: isAccepted ? [finding.id, ...report.accepted] : report.accepted,
+  };
+}

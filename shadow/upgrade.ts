@@ -1,0 +1,276 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  DharmaError,
+  messageOf,
+  systemClock,
+  type Clock,
+  type Difference,
+  type Exchange,
+  type GuardCount,
+  type ShadowPhase,
+  type ShadowReport,
+  type ShadowStatus,
+} from '../common/index.js';
+import type { ArmSet, PrepareArms } from './arms-contract.js';
+import { capture, type Captured } from './capture/capture.js';
+import { SpillQueue } from './capture/spill-queue.js';
+import { Endpoints } from './endpoint.js';
+import { Judge } from './judge.js';
+import { DEFAULT_ALPHA, DEFAULT_SPOOL_BYTES, armNames, type ShadowOptions } from './options.js';
+import { ArmLink } from './replay/arm-link.js';
+import { Replayer } from './replay/replayer.js';
+import { assembleReport, concludeReport } from './report/assemble.js';
+import { startFinding } from './report/start-finding.js';
+import { REDACTED_HEADERS } from './report/redact.js';
+
+/** The engine's options: the part's door fills in who starts the arms. */
+export type EngineOptions = ShadowOptions & { readonly prepare: PrepareArms };
+
+const NO_GUARD: GuardCount = { enforcement: 'none', answered: 0, refused: 0, calls: [], escaped: 0 };
+
+/**
+ * Begins a shadow upgrade: capture at once, then the clone and the arms, then the replay. Resolves when the capture has
+ * begun; `ready()` tells when the replay has. The owner must `stop()` it.
+ */
+export async function runShadow(options: EngineOptions): Promise<ShadowRun> {
+  await mkdir(options.workDir, { recursive: true, mode: 0o700 });
+  return new ShadowRun(options);
+}
+
+/** One shadow upgrade while it runs. */
+export class ShadowRun {
+  readonly #options: EngineOptions;
+  readonly #clock: Clock;
+  readonly #abort = new AbortController();
+  readonly #endpoints: Endpoints;
+  readonly #judge: Judge;
+  readonly #queue: SpillQueue<Captured>;
+  readonly #indexes = new Map<string, number>();
+  readonly #accepted: Set<string>;
+  readonly #startedAt: number;
+  readonly #capturing: Promise<void>;
+  readonly #outbound: Promise<void>;
+  readonly #ready: Promise<void>;
+  readonly #work: Promise<void>;
+  #arms: ArmSet | undefined;
+  #links: readonly ArmLink[] = [];
+  #phase: ShadowPhase = 'preparing';
+  #step = 'starting the arms';
+  #error: ShadowStatus['error'];
+  #finding: Difference | undefined;
+  #replayStartedAt: number | undefined;
+  #lastSettledAt: number | undefined;
+  #lastTakenNs: bigint | undefined;
+  #stopping: Promise<void> | undefined;
+
+  /** @internal Use `startShadow`. */
+  constructor(options: EngineOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#startedAt = this.#clock.now();
+    this.#accepted = new Set(options.accepted);
+    this.#endpoints = new Endpoints(options.old.manifest.routes);
+    this.#judge = new Judge({
+      arms: armNames(options.arms),
+      endpoints: this.#endpoints,
+      request: { forwarded: options.forwarded ?? true },
+      indexOf: options.indexOf ?? ((exchange) => this.#indexes.get(exchange.id) ?? 0),
+    });
+    this.#queue = new SpillQueue(
+      join(options.workDir, 'exchanges.spool'),
+      options.spoolBytes ?? DEFAULT_SPOOL_BYTES,
+    );
+    this.#capturing = capture(options.exchanges, this.#queue, this.#judge, options.log).finally(() =>
+      this.#queue.end(),
+    );
+    const prepared = this.#prepare();
+    this.#outbound = this.#feedOutbound(prepared);
+    this.#ready = prepared.then(() => undefined);
+    this.#work = prepared.then((arms) => this.#replay(arms)).catch((error: unknown) => this.#fail(error));
+    this.#ready.catch(() => undefined); // Told by #work; whoever asks with ready() gets it too.
+    options.signal?.addEventListener('abort', () => void this.stop(), { once: true });
+    if (options.signal?.aborted) void this.stop();
+  }
+
+  /** Resolves when the arms run and the replay has begun; rejects with what kept them from it. */
+  ready(): Promise<void> {
+    return this.#ready;
+  }
+
+  status(): ShadowStatus {
+    const report = this.#assemble();
+    return {
+      upgrade: this.#options.upgrade,
+      phase: this.#phase,
+      step: this.#step,
+      ledger: report.ledger,
+      verdict: report.verdict,
+      differences: report.differences.filter(({ accepted }) => !accepted).length,
+      ...(this.#error === undefined ? {} : { error: this.#error }),
+    };
+  }
+
+  /** The report as things stand now. */
+  async report(): Promise<ShadowReport> {
+    return this.#assemble();
+  }
+
+  /** Marks a difference as intended: it stays in the report and no longer counts. Error: DIFFERENCE_UNKNOWN. */
+  accept(differenceId: string): void {
+    const known = this.#assemble().differences;
+    if (!known.some(({ id }) => id === differenceId))
+      throw new DharmaError({
+        code: 'DIFFERENCE_UNKNOWN',
+        message: 'the report has no such difference',
+        found: differenceId,
+        remedy: `Take an id from the report${known.length === 0 ? ' (it has no differences)' : `: ${known.map(({ id }) => id).join(', ')}`}.`,
+        httpStatus: 404,
+      });
+    this.#accepted.add(differenceId);
+  }
+
+  /** Resolves when everything captured until now is accounted for, effects included, or the run has ended. */
+  async drained(): Promise<void> {
+    await Promise.race([this.#ready.then(() => this.#judge.ledger.settled()), this.#work]);
+  }
+
+  /** Ends capture, replay and arms. The report stays. Idempotent. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    this.#abort.abort(new Error('the shadow was stopped'));
+    await this.#options.exchanges.close();
+    await this.#options.outbound?.close();
+    await this.#capturing;
+    await this.#work;
+    await this.#outbound;
+    await Promise.all(this.#links.map((link) => link.close()));
+    await this.#arms?.stop();
+    this.#queue.close();
+    this.#judge.ledger.release();
+    if (this.#phase !== 'failed') this.#say('stopped', 'stopped');
+  }
+
+  async #prepare(): Promise<ArmSet> {
+    const options = this.#options;
+    const arms = await options.prepare({
+      workDir: options.workDir,
+      old: options.old,
+      new: options.new,
+      names: armNames(options.arms),
+      live: options.live,
+      writable: options.writable ?? {},
+      outbound: options.outboundUrls ?? options.old.manifest.outbound,
+      env: options.env ?? {},
+      launcher: options.launcher,
+      clock: this.#clock,
+      log: options.log,
+      signal: this.#abort.signal,
+      unguarded: options.unguarded ?? false,
+      determinism: options.determinism ?? true,
+      onProgress: (step) => this.#say('cloning', step),
+    });
+    this.#arms = arms;
+    arms.setCanonical?.((arm, text) => this.#judge.toLive(arm, text));
+    return arms;
+  }
+
+  async #feedOutbound(prepared: Promise<ArmSet>): Promise<void> {
+    if (this.#options.outbound === undefined) return;
+    const arms = await prepared.catch(() => undefined);
+    for await (const call of this.#options.outbound) arms?.liveCall(call);
+  }
+
+  async #replay(arms: ArmSet): Promise<void> {
+    this.#replayStartedAt = this.#clock.monotonic();
+    this.#say('replaying', 'replaying live requests');
+    this.#links = arms.arms.map((arm) => new ArmLink(arm, this.#options.log));
+    const replayer = new Replayer({
+      links: this.#links,
+      signal: this.#abort.signal,
+      request: (exchange, arm) => this.#judge.request(exchange, arm),
+      onAnswers: (exchange, sent) => this.#judge.answers(exchange, sent),
+      onEffects: (exchanges, deltas) => {
+        this.#judge.effects(exchanges, deltas);
+        for (const exchange of exchanges) {
+          this.#indexes.delete(exchange.id);
+          arms.forget(exchange.id);
+        }
+        this.#lastSettledAt = this.#clock.monotonic();
+        this.#options.onProgress?.(this.status());
+      },
+    });
+    await replayer.run({ next: () => this.#take(arms) });
+  }
+
+  /** The next exchange the arms can be given: those their stores may hold the effects of already are left out. */
+  async #take(arms: ArmSet): Promise<Exchange | undefined> {
+    for (;;) {
+      const captured = await this.#queue.next();
+      if (captured === undefined) return undefined;
+      const { exchange, index } = captured;
+      this.#lastTakenNs = exchange.finishedNs;
+      if (exchange.finishedNs < arms.cloneStartedNs) this.#judge.ledger.drop('finished before the clone');
+      else if (exchange.startedNs < arms.cloneEndedNs) {
+        this.#judge.skip(exchange);
+        this.#judge.ledger.drop('overlapped the clone');
+      } else {
+        this.#indexes.set(exchange.id, index);
+        return exchange;
+      }
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#judge.ledger.release();
+    if (this.#abort.signal.aborted) return;
+    this.#finding = startFinding(error);
+    this.#error =
+      error instanceof DharmaError
+        ? { code: error.code, message: error.message, remedy: error.remedy }
+        : { code: 'SHADOW_FAILED', message: messageOf(error), remedy: 'See the log, and start it again.' };
+    this.#options.log.error({ error: this.#error }, 'the shadow failed');
+    this.#say('failed', this.#error.message);
+  }
+
+  #say(phase: ShadowPhase, step: string): void {
+    this.#phase = phase;
+    this.#step = step;
+    this.#options.onProgress?.(this.status());
+  }
+
+  #assemble(): ShadowReport {
+    const options = this.#options;
+    const report = assembleReport({
+      upgrade: options.upgrade,
+      old: options.old,
+      new: options.new,
+      judge: this.#judge,
+      declaredEndpoints: this.#endpoints.declared,
+      guard: this.#arms?.guard() ?? NO_GUARD,
+      timings: this.#timings(),
+      alpha: options.alpha ?? DEFAULT_ALPHA,
+      accepted: this.#accepted,
+      redactedHeaders: new Set([...REDACTED_HEADERS, ...(options.redactHeaders ?? []).map((h) => h.toLowerCase())]),
+    });
+    return this.#finding === undefined ? report : concludeReport(report, this.#finding, this.#accepted);
+  }
+
+  #timings(): ShadowReport['timings'] {
+    const since = this.#replayStartedAt;
+    const pending = this.#judge.ledger.read().pending > 0;
+    const lagNs =
+      pending && this.#lastTakenNs !== undefined ? process.hrtime.bigint() - this.#lastTakenNs : 0n;
+    return {
+      startedAt: this.#startedAt,
+      cloneMs: this.#arms?.cloneMs ?? 0,
+      replayedMs: since === undefined ? 0 : Math.max(0, (this.#lastSettledAt ?? since) - since),
+      lagMs: Math.max(0, Number(lagNs) / 1e6),
+      armMedianMs: Object.fromEntries(this.#links.map((link) => [link.name, link.medianMs])),
+    };
+  }
+}
