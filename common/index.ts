@@ -30,3 +30,4 @@ export * from './paths.js';
 export * from './process/child.js';
 export * from './process/supervise.js';
 export * from './proxy/index.js';
+export * from './stores/index.js';
