@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { openSync } from 'node:fs';
-import { createLogger, DharmaError, distPath, ExitCode } from '../../../common/index.js';
+import { createLogger, DharmaError, distPath, ensureNative, ExitCode } from '../../../common/index.js';
 import { FederationClient } from '../../client/client.js';
 import { runSupervisor } from '../../daemon/run.js';
 import { isStartMessage } from '../../daemon/protocol.js';
@@ -33,6 +33,8 @@ export const up: Command = {
   examples: ['federate up', 'federate up --edge-port 0 --api-port 0 --json'],
   run: async (context, input) => {
     if ((await lockHolder(context.home)) !== undefined) return alreadyUp(context);
+    // An installed package has the sources of its native programs only.
+    await ensureNative((text) => context.printer.doing(text));
     if (input.options.foreground === true) return inForeground(context, input);
     await startDaemon(context, input);
     return whenBack(context, 'the federation is up');
