@@ -35,58 +35,67 @@ export interface Comparison {
   readonly ratios: readonly Ratio[];
 }
 
-interface Sample extends LoadResult {
+/** What one bout saw and cost. */
+export interface Sample extends LoadResult {
+  /** User and system time of what is measured, seconds. */
   readonly cpuSeconds: number;
+}
+
+/** One of the things compared. */
+export interface Contender {
+  readonly name: string;
+  /** Loads it for about so long. */
+  readonly measure: (seconds: number) => Promise<Sample>;
 }
 
 /** A round must be long enough for ticks of 10 ms not to matter; the first one only warms up, s. */
 const WARM_UP_SECONDS = 1;
 
-async function sample(
-  subject: Subject,
-  load: LoadGenerator,
-  effort: Effort,
-  seconds: number,
-): Promise<Sample> {
-  const before = cpuSeconds(subject.pids());
-  const result = await load.run({ port: subject.port, path: '/', connections: effort.connections, seconds });
-  return { ...result, cpuSeconds: cpuSeconds(subject.pids()) - before };
+/** A subject under a load generator. */
+export function underLoad(subject: Subject, load: LoadGenerator, connections: number): Contender {
+  return {
+    name: subject.name,
+    measure: async (seconds) => {
+      const before = cpuSeconds(subject.pids());
+      const result = await load.run({ port: subject.port, path: '/', connections, seconds });
+      return { ...result, cpuSeconds: cpuSeconds(subject.pids()) - before };
+    },
+  };
 }
 
 const rates = (samples: readonly Sample[]): number[] =>
   samples.map(({ requests, seconds }) => requests / seconds);
 const costs = (samples: readonly Sample[]): number[] =>
   samples.map(({ requests, cpuSeconds: cpu }) => (cpu * 1e6) / requests);
+const tails = (samples: readonly Sample[]): number[] => samples.map(({ p99 }) => p99);
 
 /**
- * Loads the subjects in turn, each once a round and in rotated order, and compares the first with every other.
+ * Measures the contenders in turn, each once a round and in rotated order, and compares the first with every other.
  * `onRound` hears how many rounds are done.
  */
 export async function compare(
-  subjects: readonly Subject[],
-  load: LoadGenerator,
+  contenders: readonly Contender[],
   effort: Effort,
   onRound: (done: number) => void,
 ): Promise<Comparison> {
-  const samples: Sample[][] = subjects.map(() => []);
-  for (const subject of subjects) await sample(subject, load, effort, WARM_UP_SECONDS);
+  const samples: Sample[][] = contenders.map(() => []);
+  for (const contender of contenders) await contender.measure(WARM_UP_SECONDS);
   for (let round = 0; round < effort.rounds; round++) {
-    for (const index of orderOf(round, subjects.length))
-      samples[index]!.push(await sample(subjects[index]!, load, effort, effort.seconds));
+    for (const index of orderOf(round, contenders.length))
+      samples[index]!.push(await contenders[index]!.measure(effort.seconds));
     onRound(round + 1);
   }
-  const figures = subjects.map((subject, index) => figuresOf(subject.name, samples[index]!));
-  const others = subjects.slice(1).map((other, index) => ({
-    of: subjects[0]!.name,
-    to: other.name,
-    cpuPerRequest: ratios(costs(samples[0]!), costs(samples[index + 1]!)),
-    requestsPerSecond: ratios(rates(samples[0]!), rates(samples[index + 1]!)),
-    p99: ratios(
-      samples[0]!.map(({ p99 }) => p99),
-      samples[index + 1]!.map(({ p99 }) => p99),
-    ),
-  }));
-  return { figures, ratios: others };
+  const [first, ...others] = contenders.map(({ name }, index) => ({ name, samples: samples[index]! }));
+  return {
+    figures: contenders.map(({ name }, index) => figuresOf(name, samples[index]!)),
+    ratios: others.map((other) => ({
+      of: first!.name,
+      to: other.name,
+      cpuPerRequest: ratios(costs(first!.samples), costs(other.samples)),
+      requestsPerSecond: ratios(rates(first!.samples), rates(other.samples)),
+      p99: ratios(tails(first!.samples), tails(other.samples)),
+    })),
+  };
 }
 
 function figuresOf(name: string, samples: readonly Sample[]): Figures {
@@ -95,7 +104,7 @@ function figuresOf(name: string, samples: readonly Sample[]): Figures {
     requestsPerSecond: spreadOf(rates(samples)),
     cpuPerRequest: spreadOf(costs(samples)),
     p50: spreadOf(samples.map(({ p50 }) => p50)),
-    p99: spreadOf(samples.map(({ p99 }) => p99)),
+    p99: spreadOf(tails(samples)),
     errors: samples.reduce((sum, { errors }) => sum + errors, 0),
   };
 }

@@ -1,4 +1,4 @@
-import { compare } from '../compare.js';
+import { compare, underLoad } from '../compare.js';
 import type { Subject } from '../subject.js';
 import { startBackend } from '../subject.js';
 import type { EntryContext, EntryResult } from './entry.js';
@@ -29,8 +29,9 @@ export async function comparePeers(
     const backend = own(await startBackend(context.folder, BODY_BYTES));
     const found = await start(backend.port, own, (note) => notes.push(note));
     const subjects = found.filter((subject) => subject !== undefined);
-    const { rounds } = context.effort;
-    const comparison = await compare(subjects, context.load, context.effort, (done) =>
+    const { rounds, connections } = context.effort;
+    const contenders = subjects.map((subject) => underLoad(subject, context.load, connections));
+    const comparison = await compare(contenders, context.effort, (done) =>
       context.say(`${entry}: round ${done} of ${rounds}`),
     );
     return { entry, load: context.load.name, effort: context.effort, notes, ...comparison };

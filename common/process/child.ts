@@ -78,7 +78,17 @@ export class Child {
     const [command, args] =
       launcher === undefined
         ? [spec.command, [...spec.args]]
-        : [launcher, ['--die-with-parent', ...(spec.launcherArgs ?? []), '--', spec.command, ...spec.args]];
+        : [
+            launcher,
+            // With our id: a child that starts after our death would not know otherwise.
+            [
+              `--die-with-parent=${process.pid}`,
+              ...(spec.launcherArgs ?? []),
+              '--',
+              spec.command,
+              ...spec.args,
+            ],
+          ];
     if (launcher === undefined && spec.launcherArgs !== undefined && spec.launcherArgs.length > 0)
       throw new DharmaError({
         code: 'NATIVE_NOT_BUILT',
