@@ -65,11 +65,12 @@ function merge(merged: Map<string, EffectEntry>, entry: EffectEntry): void {
     merged.set(id, entry);
     return;
   }
-  const { ttlBeforeMs: _later, ...rest } = entry;
+  const { store, key, before, ttlBeforeMs } = first;
+  const { after, ttlAfterMs } = entry;
   merged.set(id, {
-    ...rest,
-    before: first.before,
-    ...(first.ttlBeforeMs === undefined ? {} : { ttlBeforeMs: first.ttlBeforeMs }),
+    ...{ store, key, before, after },
+    ...(ttlBeforeMs === undefined ? {} : { ttlBeforeMs }),
+    ...(ttlAfterMs === undefined ? {} : { ttlAfterMs }),
   });
 }
 
