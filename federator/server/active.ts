@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { messageOf, type Logger, type ReleaseStore } from '../../common/index.js';
 import type { AgentPort } from '../clusters/agent-port.js';
 import { addClusterPlanner, removeClusterPlanner } from '../clusters/planners.js';
@@ -105,6 +106,7 @@ export class ActiveFederator {
     const active = new ActiveFederator(options);
     try {
       await active.#fence.stamp(options.database);
+      await active.#noteSurroundings();
       await active.#noteInterruptedShadow();
       await active.#endUnbegun();
       await active.queue.recover();
@@ -127,6 +129,15 @@ export class ActiveFederator {
     this.#settled = settleDue(this.#context, new Date()).catch((error: unknown) => {
       this.#options.log.warn({ error: messageOf(error) }, 'could not look at rollback windows');
     });
+  }
+
+  /** Stores that moved (another port after a restart) are news to every agent, though no cluster has changed. */
+  async #noteSurroundings(): Promise<void> {
+    const { runtime, home } = this.#options;
+    const surroundings = createHash('sha256').update(JSON.stringify([runtime.app, home.writableDir])).digest('hex');
+    if ((await this.clusters.federation()).surroundings === surroundings) return;
+    for (const { _id: name } of await this.clusters.list()) await this.clusters.change(name, {});
+    await this.clusters.setFederation({ surroundings });
   }
 
   /** A shadow whose worker is gone, because the whole federation was, has missed requests: it is over, and says so. */

@@ -14,6 +14,8 @@ export interface FederationDocument {
   readonly live: string | null;
   /** Whether the edge copies its exchanges: a shadow is running. */
   readonly capture: boolean;
+  /** Hash of what specs carry besides the clusters' documents (the app's store URIs…), as it was put last. */
+  readonly surroundings?: string;
   readonly epoch: number;
 }
 
