@@ -96,8 +96,9 @@ static bool read_head(struct client *c) {
     uint64_t started = c->head_since ? c->head_since : tee_wanted(&w->tee) ? loop_clock() : w->loop.now;
     c->head_since = 0;
     if (n < 0 || (size_t)n > limits_of(c)->header_bytes) {
-        // Too long a head: the target's fault if its line has not even ended.
-        bool in_line = n == HTTP1_PARTIAL && !memchr(conn_bytes(&c->conn), '\n', unread);
+        // Too long a head: the target's fault if its line does not even end within the limit.
+        size_t limit = limits_of(c)->header_bytes < unread ? limits_of(c)->header_bytes : unread;
+        bool in_line = !memchr(conn_bytes(&c->conn), '\n', limit);
         refuse(c, n == HTTP1_PARTIAL || n > 0 ? (in_line ? 414 : 431) : refusal_of((enum http1_result)n));
         return true;
     }

@@ -13,7 +13,7 @@ static void on_event(struct watch *watch, uint32_t events) {
     if (events & EPOLLRDHUP) c->hup = c->readable = true;
     if (events & (EPOLLHUP | EPOLLERR)) {
         c->hup = c->readable = c->writable = true;
-        c->cut = !c->connecting;
+        if (events & EPOLLERR) c->cut = !c->connecting;  // HUP alone: both sides have shut down in good order
     }
     if (c->writable && c->out.bytes) conn_mark_dirty(c);
     c->run(c);

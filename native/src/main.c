@@ -47,36 +47,58 @@ static void announce(const struct config *config, const uint16_t *ports) {
         fprintf(stderr, "{\"event\":\"listening\",\"address\":\"%s\",\"port\":%u}\n", config->listens[i].address, ports[i]);
 }
 
-static int serve(const char *file, struct snapshot *snapshot) {
-    const struct config *config = snapshot->config;
-    unsigned count = config->listen_count, workers = config->workers;
-    int *fds = base_alloc(count * workers * sizeof *fds);
-    uint16_t *ports = base_alloc(count * sizeof *ports);
-    struct control control = {.current = snapshot, .config_file = file, .worker_count = workers};
+/** Everything a running proxy owns beside its workers' own. */
+struct process {
+    struct control control;
+    unsigned listens;
+    int *fds;
+    uint16_t *ports;
+};
+
+/** Opens what can fail at start. false: said why on stderr. */
+static bool open_all(struct process *p) {
+    const struct config *config = p->control.current->config;
     char why[256];
-    mailbox_init(&mailbox_control);
-    if (!open_listeners(config, fds, ports)) return EXIT_FAILURE;
-    if (config->control && !control_open(&control, config->control, why, sizeof why)) {
-        fprintf(stderr, "dharma-proxy: control: %s\n", why);
-        return EXIT_FAILURE;
-    }
+    if (!open_listeners(config, p->fds, p->ports)) return false;
+    if (!config->control) return true;
     // The path outlives the config it came from.
-    control.socket_path = config->control ? base_dup(config->control, strlen(config->control)) : NULL;
+    char *path = base_dup(config->control, strlen(config->control));
+    if (control_open(&p->control, path, why, sizeof why)) return true;
+    free(path);
+    fprintf(stderr, "dharma-proxy: control: %s\n", why);
+    return false;
+}
+
+static void run_all(struct process *p) {
+    struct control *c = &p->control;
     control_block_signals();
-    control.workers = base_alloc(workers * sizeof *control.workers);
-    for (unsigned i = 0; i < workers; i++) control.workers[i] = worker_new(i, snapshot, fds + i * count, count);
-    for (unsigned i = 0; i < workers; i++) worker_start(control.workers[i]);
-    announce(config, ports);
-    control_run(&control);
-    for (unsigned i = 0; i < workers; i++) worker_join(control.workers[i]);
+    c->workers = base_alloc(c->worker_count * sizeof *c->workers);
+    for (unsigned i = 0; i < c->worker_count; i++) c->workers[i] = worker_new(i, c->current, p->fds + i * p->listens, p->listens);
+    for (unsigned i = 0; i < c->worker_count; i++) worker_start(c->workers[i]);
+    announce(c->current->config, p->ports);
+    control_run(c);
+    for (unsigned i = 0; i < c->worker_count; i++) worker_join(c->workers[i]);
     BUG_ON(account_wait_sum() != 0);
-    snapshot_unref(control.current);
+    free(c->workers);
+    free((void *)(uintptr_t)c->socket_path);
+}
+
+static int serve(const char *file, struct snapshot *snapshot) {
+    unsigned listens = snapshot->config->listen_count, workers = snapshot->config->workers;
+    struct process p = {
+        .control = {.current = snapshot, .config_file = file, .worker_count = workers},
+        .listens = listens,
+        .fds = base_alloc(listens * workers * sizeof *p.fds),
+        .ports = base_alloc(listens * sizeof *p.ports),
+    };
+    mailbox_init(&mailbox_control);
+    bool ok = open_all(&p);
+    if (ok) run_all(&p);
+    snapshot_unref(p.control.current);
     close(mailbox_control.event);
-    free(control.workers);
-    free((void *)(uintptr_t)control.socket_path);
-    free(fds);
-    free(ports);
-    return EXIT_SUCCESS;
+    free(p.fds);
+    free(p.ports);
+    return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 int main(int argc, char **argv) {

@@ -143,7 +143,7 @@ static void describe(struct frame_exchange *f, const struct tape *tape, const st
     *f = (struct frame_exchange){
         .id = x->id, .worker = (uint16_t)tape->tee->worker, .started_ns = x->started, .first_byte_ns = x->first_byte, .finished_ns = now,
         .wall_us = tape->started_wall, .endpoint = frame_text(p->endpoint->name),
-        .node = frame_text(x->up ? p->node->name : ""), .client = frame_text(client), .method = wire(tape->method), .target = wire(tape->target),
+        .node = frame_text(x->up && !x->up->conn.connecting ? p->node->name : ""), .client = frame_text(client), .method = wire(tape->method), .target = wire(tape->target),
         .status = (uint16_t)x->status, .flags = x->flags | tape->flags, .request_body_length = x->request.length, .response_body_length = x->response.length,
         .request_head.size = tape->reels[TAPE_REQUEST_HEAD].bytes, .request_body.size = tape->reels[TAPE_REQUEST_BODY].bytes,
         .response_head.size = tape->reels[TAPE_RESPONSE_HEAD].bytes, .response_body.size = tape->reels[TAPE_RESPONSE_BODY].bytes};

@@ -21,6 +21,8 @@ static bool finish_connect(struct conn *c) {
     getsockopt(c->watch.fd, SOL_SOCKET, SO_ERROR, &error, &n);
     if (error) return false;
     c->connecting = false;
+    // From here on the clock is the upstream's, no longer the network's.
+    wheel_set(&c->worker->wheel, &c->timer, c->worker->loop.now + worker_config(c->worker)->limits.upstream_timeout);
     conn_mark_dirty(c);
     return true;
 }
