@@ -150,6 +150,14 @@ describe.each(users)('the relay of a jail, as $name', (user) => {
       expect(Number(resident?.[1])).toBeLessThan(16_384);
     });
 
+    it.skipIf(impossible)('tells the application that a client has given up', async () => {
+      const { path, running } = await serve('patientServer');
+      const socket = connect(path, () => socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'));
+      await once(socket, 'connect');
+      socket.destroy();
+      await running.printed('gone');
+    });
+
     it.skipIf(impossible)('ends connections that the application breaks, and takes others', async () => {
       const { path } = await serve('resetServer');
       for (let i = 0; i < 20; i++) expect((await exchange(path, 'x')).text).toBe('');

@@ -1,48 +1,26 @@
 #include "relay.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "endpoint.h"
 #include "fail.h"
+#include "side.h"
 
 enum {
-    BUFFER_SIZE = 65536,   /* held per direction at most, and only for a side that does not keep up */
-    READS_PER_TURN = 8,    /* then other connections get their turn */
     EVENTS_PER_TURN = 128,
     RETRY_MS = 5 /* a unix socket whose backlog is full cannot be waited for, only asked again */
 };
 
-/* What an epoll event belongs to; first member of both kinds. */
-enum kind { LISTENER, SIDE };
-
 struct listener {
-    enum kind kind;
+    enum relay_kind kind;
     int fd;
     bool paused; /* out of descriptors: waits until a connection ends */
     bool inward;
     struct port_path target;
-};
-
-struct link;
-
-/* One of a link's two sockets. `pending` is what was read from the other and is still to be written here. */
-struct side {
-    enum kind kind;
-    struct link *link;
-    int fd;
-    uint32_t events; /* what epoll was asked for; 0: not registered */
-    bool ended;      /* end of stream was read */
-    bool shut;       /* the other's end was passed on */
-    char *pending;
-    size_t start, end;
 };
 
 enum stage { CONNECTING, CONNECTING_V6, RETRYING, OPEN, CLOSED };
@@ -63,7 +41,7 @@ struct relay {
     struct link *closed; /* freed at the end of the turn: events may still name them */
     size_t retrying;
     bool stopped;
-    char scratch[BUFFER_SIZE];
+    char scratch[SIDE_BUFFER];
 };
 
 static void watch(struct relay *relay, struct side *side, uint32_t events)
@@ -77,15 +55,6 @@ static void watch(struct relay *relay, struct side *side, uint32_t events)
     if (epoll_ctl(relay->epoll, operation, side->fd, &event) != 0)
         fail("relay: epoll", errno);
     side->events = events;
-}
-
-static void close_side(struct side *side)
-{
-    if (side->fd >= 0)
-        close(side->fd);
-    side->fd = -1;
-    free(side->pending);
-    side->pending = NULL;
 }
 
 static void watch_listener(struct relay *relay, struct listener *listener)
@@ -111,8 +80,8 @@ static void close_link(struct relay *relay, struct link *link)
     if (link->stage == RETRYING)
         relay->retrying--;
     link->stage = CLOSED;
-    close_side(&link->accepted);
-    close_side(&link->made);
+    side_close(&link->accepted);
+    side_close(&link->made);
     if (link->previous != NULL)
         link->previous->next = link->next;
     else
@@ -136,71 +105,11 @@ static void abort_link(struct relay *relay, struct link *link)
     close_link(relay, link);
 }
 
-static bool would_wait(int error)
-{
-    return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
-}
-
-/* Writes what it can; the rest of `data` is kept. False: the side is broken. */
-static bool deliver(struct side *to, const char *data, size_t size)
-{
-    ssize_t written = send(to->fd, data, size, MSG_NOSIGNAL);
-
-    if (written < 0 && !would_wait(errno))
-        return false;
-    if (written < 0)
-        written = 0;
-    if ((size_t)written == size)
-        return true;
-    if (to->pending == NULL && (to->pending = malloc(BUFFER_SIZE)) == NULL)
-        return false;
-    to->start = 0;
-    to->end = size - (size_t)written;
-    memcpy(to->pending, data + written, to->end);
-    return true;
-}
-
-static bool flush(struct side *to)
-{
-    while (to->start < to->end) {
-        ssize_t written = send(to->fd, to->pending + to->start, to->end - to->start, MSG_NOSIGNAL);
-        if (written < 0)
-            return would_wait(errno);
-        to->start += (size_t)written;
-    }
-    return true;
-}
-
-/* Carries bytes one way until the source has no more or the target takes no more. False: broken. */
-static bool carry(struct relay *relay, struct side *from, struct side *to)
-{
-    for (int turn = 0; turn < READS_PER_TURN && !from->ended && to->start == to->end; turn++) {
-        ssize_t size = recv(from->fd, relay->scratch, BUFFER_SIZE, 0);
-        if (size < 0)
-            return would_wait(errno);
-        if (size == 0)
-            from->ended = true;
-        else if (!deliver(to, relay->scratch, (size_t)size))
-            return false;
-    }
-    if (from->ended && to->start == to->end && !to->shut) {
-        to->shut = true;
-        /* The peer may be gone already; reading will tell. */
-        (void)shutdown(to->fd, SHUT_WR);
-    }
-    return true;
-}
-
-static uint32_t wanted(const struct side *side, const struct side *other)
-{
-    return (side->start < side->end ? EPOLLOUT : 0U) | (!side->ended && other->start == other->end ? EPOLLIN : 0U);
-}
-
 static void run_link(struct relay *relay, struct link *link)
 {
     struct side *a = &link->accepted, *b = &link->made;
 
-    if (!flush(a) || !flush(b) || !carry(relay, a, b) || !carry(relay, b, a)) {
+    if (!side_flush(a) || !side_flush(b) || !side_carry(a, b, relay->scratch) || !side_carry(b, a, relay->scratch)) {
         abort_link(relay, link);
         return;
     }
@@ -208,8 +117,8 @@ static void run_link(struct relay *relay, struct link *link)
         close_link(relay, link);
         return;
     }
-    watch(relay, a, wanted(a, b));
-    watch(relay, b, wanted(b, a));
+    watch(relay, a, side_wanted(a, b));
+    watch(relay, b, side_wanted(b, a));
 }
 
 static void opened(struct relay *relay, struct link *link)
@@ -260,7 +169,7 @@ static void finish_connect(struct relay *relay, struct link *link)
     } else if (link->stage == CONNECTING && link->listener->inward) {
         /* An application that listens on "localhost" may have got ::1 alone. */
         watch(relay, &link->made, 0);
-        close_side(&link->made);
+        side_close(&link->made);
         connect_link(relay, link, true);
     } else {
         abort_link(relay, link);
@@ -277,8 +186,8 @@ static void accept_one(struct relay *relay, struct listener *listener, int fd)
     }
     endpoint_tune(fd);
     link->listener = listener;
-    link->accepted = (struct side){.kind = SIDE, .link = link, .fd = fd};
-    link->made = (struct side){.kind = SIDE, .link = link, .fd = -1};
+    link->accepted = (struct side){.kind = RELAY_SIDE, .link = link, .fd = fd};
+    link->made = (struct side){.kind = RELAY_SIDE, .link = link, .fd = -1};
     link->next = relay->links;
     if (link->next != NULL)
         link->next->previous = link;
@@ -331,7 +240,7 @@ void relay_run(struct relay *relay)
     int count = epoll_wait(relay->epoll, events, EVENTS_PER_TURN, 0);
 
     for (int i = 0; i < count; i++) {
-        if (*(enum kind *)events[i].data.ptr == LISTENER)
+        if (*(enum relay_kind *)events[i].data.ptr == RELAY_LISTENER)
             run_listener(relay, events[i].data.ptr);
         else
             run_side(relay, events[i].data.ptr, events[i].events);
@@ -363,7 +272,7 @@ static void add_listener(struct relay *relay, int fd, bool inward, struct port_p
 {
     struct listener *listener = &relay->listeners[relay->listener_count++];
 
-    *listener = (struct listener){.kind = LISTENER, .fd = fd, .inward = inward, .target = target};
+    *listener = (struct listener){.kind = RELAY_LISTENER, .fd = fd, .inward = inward, .target = target};
     watch_listener(relay, listener);
 }
 
