@@ -1,13 +1,21 @@
 import { mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ProxyConfig } from '../config/proxy.js';
-import { DharmaError, ExitCode, systemCode, throwIfAborted } from '../errors.js';
+import { DharmaError, messageOf, systemCode, throwIfAborted } from '../errors.js';
 import type { HelloFrame, TelemetryFrame } from '../frames/index.js';
 import type { Logger } from '../log.js';
 import { findNative } from '../paths.js';
 import { baseEnv, type ChildExit, type ChildSpec } from '../process/child.js';
 import { Supervised } from '../process/supervise.js';
 import { ProxyControl } from './control.js';
+import {
+  ANSWER_DEADLINE_MS,
+  checkSocketPath,
+  notAnswering,
+  notBuilt,
+  notStarted,
+  refused,
+} from './errors.js';
 import { ProxyExchangeSource } from './exchange-source.js';
 
 /** What of a proxy's config can change while it runs. */
@@ -25,12 +33,8 @@ export interface ProxyProcessOptions {
   readonly log: Logger;
 }
 
-/** A proxy that does not answer for this long, ms, hangs: it reads its control socket on every turn of its loop. */
-const ANSWER_DEADLINE_MS = 5000;
 /** As in the proxy, where `drainTimeout` is left out, ms. */
 const DEFAULT_DRAIN_MS = 10_000;
-/** Longest path of a unix socket on Linux, without the zero at its end. */
-const LONGEST_SOCKET_PATH = 107;
 
 /**
  * A dharma-proxy as a process of its own: started again when it ends, with the last config that it accepted. The owner
@@ -41,6 +45,8 @@ export class ProxyProcess {
   readonly #supervised: Supervised;
   readonly #control: ProxyControl;
   #listen: ProxyConfig['listen'];
+  /** As the running process was told: `listen` cannot change while it runs, not even from 0 to the port it got. */
+  #told: ProxyConfig['listen'];
   #settings: ProxySettings;
   #generation = 0;
   #turn: Promise<unknown> = Promise.resolve();
@@ -49,6 +55,7 @@ export class ProxyProcess {
   private constructor(options: ProxyProcessOptions, program: string) {
     this.#options = options;
     this.#listen = options.listen;
+    this.#told = options.listen;
     this.#settings = options.settings;
     this.#supervised = new Supervised({
       spec: () => this.#childSpec(program),
@@ -72,17 +79,12 @@ export class ProxyProcess {
    */
   static async start(options: ProxyProcessOptions, signal: AbortSignal): Promise<ProxyProcess> {
     const program = findNative('dharma-proxy');
-    if (program === undefined)
-      throw new DharmaError({
-        code: 'NATIVE_NOT_BUILT',
-        message: 'dharma-proxy is not built',
-        remedy: 'Run: npm run build:native',
-      });
+    if (program === undefined) throw notBuilt();
+    checkSocketPath(join(options.runDir, CONTROL_SOCKET));
     await mkdir(options.runDir, { recursive: true, mode: 0o700 });
     const logStart = await sizeOf(join(options.runDir, LOG_FILE));
     const proxy = new ProxyProcess(options, program);
     try {
-      checkSocketPath(proxy.controlPath);
       await proxy.#started(signal);
       await proxy.#learnPorts(logStart);
       return proxy;
@@ -106,7 +108,7 @@ export class ProxyProcess {
   }
 
   get controlPath(): string {
-    return join(this.#options.runDir, 'control.sock');
+    return join(this.#options.runDir, CONTROL_SOCKET);
   }
 
   get logFile(): string {
@@ -123,9 +125,7 @@ export class ProxyProcess {
    * that telemetry names once it does. Pushes take effect in the order they were made. Errors: PROXY_CONFIG_REFUSED (the old ones stay in force), PROXY_NOT_ANSWERING.
    */
   async push(settings: ProxySettings): Promise<number> {
-    const turn = this.#turn.then(() => this.#push(settings));
-    this.#turn = turn.catch(() => undefined); // The caller hears of it; the next push must only wait.
-    return turn;
+    return this.#inTurn(() => this.#push(settings));
   }
 
   /** The exchanges it captures from now on, for one reader. Close it before the proxy. */
@@ -147,7 +147,7 @@ export class ProxyProcess {
     for (;;) {
       try {
         await this.#control.connected(deadline);
-        const ack = await this.#control.configure(generation, this.#config(settings), deadline);
+        const ack = await this.#control.configure(generation, this.#config(settings, this.#told), deadline);
         if (!ack.ok) throw refused(this.#options.name, ack.path, ack.message);
         break;
       } catch (error) {
@@ -164,9 +164,16 @@ export class ProxyProcess {
   /** A proxy that has restarted runs by the file, which may be one push behind. */
   #restored(hello: HelloFrame): void {
     if (hello.generation >= this.#generation) return;
-    this.push(this.#settings).catch((error: unknown) => {
-      this.#options.log.error({ error: String(error) }, 'the restarted proxy did not take its config');
+    // What is in force when its turn comes: a push may be on its way already.
+    this.#inTurn(() => this.#push(this.#settings)).catch((error: unknown) => {
+      this.#options.log.error({ error: messageOf(error) }, 'the restarted proxy did not take its config');
     });
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(work);
+    this.#turn = turn.catch(() => undefined); // Whoever waits for `turn` hears of it; the next must only wait.
+    return turn;
   }
 
   async #started(signal: AbortSignal): Promise<void> {
@@ -188,19 +195,15 @@ export class ProxyProcess {
 
   async #startError(code: number | null): Promise<DharmaError> {
     const said = (await readFrom(this.logFile, 0)).trim().split('\n').at(-1) ?? '';
-    if (code === 2) return refused(this.#options.name, '', said);
-    return new DharmaError({
-      code: 'PROXY_NOT_STARTED',
-      message: `the proxy of ${this.#options.name} did not start: ${said === '' ? `exit code ${code}` : said}`,
-      found: this.#listen.map(({ address, port }) => `listen ${address}:${port}`).join(', '),
-      remedy: 'Free the address, or configure another one.',
-      httpStatus: 502,
-    });
+    return code === 2
+      ? refused(this.#options.name, '', said)
+      : notStarted(this.#options.name, said === '' ? `exit code ${code}` : said, this.#listen);
   }
 
   async #childSpec(program: string): Promise<ChildSpec> {
     await rm(this.controlPath, { force: true });
     await this.#writeConfig();
+    this.#told = this.#listen;
     return {
       name: `proxy ${this.#options.name}`,
       command: program,
@@ -214,11 +217,11 @@ export class ProxyProcess {
     return join(this.#options.runDir, 'proxy.json');
   }
 
-  #config(settings: ProxySettings): ProxyConfig {
+  #config(settings: ProxySettings, listen: ProxyConfig['listen']): ProxyConfig {
     const { workers } = this.#options;
     return {
       ...settings,
-      listen: this.#listen,
+      listen,
       control: this.controlPath,
       ...(workers === undefined ? {} : { workers }),
     };
@@ -226,7 +229,9 @@ export class ProxyProcess {
 
   async #writeConfig(): Promise<void> {
     const half = `${this.#configFile}.new`;
-    await writeFile(half, JSON.stringify(this.#config(this.#settings), undefined, 2), { mode: 0o600 });
+    await writeFile(half, JSON.stringify(this.#config(this.#settings, this.#listen), undefined, 2), {
+      mode: 0o600,
+    });
     await rename(half, this.#configFile);
   }
 
@@ -244,39 +249,11 @@ export class ProxyProcess {
 }
 
 const LOG_FILE = 'proxy.log';
+const CONTROL_SOCKET = 'control.sock';
 
 function listeningEvent(line: string): { readonly port: number }[] {
   if (!line.startsWith('{"event":"listening"')) return [];
   return [JSON.parse(line) as { readonly port: number }];
-}
-
-function refused(name: string, path: string, message: string): DharmaError {
-  return new DharmaError({
-    code: 'PROXY_CONFIG_REFUSED',
-    message: `the proxy of ${name} refused its config${path === '' ? '' : ` at ${path}`}: ${message}`,
-    found: path,
-    remedy: path === '' ? 'Correct the config.' : `Correct ${path}.`,
-    exitCode: ExitCode.usage,
-  });
-}
-
-function notAnswering(name: string, logFile: string): DharmaError {
-  return new DharmaError({
-    code: 'PROXY_NOT_ANSWERING',
-    message: `the proxy of ${name} did not answer within ${ANSWER_DEADLINE_MS / 1000} s`,
-    remedy: `Read its log, ${logFile}`,
-    httpStatus: 504,
-  });
-}
-
-function checkSocketPath(path: string): void {
-  if (Buffer.byteLength(path) <= LONGEST_SOCKET_PATH) return;
-  throw new DharmaError({
-    code: 'PATH_TOO_LONG',
-    message: `the path of a unix socket can have ${LONGEST_SOCKET_PATH} bytes at most`,
-    found: `${path} (${Buffer.byteLength(path)} bytes)`,
-    remedy: 'Use a state folder with a shorter path.',
-  });
 }
 
 async function sizeOf(file: string): Promise<number> {
