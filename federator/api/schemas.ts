@@ -32,7 +32,12 @@ export const addClusterSchema = z.strictObject({
 
 export const deploySchema = z.strictObject({ app: absolutePath });
 
-export const startShadowSchema = z.strictObject({ change: changeSetSchema });
+export const startShadowSchema = z.strictObject({
+  change: changeSetSchema,
+  arms: z.enum(['2x2', '1x1']).optional(),
+  /** The operator's word to go on where nothing keeps the arms from the outside. */
+  unguarded: z.boolean().optional(),
+});
 
 export const acceptSchema = z.strictObject({ difference: z.string().min(1).max(128) });
 

@@ -15,8 +15,7 @@ export interface OptionSpec {
   readonly flags: string;
   readonly about: string;
   readonly required?: boolean;
-  /** May be given several times; the value is then a list. */
-  readonly many?: boolean;
+  readonly choices?: readonly string[];
 }
 
 /** What a handler works with. */

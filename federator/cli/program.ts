@@ -106,8 +106,7 @@ function addCommand(
 function addOption(program: Program, spec: NonNullable<Command['options']>[number]): void {
   const option = new Option(spec.flags, spec.about);
   if (spec.required === true) option.makeOptionMandatory();
-  if (spec.many === true)
-    option.argParser((value: string, before: string[] | undefined) => [...(before ?? []), value]);
+  if (spec.choices !== undefined) option.choices(spec.choices);
   program.addOption(option);
 }
 

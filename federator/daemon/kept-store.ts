@@ -91,7 +91,8 @@ export class KeptStore {
       if (signal.aborted) await this.#store.close();
       return true;
     } catch (error) {
-      if (!signal.aborted) this.#log.error({ error: messageOf(error) }, 'the store did not start; trying again');
+      if (!signal.aborted)
+        this.#log.error({ error: messageOf(error) }, 'the store did not start; trying again');
       return false;
     }
   }

@@ -134,7 +134,9 @@ export class ActiveFederator {
   /** Stores that moved (another port after a restart) are news to every agent, though no cluster has changed. */
   async #noteSurroundings(): Promise<void> {
     const { runtime, home } = this.#options;
-    const surroundings = createHash('sha256').update(JSON.stringify([runtime.app, home.writableDir])).digest('hex');
+    const surroundings = createHash('sha256')
+      .update(JSON.stringify([runtime.app, home.writableDir]))
+      .digest('hex');
     if ((await this.clusters.federation()).surroundings === surroundings) return;
     for (const { _id: name } of await this.clusters.list()) await this.clusters.change(name, {});
     await this.clusters.setFederation({ surroundings });

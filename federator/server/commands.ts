@@ -10,7 +10,14 @@ import {
 import { appNeeded, clusterExists } from '../clusters/errors.js';
 import { clusterUnknown } from '../clusters/reconciler.js';
 import type { Database } from '../state/database.js';
-import type { OperationDocument, OperationKind, UpgradeDocument, UpgradeState } from '../state/documents.js';
+import type {
+  OperationDocument,
+  OperationKind,
+  ShadowRunOptions,
+  UpgradeDocument,
+  UpgradeState,
+} from '../state/documents.js';
+import type { NewUpgrade } from '../state/upgrade-store.js';
 import { isDuplicateKey } from '../state/duplicate-key.js';
 import {
   nothingLive,
@@ -69,17 +76,23 @@ export class Commands {
   async deploy(app: string): Promise<string> {
     const { live } = await this.#active.clusters.federation();
     if (live === null) throw nothingLive();
-    const upgrade = await this.#insertUpgrade('deploy', {}, live, 'promoting');
+    const upgrade = await this.#insertUpgrade({ kind: 'deploy', change: {}, base: live, state: 'promoting' });
     return this.#begin('deploy', upgrade, { app });
   }
 
   /** Errors: SHADOW_ALREADY_RUNNING, UPGRADE_RUNNING, NOTHING_LIVE. */
-  async startShadow(change: ChangeSet): Promise<string> {
+  async startShadow(change: ChangeSet, options: ShadowRunOptions): Promise<string> {
     const { clusters } = this.#active;
     const { live } = await clusters.federation();
     const serving = (await clusters.list()).filter((cluster) => cluster.state === 'live');
     if (live === null || serving.length === 0) throw nothingLive();
-    const upgrade = await this.#insertUpgrade('shadow', change, live, 'starting');
+    const upgrade = await this.#insertUpgrade({
+      kind: 'shadow',
+      change,
+      base: live,
+      state: 'starting',
+      options,
+    });
     return this.#begin('shadow-start', upgrade, { change });
   }
 
@@ -166,15 +179,10 @@ export class Commands {
     }
   }
 
-  async #insertUpgrade(
-    kind: UpgradeDocument['kind'],
-    change: ChangeSet,
-    base: string,
-    state: 'starting' | 'promoting',
-  ): Promise<string> {
+  async #insertUpgrade(upgrade: Omit<NewUpgrade, 'id' | 'next'>): Promise<string> {
     const id = `u${randomBytes(4).toString('hex')}`;
     try {
-      await this.#active.upgrades.insert({ id, kind, change, base, next: null, state });
+      await this.#active.upgrades.insert({ id, next: null, ...upgrade });
     } catch (error) {
       if (!isDuplicateKey(error)) throw error;
       throw upgradeRunning(await this.#active.upgrades.running());

@@ -25,7 +25,9 @@ export class ClusterStore {
   }
 
   /** Fields of the federation itself. */
-  async setFederation(set: Partial<Pick<FederationDocument, 'live' | 'capture' | 'surroundings'>>): Promise<void> {
+  async setFederation(
+    set: Partial<Pick<FederationDocument, 'live' | 'capture' | 'surroundings'>>,
+  ): Promise<void> {
     await this.#fence.update(this.#database.federation, { _id: 'federation' }, { $set: set });
   }
 

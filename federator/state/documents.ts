@@ -59,6 +59,12 @@ export type UpgradeState =
   | 'rolled-back'
   | 'failed';
 
+export interface ShadowRunOptions {
+  readonly arms?: '2x2' | '1x1';
+  /** The operator's word to go on where nothing keeps the arms from the outside. */
+  readonly unguarded?: boolean;
+}
+
 export interface UpgradeDocument {
   readonly _id: string;
   readonly kind: 'shadow' | 'deploy';
@@ -66,6 +72,8 @@ export interface UpgradeDocument {
   /** The release that was live when it began, and the one it makes (known once it is installed). */
   readonly base: string;
   readonly next: string | null;
+  /** How the shadow is run; absent for a deploy. */
+  readonly options?: ShadowRunOptions;
   readonly state: UpgradeState;
   /** True in starting, shadowing, promoting and rolling-back: the database allows one such document. */
   readonly running: boolean;

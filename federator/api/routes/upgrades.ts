@@ -28,7 +28,11 @@ export function upgradeRoutes(app: TypedServer, options: ApiOptions): void {
         ...(files === undefined ? {} : { files }),
         ...(env === undefined ? {} : { env }),
       };
-      return reply.code(202).send({ operation: await commands.startShadow(change) });
+      const shadow = {
+        ...(body.arms === undefined ? {} : { arms: body.arms }),
+        ...(body.unguarded === undefined ? {} : { unguarded: body.unguarded }),
+      };
+      return reply.code(202).send({ operation: await commands.startShadow(change, shadow) });
     },
   );
   app.get(

@@ -42,7 +42,9 @@ export const migrateCommand: Command = {
 async function mongoUri(home: Home): Promise<string> {
   if ((await lockHolder(home)) !== undefined) return (await readRuntime(home)).stores.mongo;
   const given =
-    (await readIfThere(home.settingsFile)) === undefined ? undefined : (await loadSettings(home)).stores.mongo;
+    (await readIfThere(home.settingsFile)) === undefined
+      ? undefined
+      : (await loadSettings(home)).stores.mongo;
   if (given === undefined) throw notRunning(home);
   return given;
 }

@@ -23,6 +23,12 @@ export const shadowStart: Command = {
       flags: '--files <file>',
       about: 'JSON: path in the app → file to lay over it (absolute), or null to remove it',
     },
+    {
+      flags: '--arms <arms>',
+      about: '2x2: two copies of each release, to tell noise from change; 1x1: half the cost (default: 2x2)',
+      choices: ['2x2', '1x1'],
+    },
+    { flags: '--unguarded', about: 'go on where this machine cannot keep the copies from the outside' },
   ],
   examples: [
     'federate shadow start --update express@5.1.0',
@@ -42,6 +48,8 @@ export const shadowStart: Command = {
           ...(env === undefined ? {} : { env }),
           ...(files === undefined ? {} : { files }),
         },
+        ...(options.arms === '2x2' || options.arms === '1x1' ? { arms: options.arms } : {}),
+        ...(options.unguarded === true ? { unguarded: true } : {}),
       },
       signal,
     );

@@ -1,0 +1,153 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { AgentClient, createLauncher, createReleaseStore } from '../../cluster-agent/index.js';
+import {
+  messageOf,
+  parseConfig,
+  ProxyExchangeSource,
+  type Logger,
+  type Release,
+} from '../../common/index.js';
+import { startShadow, type ShadowRun } from '../../shadow/index.js';
+import { UnixJsonServer } from '../daemon/unix-json-server.js';
+import type { Home } from '../home/home.js';
+import type { Runtime } from '../home/runtime.js';
+import { Database } from '../state/database.js';
+import type { UpgradeDocument } from '../state/documents.js';
+import { liveSurroundings } from './live.js';
+import { MergedOutbound } from './merged-outbound.js';
+import { Reporter } from './reporter.js';
+
+/** How often it looks for clusters that were added while the shadow runs. */
+const CLUSTERS_EVERY_MS = 2000;
+
+const acceptSchema = z.strictObject({ difference: z.string() });
+
+export interface WorkerOptions {
+  readonly home: Home;
+  readonly runtime: Runtime;
+  readonly upgrade: string;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** Runs one shadow upgrade: wires the engine to the edge, the agents and the stores, and tells what it finds. */
+export class ShadowWorker {
+  readonly #options: WorkerOptions;
+  readonly #database: Database;
+  readonly #agents = new Map<string, AgentClient>();
+  readonly #outbound = new MergedOutbound();
+  #run: ShadowRun | undefined;
+  #reporter: Reporter | undefined;
+  #server: UnixJsonServer | undefined;
+  #joining: NodeJS.Timeout | undefined;
+  #joined: Promise<void> = Promise.resolve();
+
+  private constructor(options: WorkerOptions, database: Database) {
+    this.#options = options;
+    this.#database = database;
+  }
+
+  /** Resolves when the capture has begun. What keeps the arms from starting is told in the status. */
+  static async start(options: WorkerOptions): Promise<ShadowWorker> {
+    const worker = new ShadowWorker(options, await Database.open(options.runtime.stores.mongo));
+    try {
+      await worker.#start();
+      return worker;
+    } catch (error) {
+      await worker.close();
+      throw error;
+    }
+  }
+
+  /** Ends the arms and the copying; the report's last word is written, the copies of requests are removed. */
+  async close(): Promise<void> {
+    clearInterval(this.#joining);
+    await this.#joined;
+    await this.#server?.close();
+    await this.#run?.stop();
+    await this.#reporter?.close();
+    await this.#outbound.close();
+    for (const agent of this.#agents.values()) await agent.close();
+    await this.#database.close();
+    await rm(this.#workDir, { recursive: true, force: true });
+  }
+
+  get #workDir(): string {
+    return join(this.#options.home.shadow(this.#options.upgrade), 'work');
+  }
+
+  async #start(): Promise<void> {
+    const { home, runtime, upgrade: id, log, signal } = this.#options;
+    const upgrade = await this.#upgrade();
+    const [old, next] = await this.#releases(upgrade);
+    await this.#joinAgents();
+    // What a worker that crashed left: its comparison begins anew, from stores cloned anew.
+    await rm(this.#workDir, { recursive: true, force: true });
+    await mkdir(home.shadow(id), { recursive: true, mode: 0o700 });
+    const exchanges = new ProxyExchangeSource({ path: home.edgeSocket, log });
+    await exchanges.connected(signal);
+    const decisions = await this.#database.decisions.find({ upgrade: id, kind: 'accept' }).toArray();
+    this.#run = await startShadow({
+      upgrade: id,
+      workDir: this.#workDir,
+      old,
+      new: next,
+      live: runtime.app,
+      ...liveSurroundings(old.manifest, await this.#database.clusters.find().toArray(), home.writableDir),
+      exchanges,
+      outbound: this.#outbound,
+      launcher: createLauncher(),
+      accepted: decisions.map((decision) => decision.what),
+      ...(upgrade.options ?? {}),
+      log,
+    });
+    this.#reporter = new Reporter(this.#database, id, this.#run, log);
+    await this.#serve(this.#run, this.#reporter);
+    this.#joining = setInterval(() => {
+      this.#joined = this.#joinAgents().catch((error: unknown) => {
+        log.warn({ error: messageOf(error) }, 'could not look for new clusters');
+      });
+    }, CLUSTERS_EVERY_MS);
+  }
+
+  async #serve(run: ShadowRun, reporter: Reporter): Promise<void> {
+    this.#server = await UnixJsonServer.listen(
+      this.#options.home.workerSocket(this.#options.upgrade),
+      {
+        'GET status': async () => run.status(),
+        'POST accept': async ({ body }) => {
+          run.accept(parseConfig(acceptSchema, body, 'the request').difference);
+          await reporter.write();
+        },
+      },
+      this.#options.log,
+    );
+  }
+
+  async #upgrade(): Promise<UpgradeDocument> {
+    const upgrade = await this.#database.upgrades.findOne({ _id: this.#options.upgrade });
+    if (upgrade === null) throw new Error(`no upgrade ${this.#options.upgrade}`);
+    return upgrade;
+  }
+
+  async #releases({ base, next }: UpgradeDocument): Promise<[Release, Release]> {
+    const store = createReleaseStore({ dir: this.#options.home.releasesDir });
+    const [old, updated] = await Promise.all([store.get(base), next === null ? undefined : store.get(next)]);
+    if (old === undefined || updated === undefined)
+      throw new Error(`release ${base} or ${next} is not installed`);
+    return [old, updated];
+  }
+
+  /** Reads the outbound calls of every cluster there is. */
+  async #joinAgents(): Promise<void> {
+    const { home, log } = this.#options;
+    for (const { _id: name } of await this.#database.clusters.find().toArray()) {
+      if (this.#outbound.has(name)) continue;
+      const agent = new AgentClient({ dir: home.cluster(name), log });
+      this.#agents.set(name, agent);
+      this.#outbound.add(name, agent.outbound());
+    }
+  }
+}
