@@ -130,18 +130,23 @@ function npmEnv(env: NodeJS.ProcessEnv): Record<string, string> {
 }
 
 function translateMissing(error: unknown): never {
-  if (!(error instanceof DharmaError) || error.code !== 'PROGRAM_NOT_FOUND') throw error;
-  throw new DharmaError({
+  if (error instanceof DharmaError && error.code === 'PROGRAM_NOT_FOUND') throw npmNotFound();
+  throw error;
+}
+
+function npmNotFound(): DharmaError {
+  return new DharmaError({
     code: 'NPM_NOT_FOUND',
     message: 'cannot install packages: there is no npm on the PATH',
     remedy: 'Install npm (it comes with Node) and put it on the PATH.',
-    cause: error,
   });
 }
 
 /** npm's words as an error of ours. */
 function installError(words: string, run: NpmRun, exit: ChildExit | undefined): DharmaError {
   const text = redact(words);
+  // The launcher's words, where it stands between.
+  if (/^dharma-run: npm: /m.test(text)) return npmNotFound();
   const code = /npm (?:error|ERR!) code (\S+)/.exec(text)?.[1];
   const missing = missingPackage(code, text);
   if (missing !== undefined) return missing;

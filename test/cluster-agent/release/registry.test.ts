@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { DharmaError } from '../../../common/index.js';
 import { createReleaseStore } from '../../../cluster-agent/index.js';
 import { tarball, temporaryFolder, writeFiles } from '../support/folders.js';
@@ -12,6 +12,7 @@ describe('updates from a registry', () => {
   it('installs what is there, and says which package or version is not', async () => {
     const root = await temporaryFolder();
     const dep = await Promise.all(['1.0.0', '1.1.0'].map((v) => tarball(root, 'dha-dep', v, '')));
+    onTestFinished(() => void vi.unstubAllEnvs());
     vi.stubEnv('npm_config_registry', await startRegistry({ 'dha-dep': dep }));
     vi.stubEnv('npm_config_cache', join(root, 'cache'));
     vi.stubEnv('npm_config_fetch_retries', '0');

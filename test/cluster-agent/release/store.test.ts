@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createReleaseStore } from '../../../cluster-agent/index.js';
 import { tarball, temporaryFolder, writeFiles } from '../support/folders.js';
 
@@ -146,6 +146,16 @@ describe('release store', () => {
     setTimeout(() => abort.abort(new Error('enough')), 300);
     await expect(stopped).rejects.toThrow('enough');
     expect(await readdir(dir)).toEqual([]);
+  });
+
+  it('says so when there is no npm', async () => {
+    const { app, dir } = await appWith({
+      'package.json': { main: 'server.js', scripts: { install: 'true' } },
+    });
+    vi.stubEnv('PATH', dir);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const making = createReleaseStore({ dir }).create(app, { signal });
+    await expect(making).rejects.toMatchObject({ code: 'NPM_NOT_FOUND' });
   });
 
   it.each([
