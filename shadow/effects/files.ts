@@ -20,28 +20,23 @@ export interface WatchedFolder {
 
 /** What an app changes in its writable folders, told by comparing stat with what it was; contents are read where that moved. */
 export class FileEffects {
-  readonly #folders: readonly WatchedFolder[];
+  readonly #folders = new Map<string, WatchedFolder>();
   /** What was last seen of a path, where the arm has changed it or it was looked at; `name/relative path`. */
   readonly #known = new Map<string, { readonly stamp: string; readonly value: EffectValue }>();
 
-  private constructor(folders: readonly WatchedFolder[]) {
-    this.#folders = folders;
-  }
-
-  /** Notes what is there now, which is what golden holds. */
-  static async start(folders: readonly WatchedFolder[]): Promise<FileEffects> {
-    const effects = new FileEffects(folders);
-    for (const folder of folders)
-      for await (const [path, stats] of walk(folder.path, ''))
-        effects.#known.set(`${folder.name}/${path}`, { stamp: stampOf(stats), value: UNREAD });
-    return effects;
+  /** Notes what is there now, which is what golden holds: from here on, changes are told. Once more after it was made anew. */
+  async watch(folder: WatchedFolder): Promise<void> {
+    this.#folders.set(folder.name, folder);
+    for (const id of [...this.#known.keys()]) if (id.startsWith(`${folder.name}/`)) this.#known.delete(id);
+    for await (const [path, stats] of walk(folder.path, ''))
+      this.#known.set(`${folder.name}/${path}`, { stamp: stampOf(stats), value: UNREAD });
   }
 
   /** What changed since the last call, sorted by path within a folder. */
   async collect(): Promise<EffectEntry[]> {
     const entries: EffectEntry[] = [];
     const seen = new Set<string>();
-    for (const folder of this.#folders)
+    for (const folder of this.#folders.values())
       for await (const [path, stats] of walk(folder.path, '')) {
         const id = `${folder.name}/${path}`;
         seen.add(id);
@@ -71,7 +66,7 @@ export class FileEffects {
   }
 
   async #golden(id: string): Promise<EffectValue | undefined> {
-    const folder = this.#folders.find(({ name }) => id.startsWith(`${name}/`))!;
+    const folder = this.#folders.get(id.slice(0, id.indexOf('/')))!;
     const path = join(folder.goldenPath, id.slice(folder.name.length + 1));
     const stats = await lstat(path).catch(absent);
     return stats === undefined ? undefined : valueOf(path, stats);
