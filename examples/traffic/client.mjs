@@ -5,6 +5,14 @@ import { captured, fill } from './scenario.mjs';
 const CUSTOMERS = 40;
 const REQUEST_TIMEOUT_MS = 30_000;
 
+/** Who visits: a client is one of them all its life. */
+const BROWSERS = [
+  'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',
+  'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36',
+  'Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1',
+  'shop-app/3.2 (Android 16)',
+];
+
 /** Numbers in [0, 1) that a seed decides (mulberry32). */
 export function random(seed) {
   let state = seed >>> 0;
@@ -28,6 +36,8 @@ export class Client {
   #next = 0;
   #options;
   #variables;
+  /** Headers that a browser sends with everything. */
+  #habits;
 
   /** @param {{index: number, seed: number, intervalMs: number, scenario: object, base: URL, agent: import('node:http').Agent, tally: import('./tally.mjs').Tally}} options */
   constructor(options) {
@@ -35,6 +45,11 @@ export class Client {
     this.#options = options;
     this.#random = random(Math.imul(seed, 1_000_003) + index);
     this.#jitter = random(~(Math.imul(seed, 1_000_003) + index));
+    this.#habits = {
+      'user-agent': BROWSERS[index % BROWSERS.length],
+      accept: '*/*',
+      'accept-language': index % 2 === 0 ? 'en' : 'de,en;q=0.7',
+    };
     const two = (n) => String(n).padStart(2, '0');
     this.#variables = { client: two(index + 1), customer: two((index % CUSTOMERS) + 1) };
   }
@@ -78,9 +93,9 @@ export class Client {
   /** Sends one request; says whether it went as the scenario expects. */
   async #send(session, request, variables, jar) {
     const { tally, scenario } = this.#options;
-    const headers = Object.fromEntries(
-      Object.entries(request.headers).map(([name, value]) => [name.toLowerCase(), fill(value, variables)]),
-    );
+    const headers = scenario.jar ? { ...this.#habits } : {};
+    for (const [name, value] of Object.entries(request.headers))
+      headers[name.toLowerCase()] = fill(value, variables);
     if (scenario.jar && jar.size > 0 && !headers.cookie) {
       headers.cookie = [...jar].map(([name, value]) => `${name}=${value}`).join('; ');
     }
