@@ -55,6 +55,8 @@ static bool drops_request_field(const struct http1_field *f, const struct framin
         case FIELD_CONNECTION: case FIELD_KEEP_ALIVE: case FIELD_PROXY_CONNECTION: case FIELD_TE: case FIELD_UPGRADE:
         case FIELD_HTTP2_SETTINGS: case FIELD_TRANSFER_ENCODING: case FIELD_HOST: case FIELD_X_FORWARDED_FOR:
             return true;
+        // An HTTP/1.0 client does not know 100 Continue, and where no body comes there is nothing to wait for.
+        case FIELD_EXPECT: return !framing->expect_continue;
         case FIELD_X_FORWARDED_HOST: case FIELD_X_FORWARDED_PROTO: return !how->trusted;
         case FIELD_OTHER:
             if (how->exchange_field.n && span_ieq(f->name, how->exchange_field)) return true;
