@@ -5,7 +5,6 @@ import type { OperationRunner } from './runner.js';
 import { Interrupted } from './runner.js';
 
 const QUEUE = 'operations';
-const PREFIX = 'dharma';
 
 /** Operations that may run at a time; what must not overlap is kept apart by the states of clusters and upgrades. */
 const CONCURRENCY = 16;
@@ -25,12 +24,21 @@ export class OperationQueue {
   readonly #abort = new AbortController();
   readonly #log: Logger;
 
-  constructor(redisUri: string, epoch: number, journal: Journal, runner: OperationRunner, log: Logger) {
+  /** `federation` keeps the queues of federations apart that share a Redis. */
+  constructor(
+    redisUri: string,
+    federation: string,
+    epoch: number,
+    journal: Journal,
+    runner: OperationRunner,
+    log: Logger,
+  ) {
+    const prefix = `dharma:${federation}`;
     this.#epoch = epoch;
     this.#journal = journal;
     this.#log = log;
     const connection = { url: redisUri, maxRetriesPerRequest: null };
-    this.#queue = new Queue(QUEUE, { connection, prefix: PREFIX });
+    this.#queue = new Queue(QUEUE, { connection, prefix });
     this.#worker = new Worker<{ operation: string; epoch: number }>(
       QUEUE,
       async (job) => {
@@ -41,7 +49,7 @@ export class OperationQueue {
       },
       {
         connection,
-        prefix: PREFIX,
+        prefix,
         concurrency: CONCURRENCY,
         removeOnComplete: { count: 0 },
         removeOnFail: { count: 100 },

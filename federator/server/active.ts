@@ -98,7 +98,14 @@ export class ActiveFederator {
       },
       log,
     );
-    this.queue = new OperationQueue(runtime.stores.redis, options.epoch, this.journal, this.runner, log);
+    this.queue = new OperationQueue(
+      runtime.stores.redis,
+      runtime.federation,
+      options.epoch,
+      this.journal,
+      this.runner,
+      log,
+    );
   }
 
   /** Shuts earlier holders out, then takes up what they left. */
