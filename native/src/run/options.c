@@ -51,24 +51,27 @@ static const char *check_socket_path(const char *path, const char *whole)
     return path;
 }
 
-/* PATH:PORT, split at the last colon. */
-static struct port_path parse_bridge(char *text)
+/* PATH:PORT, split at the last colon. Not in place: the process list shows what the caller typed. */
+static struct port_path parse_bridge(const char *text)
 {
-    char *colon = strrchr(text, ':');
+    const char *colon = strrchr(text, ':');
     struct port_path result;
+    char *path;
 
     if (colon == NULL)
         failf(0, "--bridge %s: PATH:PORT is wanted", text);
     result.port = parse_port(colon + 1, strlen(colon + 1), text);
-    *colon = '\0';
-    result.path = check_socket_path(text, text);
+    path = strndup(text, (size_t)(colon - text));
+    if (path == NULL)
+        fail("memory", ENOMEM);
+    result.path = check_socket_path(path, text);
     return result;
 }
 
 /* PORT:PATH, split at the first colon. */
-static struct port_path parse_inward(char *text)
+static struct port_path parse_inward(const char *text)
 {
-    char *colon = strchr(text, ':');
+    const char *colon = strchr(text, ':');
 
     if (colon == NULL)
         failf(0, "--inward %s: PORT:PATH is wanted", text);
