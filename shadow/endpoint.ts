@@ -39,7 +39,8 @@ function matches(
   route: AppManifest['routes'][number],
   exchange: Pick<Exchange, 'method' | 'target'>,
 ): boolean {
-  if (route.methods !== undefined && !route.methods.some((method) => method === exchange.method)) return false;
+  if (route.methods !== undefined && !route.methods.some((method) => method === exchange.method))
+    return false;
   const pattern = route.pattern.split('/');
   const { segments } = splitTarget(exchange.target);
   const rest = pattern.at(-1)?.startsWith('*') === true;

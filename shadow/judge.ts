@@ -14,6 +14,7 @@ import { resourcesOf } from './correlate/role.js';
 import type { Endpoints } from './endpoint.js';
 import { CoverageBook } from './ledger/coverage.js';
 import { LedgerBook, type Outcome } from './ledger/ledger.js';
+import { withoutRoots } from './replay/roots.js';
 import { requestOf, type ArmRequestOptions } from './replay/arm-request.js';
 import type { Sent } from './replay/sender.js';
 import { Tallies, type Seer } from './verdict/tally.js';
@@ -28,6 +29,8 @@ export interface JudgeOptions {
   readonly arms: readonly ArmName[];
   readonly endpoints: Endpoints;
   readonly request: ArmRequestOptions;
+  /** Folders each arm's app runs in: they differ by arm and tell nothing of the app. */
+  readonly roots?: readonly (readonly string[])[];
   /** The number reports call an exchange by. */
   indexOf(exchange: Exchange): number;
 }
@@ -88,7 +91,11 @@ export class Judge {
   }
 
   answers(exchange: Exchange, sent: readonly Sent[]): void {
-    const answers = sent.map((one) => (one.kind === 'answered' ? parseAnswer(one.answer) : undefined));
+    const answers = sent.map((one, i) =>
+      one.kind === 'answered'
+        ? parseAnswer(withoutRoots(one.answer, this.#options.roots?.[i] ?? []))
+        : undefined,
+    );
     const request = requestOf(exchange, this.#options.request);
     const words = requestWords(request);
     const isUnbound = this.#isUnbound(words);
@@ -101,6 +108,7 @@ export class Judge {
         old: this.#options.arms.flatMap((arm, i) => (arm.startsWith('old') ? [i] : [])),
         resources: resourcesOf(exchange.target),
         requestWords: words,
+        safe: isSafe(exchange),
         nowMs: exchange.startedAt,
       },
       this.#memory,
@@ -122,7 +130,8 @@ export class Judge {
 
   #isUnbound(words: ReadonlySet<string>): boolean {
     for (const word of words)
-      if (this.#memory.unbound.has(word) && !this.#memory.bindings.some((arm) => arm.knows(word))) return true;
+      if (this.#memory.unbound.has(word) && !this.#memory.bindings.some((arm) => arm.knows(word)))
+        return true;
     return false;
   }
 

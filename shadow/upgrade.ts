@@ -75,6 +75,10 @@ export class ShadowRun {
       arms: armNames(options.arms),
       endpoints: this.#endpoints,
       request: { forwarded: options.forwarded ?? true },
+      roots: armNames(options.arms).map((arm) => [
+        (arm.startsWith('old') ? options.old : options.new).dir,
+        join(options.workDir, arm),
+      ]),
       indexOf: options.indexOf ?? ((exchange) => this.#indexes.get(exchange.id) ?? 0),
     });
     this.#queue = new SpillQueue(
@@ -255,7 +259,10 @@ export class ShadowRun {
       timings: this.#timings(),
       alpha: options.alpha ?? DEFAULT_ALPHA,
       accepted: this.#accepted,
-      redactedHeaders: new Set([...REDACTED_HEADERS, ...(options.redactHeaders ?? []).map((h) => h.toLowerCase())]),
+      redactedHeaders: new Set([
+        ...REDACTED_HEADERS,
+        ...(options.redactHeaders ?? []).map((h) => h.toLowerCase()),
+      ]),
     });
     return this.#finding === undefined ? report : concludeReport(report, this.#finding, this.#accepted);
   }

@@ -29,16 +29,20 @@ function compareEntries(deltas: Four<EffectDelta>, comparison: Comparison): void
     const tree: Record<string, Tree> = {};
     for (const [name, entry] of entries) {
       const change = deltaOf(entry);
-      const ttlSet = setsTtl(entry);
-      if (change !== undefined || ttlSet) tree[name] = change ?? '(unchanged)';
+      if (change !== undefined || setsTtl(entry)) tree[name] = change ?? '(unchanged)';
     }
     return tree;
   });
   for (const [name, keys] of matchKeys(trees, comparison.symbols)) {
     const place = entryPlace(name);
-    const of = (side: number): Tree | undefined => (keys[side] === undefined ? undefined : trees[side]![keys[side]]);
+    const of = (side: number): Tree | undefined =>
+      keys[side] === undefined ? undefined : trees[side]![keys[side]];
     compareTree(place, [of(0), of(1), of(2), of(3)], undefined, comparison);
-    compareTtl(place, keys.map((key, side) => (key === undefined ? undefined : byArm[side]!.get(key))), comparison);
+    compareTtl(
+      place,
+      keys.map((key, side) => (key === undefined ? undefined : byArm[side]!.get(key))),
+      comparison,
+    );
   }
 }
 
@@ -55,11 +59,18 @@ function entryPlace(name: string): Place {
 function setsTtl(entry: EffectEntry): boolean {
   if (entry.store !== 'redis' || entry.after === undefined) return false;
   const { ttlBeforeMs: before, ttlAfterMs: after } = entry;
-  return (before === undefined) !== (after === undefined) || (after ?? 0) > (before ?? 0);
+  // Writing a string anew sets its time to live, be it the same.
+  if (typeof entry.after === 'string' && entry.after !== entry.before && after !== undefined) return true;
+  return (before === undefined) !== (after === undefined) || (after ?? 0) > (before ?? 0) + TTL_TOLERANCE_MS;
 }
 
-function compareTtl(place: Place, entries: readonly (EffectEntry | undefined)[], comparison: Comparison): void {
-  if (!entries.every((entry) => entry?.after !== undefined) || !entries.some((entry) => setsTtl(entry!))) return;
+function compareTtl(
+  place: Place,
+  entries: readonly (EffectEntry | undefined)[],
+  comparison: Comparison,
+): void {
+  if (!entries.every((entry) => entry?.after !== undefined) || !entries.some((entry) => setsTtl(entry!)))
+    return;
   const ttls = entries.map((entry) => entry!.ttlAfterMs);
   if (ttls.every((ttl) => ttl === undefined)) return;
   const known = ttls.filter((ttl) => ttl !== undefined);
@@ -77,9 +88,12 @@ function nearest(ttl: number, all: readonly number[], skewMs: number): number {
 }
 
 function compareCalls(deltas: Four<EffectDelta>, comparison: Comparison): void {
-  const trees = deltas.map((delta, side) => callsByName(delta.calls, (text) => comparison.symbols.apply(side, text)));
+  const trees = deltas.map((delta, side) =>
+    callsByName(delta.calls, (text) => comparison.symbols.apply(side, text)),
+  );
   for (const [name, keys] of matchKeys(trees, comparison.symbols)) {
-    const of = (side: number): Tree | undefined => (keys[side] === undefined ? undefined : trees[side]![keys[side]]);
+    const of = (side: number): Tree | undefined =>
+      keys[side] === undefined ? undefined : trees[side]![keys[side]];
     const place: Place = { where: name, general: masked(name.replace(/⟨id \d+⟩/g, '*')), inner: '' };
     compareCall(place, [of(0), of(1), of(2), of(3)], comparison);
   }

@@ -1,13 +1,20 @@
 import { canonical, type Tree } from '../body/tree.js';
 import { parseTimeNumber, parseTimeText, type TimeText } from '../correlate/time-text.js';
-import { compareTree } from './compare-tree.js';
 import { show, type Comparison } from './comparison.js';
-import { innerPlace, type Four, type Observation, type Place } from './observation.js';
+import { innerPlace, type Feature, type Four, type Observation, type Place } from './observation.js';
 import { traitsOf } from './shape.js';
 import { LIVE_SIDE } from './symbols.js';
 import { unfold } from './unfold.js';
 
 type Leaf = string | number | boolean;
+
+/** Compares what is inside a value: the tree's own comparison, which this one is called by. */
+export type Descend = (
+  place: Place,
+  trees: Four<Tree | undefined>,
+  live: Tree | undefined,
+  comparison: Comparison,
+) => void;
 
 /** Compares one value of all arms that is not the same in all: a name apart, a time apart, noise, or a change. */
 export function compareLeaf(
@@ -15,9 +22,16 @@ export function compareLeaf(
   leaves: Four<Leaf>,
   live: Tree | undefined,
   comparison: Comparison,
+  descend: Descend,
 ): void {
   if (leaves.every((leaf) => typeof leaf === 'string'))
-    compareTexts(place, leaves as Four<string>, typeof live === 'string' ? live : undefined, comparison);
+    compareTexts(
+      place,
+      leaves as Four<string>,
+      typeof live === 'string' ? live : undefined,
+      comparison,
+      descend,
+    );
   else compareScalars(place, leaves, live, comparison);
 }
 
@@ -41,15 +55,16 @@ function compareTexts(
   texts: Four<string>,
   live: string | undefined,
   comparison: Comparison,
+  descend: Descend,
 ): void {
   const times = texts.map((text) => parseTimeText(text, comparison.nowMs));
   if (withinSkew(times, comparison)) {
     comparison.observe({ ...base(place, texts, live, texts, comparison), explained: 'time' });
-    observeTraits(place, texts, live, comparison);
+    observeTraits(place, texts, live, comparison, 'format');
     return;
   }
   if (!times.every((time) => time !== undefined)) comparison.symbols.mint(texts, live);
-  if (compareInside(place, texts, live, comparison)) return;
+  if (compareInside(place, texts, live, comparison, descend)) return;
   const labels = named(texts, comparison);
   const observation = base(place, texts, live, labels, comparison);
   if (allEqual(labels)) {
@@ -61,7 +76,7 @@ function compareTexts(
   // What differs within a release is noise as a whole; its shape and its words may still tell a change.
   if (labels[0] === labels[1] && labels[2] === labels[3] && observation.liveAgrees !== false) return;
   if (texts.some((text) => /\s/.test(text)))
-    compareWords(place, labels, live && comparison.symbols.apply(LIVE_SIDE, live), comparison);
+    compareWords(place, labels, live && comparison.symbols.apply(LIVE_SIDE, live), comparison, descend);
   else observeTraits(place, texts, live, comparison);
 }
 
@@ -71,12 +86,13 @@ function compareInside(
   texts: Four<string>,
   live: string | undefined,
   comparison: Comparison,
+  descend: Descend,
 ): boolean {
   const inside = texts.map(unfold);
   const as = inside[0]?.as;
   if (as === undefined || inside.some((one) => one?.as !== as)) return false;
   const liveInside = live === undefined ? undefined : unfold(live);
-  compareTree(
+  descend(
     innerPlace(place, ` as ${as} $`),
     inside.map((one) => one!.tree) as unknown as Four<Tree>,
     liveInside?.as === as ? liveInside.tree : undefined,
@@ -91,6 +107,7 @@ function compareWords(
   texts: Four<string>,
   live: string | undefined,
   comparison: Comparison,
+  descend: Descend,
 ): void {
   const pattern = /⟨[^⟩]*⟩|[^\s,;:()[\]{}"'<>⟨⟩]+/g;
   const rows = texts.map((text) => text.match(pattern) ?? []);
@@ -100,7 +117,7 @@ function compareWords(
   for (const i of rows[0]!.keys()) {
     const values = rows.map((row) => row[i]!) as unknown as Four<string>;
     if (!allEqual(values))
-      compareTexts(innerPlace(place, ` word ${i + 1}`), values, liveRow?.[i], comparison);
+      compareTexts(innerPlace(place, ` word ${i + 1}`), values, liveRow?.[i], comparison, descend);
   }
 }
 
@@ -109,8 +126,9 @@ function observeTraits(
   texts: Four<string>,
   live: string | undefined,
   comparison: Comparison,
+  only?: Feature,
 ): void {
-  for (const trait of traitsOf(texts, live))
+  for (const trait of traitsOf(texts, live).filter(({ feature }) => feature === (only ?? feature)))
     comparison.observe({
       ...base(place, texts, live, trait.labels, comparison),
       feature: trait.feature,

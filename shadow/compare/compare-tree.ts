@@ -24,7 +24,7 @@ export function compareTree(
   else if (types[0] === 'object') compareObjects(place, trees, live, comparison);
   else if (types[0] === 'array')
     compareArrays(place, trees as Four<readonly Tree[]>, isArray(live) ? live : undefined, comparison);
-  else compareLeaf(place, trees as Four<string | number | boolean>, live, comparison);
+  else compareLeaf(place, trees as Four<string | number | boolean>, live, comparison, compareTree);
 }
 
 function observeTypes(place: Place, trees: Trees, live: Tree | undefined, comparison: Comparison): void {

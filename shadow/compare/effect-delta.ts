@@ -1,5 +1,5 @@
 import { looksLikeJson, parseJson } from '../body/json.js';
-import { isArray, isObject, sameTree, type Tree } from '../body/tree.js';
+import { canonical, isArray, isObject, sameTree, type Tree } from '../body/tree.js';
 import type { EffectEntry, EffectValue } from '../arms-contract.js';
 
 /** Stands for what is not there any more. */
@@ -22,12 +22,17 @@ function readable(value: EffectValue): Tree {
     const tree = parseJson(value);
     return tree === undefined ? value : { json: tree };
   }
-  if (isArray(value)) return value.map((item) => readable(item as EffectValue));
+  if (isArray(value)) return value.map((item) => readable(item));
   if (!isObject(value)) return value;
   const entries = Object.entries(value).map(([key, child]): [string, Tree] =>
     key === 'set' && isArray(child) && Object.keys(value).length === 1
-      ? ['set', Object.fromEntries(child.map((member) => [String(member), true]))]
-      : [key, readable(child as EffectValue)],
+      ? [
+          'set',
+          Object.fromEntries(
+            child.map((member) => [typeof member === 'string' ? member : canonical(member), true]),
+          ),
+        ]
+      : [key, readable(child)],
   );
   return Object.fromEntries(entries);
 }

@@ -40,7 +40,7 @@ export interface Observation {
 }
 
 export function childPlace(place: Place, key: string): Place {
-  return step(place, suffixOf(key), suffixOf(/\d/.test(key) && key.length >= 8 ? '*' : key));
+  return step(place, suffixOf(key), suffixOf(/⟨id|\d.{6}|.{6}\d/.test(key) ? '*' : key));
 }
 
 export function indexPlace(place: Place, index: number): Place {

@@ -43,9 +43,16 @@ export class Symbols {
           : undefined;
       for (const i of rows[0]!.keys())
         this.#mintWord(rows.map((row) => row[i]!) as unknown as Four<string>, liveRow?.[i]);
-      return;
+      break;
     }
-    if (texts.every((text) => text.length > 0 && !/\s/.test(text))) this.#mintWord(texts, live);
+    // A value of several words is named whole too: its short pieces have no names.
+    if (texts.every((text) => text.length > 0 && !/\s/.test(text)) && !this.#areNamed(texts))
+      this.#mintWord(texts, live);
+  }
+
+  #areNamed(texts: Four<string>): boolean {
+    const [first, ...rest] = texts.map((text, side) => this.apply(side, text));
+    return rest.every((text) => text === first);
   }
 
   #mintWord(values: Four<string>, live: string | undefined): void {

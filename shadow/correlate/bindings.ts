@@ -1,6 +1,6 @@
 import { GenerationSet } from './generation-set.js';
 import { Replacer } from './replacer.js';
-import { strengthOf } from './tokens.js';
+import { strengthOf, words } from './tokens.js';
 
 /** Where a value stood in an answer: the last name of its path, and the static segments of the request's path. */
 export interface Role {
@@ -30,6 +30,8 @@ export class Bindings {
   readonly #weak = new Map<string, Weak[]>();
   readonly #backward = new Replacer();
   readonly #seen = new GenerationSet(SEEN_VALUES);
+  /** Words of the live values that are bound. */
+  readonly #bound = new GenerationSet(SEEN_VALUES);
 
   /** Notes words the arm's answers hold: a value it has itself needs no binding. */
   see(word: string): void {
@@ -38,7 +40,7 @@ export class Bindings {
 
   /** Whether the arm knows live's value, under the same or another name. */
   knows(live: string): boolean {
-    return this.#seen.has(live) || this.#strong.get(live) !== undefined || this.#weak.has(live);
+    return this.#seen.has(live) || this.#bound.has(live) || this.#weak.has(live);
   }
 
   hasSeen(word: string): boolean {
@@ -75,6 +77,7 @@ export class Bindings {
     this.#strong.set(live, arm);
     this.#backward.set(arm, live);
     this.#taken.add(arm);
+    for (const { word } of words(live)) this.#bound.add(word);
     // The same values as they stand in URLs and cookies, where that is another text.
     const [liveUrl, armUrl] = [encodeURIComponent(live), encodeURIComponent(arm)];
     if (liveUrl !== live) this.#strong.set(liveUrl, armUrl);
@@ -108,14 +111,18 @@ function sameRole(a: Role | undefined, b: Role | undefined): boolean {
   return a.key === b.key && a.resources.join() === b.resources.join();
 }
 
+/** Names that a thing's number goes by. */
+const ID_NAME = /(id|key|number|no|code|ref|location)$/;
+
 /** Whether a small number used in `use` can be the one that was issued as `issued`. */
 function plays(issued: Role, use: Role): boolean {
   const key = plain(use.key);
   const issuedKey = plain(issued.key);
-  const resources = issued.resources.map((resource) => plain(resource));
+  if (key === issuedKey && issuedKey !== 'id') return true;
+  if (!ID_NAME.test(issuedKey)) return false;
+  const resources = issued.resources.map(plain);
   // A path segment is named by the one before it: /orders/17.
   if (use.key.startsWith('/')) return resources.includes(key) || singular(key) + 'id' === issuedKey;
-  if (key === issuedKey && issuedKey !== 'id') return true;
   if (resources.some((resource) => key === singular(resource) + 'id' || key === singular(resource)))
     return true;
   return key === 'id' && issuedKey === 'id' && use.resources.some((r) => resources.includes(plain(r)));

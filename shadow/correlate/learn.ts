@@ -3,7 +3,7 @@ import { isArray, isObject, type Tree } from '../body/tree.js';
 import type { Bindings, Role } from './bindings.js';
 import type { GenerationSet } from './generation-set.js';
 import { parseTimeText } from './time-text.js';
-import { differingWords, strengthOf, words } from './tokens.js';
+import { differingWords, strengthOf, words, type WordPair } from './tokens.js';
 
 /** One exchange, answered by live and by the arms. An arm that gave no answer is undefined. */
 export interface Answered {
@@ -15,6 +15,8 @@ export interface Answered {
   readonly resources: readonly string[];
   /** Words that stood in live's request: live did not issue them here. */
   readonly requestWords: ReadonlySet<string>;
+  /** GET, HEAD, OPTIONS: it shows what is there. */
+  readonly safe: boolean;
   readonly nowMs: number;
 }
 
@@ -42,7 +44,31 @@ export function learn(answered: Answered, memory: Memory): void {
     eachLeaf(arm, '', (text) => {
       for (const word of identifying(text)) memory.bindings[i]!.see(word);
     });
-  bindTree('', live, arms, answered, memory);
+  const spot = { key: '', evenFixed: true };
+  const creates = { key: '', evenFixed: !answered.safe };
+  const part = (of: (answer: Answer) => Tree): (Tree | undefined)[] =>
+    answered.arms.map((arm) => arm && of(arm));
+  bindTree(
+    spot,
+    issuing(answered.live.headers),
+    part((a) => a.headers),
+    answered,
+    memory,
+  );
+  bindTree(
+    spot,
+    answered.live.cookies,
+    part((a) => a.cookies),
+    answered,
+    memory,
+  );
+  bindTree(
+    creates,
+    answered.live.body.tree,
+    part((a) => a.body.tree),
+    answered,
+    memory,
+  );
   for (const word of issued) {
     if (memory.bindings.some((bindings) => bindings.knows(word))) memory.unbound.delete(word);
     else memory.unbound.add(word);
@@ -82,34 +108,41 @@ function eachLeaf(tree: Tree | undefined, key: string, visit: (text: string, key
   else if (isObject(tree)) for (const [name, value] of Object.entries(tree)) eachLeaf(value, name, visit);
 }
 
+/** Fields that issue nothing: they tell of the connection and of the body's form. */
+const NO_ISSUE =
+  /^(date|connection|keep-alive|content-(length|type|encoding)|transfer-encoding|age|x-response-time|server-timing)$/;
+
+function issuing(headers: Readonly<Record<string, string>>): Tree {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !NO_ISSUE.test(name)));
+}
+
+/** Where in an answer a value stands, and what may be bound there. */
+interface Spot {
+  readonly key: string;
+  /** A value that the old release repeats is bound too: the client sends it back as it got it. */
+  readonly evenFixed: boolean;
+}
+
 function bindTree(
-  key: string,
+  spot: Spot,
   live: Tree,
   arms: readonly (Tree | undefined)[],
   answered: Answered,
   memory: Memory,
 ): void {
   if (isArray(live)) {
-    for (const [i, item] of live.entries())
-      bindTree(
-        key,
-        item,
-        arms.map((arm) => (isArray(arm) ? arm[i] : undefined)),
-        answered,
-        memory,
-      );
+    for (const [i, item] of live.entries()) {
+      const items = arms.map((arm) => (isArray(arm) ? arm[i] : undefined));
+      bindTree(spot, item, items, answered, memory);
+    }
   } else if (isObject(live)) {
     const alike = arms.map((arm) => (isObject(arm) && arm['#'] === live['#'] ? arm : undefined));
-    for (const [name, value] of Object.entries(live))
-      bindTree(
-        roleKey(name, live),
-        value,
-        alike.map((arm) => arm?.[name]),
-        answered,
-        memory,
-      );
+    for (const [name, value] of Object.entries(live)) {
+      const children = alike.map((arm) => arm?.[name]);
+      bindTree({ ...spot, key: roleKey(name, live) }, value, children, answered, memory);
+    }
   } else if (typeof live === 'string' || typeof live === 'number')
-    bindLeaf(key, String(live), arms.map(leafText), answered, memory);
+    bindLeaf(spot, String(live), arms.map(leafText), answered, memory);
 }
 
 /** A form field's value plays the role that the field's name says. */
@@ -123,7 +156,7 @@ function leafText(tree: Tree | undefined): string | undefined {
 }
 
 function bindLeaf(
-  key: string,
+  spot: Spot,
   live: string,
   arms: readonly (string | undefined)[],
   answered: Answered,
@@ -131,19 +164,37 @@ function bindLeaf(
 ): void {
   if (arms.every((arm) => arm === live)) return;
   const random = answered.old.some((i) => arms[i] !== undefined && arms[i] !== live);
-  const role: Role = { key, resources: answered.resources };
+  // What the old release repeats and the new one tells otherwise, when it shows what is there, is another thing.
+  if (!random && !spot.evenFixed) return;
+  const role: Role = { key: spot.key, resources: answered.resources };
   const isTime = parseTimeText(live, answered.nowMs) !== undefined;
   for (const [i, arm] of arms.entries()) {
     if (arm === undefined || arm === live) continue;
     const bindings = memory.bindings[i]!;
-    if (isTime) {
-      bindings.bindWhole(live, arm);
-      continue;
-    }
-    for (const pair of differingWords(live, arm)) {
-      // Live's value stands in the arm's data too, or the other way round: another thing, not another name.
-      if (bindings.hasSeen(pair.live) || memory.liveSeen.has(pair.arm)) continue;
-      bindings.bind(pair.live, pair.arm, role, random);
-    }
+    if (isTime) bindings.bindWhole(live, arm);
+    else bindTexts(live, arm, role, random, bindings, memory);
   }
+}
+
+function bindTexts(
+  live: string,
+  arm: string,
+  role: Role,
+  random: boolean,
+  bindings: Bindings,
+  memory: Memory,
+): void {
+  const pairs = differingWords(live, arm);
+  for (const pair of pairs) {
+    // Live's value stands in the arm's data too, or the other way round: another thing, not another name.
+    if (bindings.hasSeen(pair.live) || memory.liveSeen.has(pair.arm)) continue;
+    bindings.bind(pair.live, pair.arm, role, random);
+  }
+  // A value of several words goes back whole: its short pieces would not be found again one by one.
+  if (pairs.length > 0 && pairs[0]!.live !== live && !/\s/.test(live + arm) && pairs.some(isStrong))
+    bindings.bind(live, arm, role, random);
+}
+
+function isStrong(pair: WordPair): boolean {
+  return strengthOf(pair.live) === 'strong';
 }

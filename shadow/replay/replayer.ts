@@ -80,7 +80,9 @@ export class Replayer {
   #isTimeToCollect(next: Exchange): boolean {
     if (this.#segment.length >= LONGEST_SEGMENT) return true;
     const isQuiet = next.startedNs > this.#latestFinishNs;
-    return isQuiet && performance.now() - this.#collectedAt >= this.#collectMs * COLLECT_SHARE * this.#haste();
+    return (
+      isQuiet && performance.now() - this.#collectedAt >= this.#collectMs * COLLECT_SHARE * this.#haste()
+    );
   }
 
   /** Where exchanges come one at a time, each one's effects are told apart, whatever that costs. */
@@ -116,7 +118,7 @@ export class Replayer {
   async #replay(exchange: Exchange): Promise<void> {
     const { links, signal } = this.#options;
     const options = {
-      deadlineMs: ARM_DEADLINE_MS + Number(exchange.finishedNs - exchange.startedNs) / 1e6,
+      deadlineMs: ARM_DEADLINE_MS + Math.ceil(Number(exchange.finishedNs - exchange.startedNs) / 1e6),
       chunked: isChunked(exchange),
       announceEmpty: announcesBody(exchange),
       signal,

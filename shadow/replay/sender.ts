@@ -41,7 +41,7 @@ export class Sender {
     const signal = AbortSignal.any([options.signal, AbortSignal.timeout(options.deadlineMs)]);
     try {
       const response = await this.#pool.request({
-        method: request.method as 'GET',
+        method: request.method,
         path: request.target,
         headers: headerList(request, options),
         body: bodyOf(request, options),

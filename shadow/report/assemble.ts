@@ -32,7 +32,12 @@ export function assembleReport(input: ReportInput): ShadowReport {
   const differing = new Map<string, number>();
   for (const difference of open)
     differing.set(difference.endpoint, Math.max(differing.get(difference.endpoint) ?? 0, difference.count));
-  const { verdict, because } = conclude(open.length, decisions, ledger.compared, ledger.unbound + ledger.unanswered);
+  const { verdict, because } = conclude(
+    open.length,
+    decisions,
+    ledger.compared,
+    ledger.unbound + ledger.unanswered,
+  );
   return {
     version: 1,
     upgrade: input.upgrade,
@@ -74,7 +79,10 @@ function conclude(
       because: `${open} ${open === 1 ? 'place differs' : 'places differ'} between old and new, over ${compared} compared exchanges.`,
     };
   if (compared === 0)
-    return { verdict: 'inconclusive', because: 'Nothing has been compared yet: it takes at least one exchange.' };
+    return {
+      verdict: 'inconclusive',
+      because: 'Nothing has been compared yet: it takes at least one exchange.',
+    };
   const undecided = decisions.filter(({ decided }) => decided === 'undecided');
   if (undecided.length > 0) return { verdict: 'inconclusive', because: waitFor(undecided) };
   if (untold > compared)
@@ -88,7 +96,10 @@ function conclude(
 function waitFor(undecided: readonly Decision[]): string {
   const known = undecided.flatMap(({ needs }) => (needs === undefined ? [] : [needs]));
   const places = undecided.map(({ tally }) => `${tally.endpoint} ${tally.place.general}`).slice(0, 3);
-  const more = known.length === 0 ? 'More exchanges are needed' : `About ${Math.max(...known)} more exchanges are needed`;
+  const more =
+    known.length === 0
+      ? 'More exchanges are needed'
+      : `About ${Math.max(...known)} more exchanges are needed`;
   return `${more} to tell noise from change in ${places.join(', ')}${undecided.length > 3 ? '…' : ''}.`;
 }
 

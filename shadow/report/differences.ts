@@ -68,13 +68,16 @@ function tellOne(
   const { endpoint, place } = ordered[0]!.tally;
   const sightings = [...byRequest.values()];
   const kinds = new Set(sightings.map((seen) => seen.kind));
-  const kind = (['removed', 'retyped', 'changed', 'added'] as const).find((one) => kinds.has(one)) ?? 'changed';
+  const kind =
+    (['removed', 'retyped', 'changed', 'added'] as const).find((one) => kinds.has(one)) ?? 'changed';
   const hide = (seen: Sighting, value: string | undefined): string | undefined =>
     redact(seen.where, place.inner, value, context.redactedHeaders);
   const confidence = Math.max(...group.map((decision) => decision.confidence));
   const beside = all.filter(
     ({ tally }) =>
-      tally.endpoint === endpoint && tally.place.general === place.general && tally.place.inner === place.inner,
+      tally.endpoint === endpoint &&
+      tally.place.general === place.general &&
+      tally.place.inner === place.inner,
   );
   const difference: Difference = {
     id: createHash('sha256').update(key).digest('hex').slice(0, 10),
@@ -148,7 +151,9 @@ export function tellNoise(
       shape: shapeOf(tally),
     });
   }
-  return noise.sort((a, b) => (a.endpoint < b.endpoint ? -1 : a.endpoint > b.endpoint ? 1 : b.count - a.count));
+  return noise.sort((a, b) =>
+    a.endpoint < b.endpoint ? -1 : a.endpoint > b.endpoint ? 1 : b.count - a.count,
+  );
 }
 
 function shapeOf(tally: Tally): string {

@@ -11,7 +11,9 @@ export function redact(
   headers: ReadonlySet<string>,
 ): string | undefined {
   if (value === undefined) return undefined;
-  const header = /^header:(.+)$/.exec(where)?.[1] ?? /headers\.([\w-]+)|headers\["([^"]+)"\]/.exec(where)?.slice(1).find(Boolean);
+  const header =
+    /^header:(.+)$/.exec(where)?.[1] ??
+    /headers\.([\w-]+)|headers\["([^"]+)"\]/.exec(where)?.slice(1).find(Boolean);
   if (header === undefined || !headers.has(header.toLowerCase())) return value;
   if (header === 'set-cookie' && inner !== '' && !inner.includes('.value') && /\./.test(inner)) return value;
   // A symbol stands for the value without telling it.

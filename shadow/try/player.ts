@@ -76,7 +76,11 @@ function requestOf(played: PlayedRequest, variables: Variables): Request {
   ]);
   if (!headers.some(([name]) => name.toLowerCase() === 'host')) headers.unshift(['host', DEFAULT_HOST]);
   const body =
-    played.body === undefined ? '' : typeof played.body === 'string' ? played.body : JSON.stringify(played.body);
+    played.body === undefined
+      ? ''
+      : typeof played.body === 'string'
+        ? played.body
+        : JSON.stringify(played.body);
   return {
     method: played.method.toUpperCase(),
     target: encodeTarget(fillIn(played.path, variables)),

@@ -17,6 +17,9 @@ import { runShadow } from '../upgrade.js';
 import { play } from './player.js';
 import { parseRequests } from './requests.js';
 
+/** As an app runs in production, wherever the try runs. */
+const BASE_ENV = { NODE_ENV: 'production', TZ: 'UTC' };
+
 /** Stores of one run's own. The owner must `close()` them. */
 export interface TryStores {
   readonly mongo?: string;
@@ -66,7 +69,9 @@ export async function tryUpgrade(options: TryOptions): Promise<ShadowReport> {
   };
   try {
     options.onProgress?.('starting live and the arms');
-    const stores = owned(await options.startStores(join(options.workDir, 'stores'), options.signal), (s) => s.close());
+    const stores = owned(await options.startStores(join(options.workDir, 'stores'), options.signal), (s) =>
+      s.close(),
+    );
     const destinations = destinationsOf(options, old);
     const recorder = owned(await startRecorder({ destinations, log: options.log }), (r) => r.close());
     const live = owned(
@@ -75,6 +80,7 @@ export async function tryUpgrade(options: TryOptions): Promise<ShadowReport> {
           release: old,
           name: 'live',
           env: {
+            ...BASE_ENV,
             ...options.env,
             ...recorder.env,
             ...storeEnv(old, stores),
@@ -97,7 +103,7 @@ export async function tryUpgrade(options: TryOptions): Promise<ShadowReport> {
         new: fresh,
         live: stores,
         outboundUrls: recorder.env,
-        env: plainEnv(options.env ?? {}),
+        env: { ...BASE_ENV, ...plainEnv(options.env ?? {}) },
         exchanges: source,
         outbound: recorder.source,
         launcher: options.launcher,
@@ -122,6 +128,8 @@ export async function tryUpgrade(options: TryOptions): Promise<ShadowReport> {
       signal: options.signal,
     });
     await run.drained();
+    const { error } = run.status();
+    if (error !== undefined) throw new DharmaError(error);
     return await run.report();
   } finally {
     for (const close of closers) await close();

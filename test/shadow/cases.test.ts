@@ -23,38 +23,45 @@ describe.skipIf(names.length === 0)('real upgrades (skipped where ../shared/case
     await rm(dir, { recursive: true, force: true });
   });
 
-  it.each(names)('%s: reports the requests that differ and no other', async (name) => {
-    const folder = join(CASES, name);
-    const truth = JSON.parse(readFileSync(join(folder, 'truth.json'), 'utf8')) as {
-      differing_requests: number[];
-    };
-    const report = await tryUpgrade({
-      appDir: folder,
-      newPackageFile: join(folder, 'package.new.json'),
-      requestsFile: join(folder, 'requests.jsonl'),
-      workDir: join(dir, name),
-      releases: createReleaseStore({ dir: process.env.DHARMA_TEST_RELEASES ?? join(dir, 'releases') }),
-      launcher: createLauncher(),
-      startStores: async (storeDir) => {
-        const redis = await startTestRedis(storeDir);
-        return { redis: redis.uri.replace('unix://', ''), close: () => redis.close() };
-      },
-      determinism: false,
-      log: createLogger('test', 'error'),
-      signal: AbortSignal.timeout(110_000),
-      prepare: preparePlainArms,
-    });
-    if (process.env.DHARMA_TEST_PRINT) print(name, report);
-    expect([...new Set(report.differing.map(({ request }) => request))]).toEqual(truth.differing_requests);
-    expect(report.verdict).toBe(truth.differing_requests.length === 0 ? 'identical' : 'differs');
-    expect(report.ledger.compared).toBe(report.ledger.captured);
-  }, 120_000);
+  it.each(names)(
+    '%s: reports the requests that differ and no other',
+    async (name) => {
+      const folder = join(CASES, name);
+      const truth = JSON.parse(readFileSync(join(folder, 'truth.json'), 'utf8')) as {
+        differing_requests: number[];
+      };
+      const report = await tryUpgrade({
+        appDir: folder,
+        newPackageFile: join(folder, 'package.new.json'),
+        requestsFile: join(folder, 'requests.jsonl'),
+        workDir: join(dir, name),
+        releases: createReleaseStore({ dir: process.env.DHARMA_TEST_RELEASES ?? join(dir, 'releases') }),
+        launcher: createLauncher(),
+        startStores: async (storeDir) => {
+          const redis = await startTestRedis(storeDir);
+          return { redis: redis.uri.replace('unix://', ''), close: () => redis.close() };
+        },
+        determinism: false,
+        log: createLogger('test', 'error'),
+        signal: AbortSignal.timeout(110_000),
+        prepare: preparePlainArms,
+      });
+      if (process.env.DHARMA_TEST_PRINT) print(name, report);
+      expect([...new Set(report.differing.map(({ request }) => request))]).toEqual(truth.differing_requests);
+      expect(report.verdict).toBe(truth.differing_requests.length === 0 ? 'identical' : 'differs');
+      expect(report.ledger.compared).toBe(report.ledger.captured);
+    },
+    120_000,
+  );
 });
 
 function print(name: string, report: ShadowReport): void {
   const lines = [
     `== ${name}: ${report.verdict}: ${report.because} ${JSON.stringify(report.ledger)}`,
-    ...report.differing.map((d) => `  #${d.request} ${d.where} ${d.kind} ${d.confidence.toFixed(3)} | ${d.old?.slice(0, 150)} | ${d.new?.slice(0, 150)}`),
+    ...report.differing.map(
+      (d) =>
+        `  #${d.request} ${d.where} ${d.kind} ${d.confidence.toFixed(3)} | ${d.old?.slice(0, 150)} | ${d.new?.slice(0, 150)}`,
+    ),
     ...report.noise.map((n) => `  ~ ${n.endpoint} ${n.where} ${n.count}/${n.of} ${n.shape}`),
   ];
   process.stderr.write(`${lines.join('\n')}\n`);

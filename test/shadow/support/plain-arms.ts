@@ -178,7 +178,9 @@ async function read(client: Redis, key: string): Promise<EffectValue> {
       return { list: await client.lrange(key, 0, -1) };
     case 'zset': {
       const flat = await client.zrange(key, 0, -1, 'WITHSCORES');
-      const pairs = flat.flatMap((member, i) => (i % 2 === 0 ? [[member, Number(flat[i + 1])] as const] : []));
+      const pairs = flat.flatMap((member, i) =>
+        i % 2 === 0 ? [[member, Number(flat[i + 1])] as const] : [],
+      );
       return { zset: Object.fromEntries(pairs) };
     }
     default:
