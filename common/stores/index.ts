@@ -1,6 +1,6 @@
 /** MongoDB and Redis: given by the user, or started on this machine. */
 export {
-  mongoVersion,
+  askMongoVersion,
   startMongo,
   type MongoKind,
   type StartedMongo,
@@ -14,5 +14,5 @@ export {
   type OpenStoresOptions,
   type Stores,
 } from './open.js';
-export { redisVersion, startRedis } from './redis.js';
+export { askRedisVersion, startRedis } from './redis.js';
 export { findExecutable, type StartedStore, type StartStoreOptions } from './started.js';
