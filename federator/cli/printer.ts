@@ -3,7 +3,7 @@ import ora, { type Ora } from 'ora';
 import pc from 'picocolors';
 
 export interface Streams {
-  readonly out: NodeJS.WritableStream & { readonly isTTY?: boolean };
+  readonly out: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
   readonly err: NodeJS.WritableStream & { readonly isTTY?: boolean };
 }
 
@@ -23,6 +23,11 @@ export class Printer {
     const wanted = env.NO_COLOR === undefined || env.NO_COLOR === '';
     this.colors = pc.createColors(wanted && streams.out.isTTY === true);
     this.#errColors = pc.createColors(wanted && streams.err.isTTY === true);
+  }
+
+  /** Columns of stdout; what reads well where it is no terminal. */
+  get width(): number {
+    return this.#streams.out.columns ?? 100;
   }
 
   /** A line of data. */

@@ -1,4 +1,5 @@
-import type { ShadowReport } from '../../common/index.js';
+import { ExitCode, type ShadowReport, type Verdict } from '../../common/index.js';
+import { renderReport } from '../../shadow/index.js';
 import type { Upgrade } from '../api/schemas.js';
 import type { ShadowTold } from '../client/client.js';
 import type { Printer } from './printer.js';
@@ -20,5 +21,12 @@ export function showShadowStatus(upgrade: Upgrade, told: ShadowTold, printer: Pr
 
 /** The report, as the engine renders it for a terminal. */
 export function showReport(report: ShadowReport, printer: Printer): void {
-  printer.json(report);
+  printer.line(renderReport(report, { color: printer.colors.isColorSupported, width: printer.width }));
 }
+
+/** What a verdict is to a script: as `diff` has it, and 3 where it cannot be told. */
+export const VERDICT_EXIT: Readonly<Record<Verdict, ExitCode>> = {
+  identical: ExitCode.ok,
+  differs: ExitCode.failed,
+  inconclusive: ExitCode.degraded,
+};

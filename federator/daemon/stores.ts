@@ -3,8 +3,9 @@ import { z } from 'zod';
 import {
   accepts,
   DharmaError,
-  mongoVersion,
-  redisVersion,
+  messageOf,
+  askMongoVersion,
+  askRedisVersion,
   startMongo,
   startRedis,
   withoutCredentials,
@@ -51,8 +52,8 @@ export class FederationStores {
       stores.mongo === undefined || app.mongo === undefined ? this.#ownMongo(signal) : undefined,
       stores.redis === undefined ? this.#ownRedis('redis', signal) : undefined,
       app.redis === undefined ? this.#ownRedis('redis-app', signal) : undefined,
-      ...[stores.mongo, app.mongo].map((uri) => reach('MongoDB', uri, mongoVersion)),
-      ...[stores.redis, app.redis].map((uri) => reach('Redis', uri, redisVersion)),
+      ...[stores.mongo, app.mongo].map((uri) => reach('MongoDB', uri, askMongoVersion)),
+      ...[stores.redis, app.redis].map((uri) => reach('Redis', uri, askRedisVersion)),
     ]);
     const failed = started.find((result) => result.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
@@ -118,14 +119,19 @@ export class FederationStores {
 async function reach(
   store: string,
   uri: string | undefined,
-  version: (uri: string, withinMs: number) => Promise<string | undefined>,
+  version: (uri: string, withinMs: number) => Promise<string>,
 ): Promise<void> {
-  if (uri === undefined || (await version(uri, REACH_MS)) !== undefined) return;
-  throw new DharmaError({
-    code: 'STORE_UNREACHABLE',
-    message: `the ${store} that federation.json names does not answer`,
-    found: withoutCredentials(uri),
-    remedy: 'Check that it runs, that this machine may reach it, and that the credentials are right.',
-    httpStatus: 503,
-  });
+  if (uri === undefined) return;
+  try {
+    await version(uri, REACH_MS);
+  } catch (error) {
+    throw new DharmaError({
+      code: 'STORE_UNREACHABLE',
+      message: `the ${store} that federation.json names does not answer: ${messageOf(error)}`,
+      found: withoutCredentials(uri),
+      remedy: 'Check that it runs, that this machine may reach it, and that the credentials are right.',
+      httpStatus: 503,
+      cause: error,
+    });
+  }
 }

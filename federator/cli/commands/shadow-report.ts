@@ -1,19 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { DharmaError, ExitCode, type ShadowReport, type Verdict } from '../../../common/index.js';
+import { DharmaError, ExitCode, type ShadowReport } from '../../../common/index.js';
 import type { FederationClient, ShadowTold } from '../../client/client.js';
 import type { Command, CommandContext } from '../command.js';
 import { durationOption } from '../options.js';
-import { showReport } from '../show-shadow.js';
+import { showReport, VERDICT_EXIT } from '../show-shadow.js';
 
 /** How long `--wait` waits for a verdict, where it is not said. */
 const DEFAULT_WAIT_MS = 300_000;
 const POLL_MS = 500;
-
-const EXIT_CODES: Readonly<Record<Verdict, ExitCode>> = {
-  identical: ExitCode.ok,
-  differs: ExitCode.failed,
-  inconclusive: ExitCode.degraded,
-};
 
 export const shadowReport: Command = {
   name: 'shadow report',
@@ -36,7 +30,7 @@ export const shadowReport: Command = {
     return {
       data: report,
       show: (printer) => showReport(report, printer),
-      exitCode: EXIT_CODES[report.verdict],
+      exitCode: VERDICT_EXIT[report.verdict],
     };
   },
 };

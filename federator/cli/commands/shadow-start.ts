@@ -1,9 +1,8 @@
 import { DharmaError, ExitCode, readConfig } from '../../../common/index.js';
 import { z } from 'zod';
 import type { Command } from '../command.js';
+import { envOption, listOption } from '../env-options.js';
 import { textOption } from '../options.js';
-
-const envAssignment = /^([A-Za-z_][A-Za-z0-9_]*)(?:=(.*))?$/s;
 
 /** `--files FILE`: path in the app → source path on this machine, null removes it. */
 const filesSchema = z.record(
@@ -35,8 +34,8 @@ export const shadowStart: Command = {
     'federate shadow start --update mongodb@7 --env FEATURE_X=1',
   ],
   run: async ({ client, printer, signal }, { options }) => {
-    const packages = listOf(options.update);
-    const env = envOf(listOf(options.env));
+    const packages = listOption(options.update);
+    const env = options.env === undefined ? undefined : envOption(options.env);
     const file = textOption(options, 'files');
     const files = file === undefined ? undefined : await readConfig(filesSchema, file);
     if (packages.length === 0 && env === undefined && files === undefined) throw changeNeeded();
@@ -59,31 +58,6 @@ export const shadowStart: Command = {
     return { data: upgrade };
   },
 };
-
-function listOf(value: unknown): string[] {
-  return Array.isArray(value) ? value.map(String) : [];
-}
-
-function envOf(assignments: readonly string[]): Record<string, string | null> | undefined {
-  if (assignments.length === 0) return undefined;
-  return Object.fromEntries(
-    assignments.map((text) => {
-      const match = envAssignment.exec(text);
-      if (match?.[1] === undefined) throw wrongEnv(text);
-      return [match[1], match[2] ?? null];
-    }),
-  );
-}
-
-function wrongEnv(found: string): DharmaError {
-  return new DharmaError({
-    code: 'USAGE',
-    message: '--env: expected NAME=VALUE, or NAME to unset it',
-    found,
-    remedy: 'Correct --env.',
-    exitCode: ExitCode.usage,
-  });
-}
 
 function changeNeeded(): DharmaError {
   return new DharmaError({

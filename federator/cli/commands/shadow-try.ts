@@ -1,20 +1,83 @@
-import { DharmaError } from '../../../common/index.js';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { createLauncher, createReleaseStore } from '../../../cluster-agent/index.js';
+import { createLogger, DharmaError, ExitCode, openStores, type Stores } from '../../../common/index.js';
+import { tryUpgrade, type TryStores } from '../../../shadow/index.js';
 import type { Command } from '../command.js';
+import { envOption } from '../env-options.js';
+import { numberOption, textOption } from '../options.js';
+import { showReport, VERDICT_EXIT } from '../show-shadow.js';
+import { appFolder } from './add-cluster.js';
 
 export const shadowTry: Command = {
   name: 'shadow try',
-  summary: 'rehearse an upgrade without a standing federation (not built yet)',
-  examples: ['federate shadow try --app ./shop --to package.new.json --requests requests.jsonl'],
+  summary: 'rehearse an upgrade without a federation, with requests from a file',
+  description:
+    'Installs the app as it is and with the new package.json, plays the requests at the one, and compares both. Exit code 0: identical, 1: differs, 3: inconclusive.',
   options: [
-    { flags: '--app <dir>', about: "the app's folder" },
-    { flags: '--to <file>', about: 'the new package.json' },
-    { flags: '--requests <file>', about: 'requests, one JSON a line' },
+    { flags: '--app <dir>', about: "the app's folder", required: true },
+    { flags: '--to <file>', about: 'package.json of the update', required: true },
+    { flags: '--requests <file>', about: 'requests, one JSON a line', required: true },
+    { flags: '--env <name=value...>', about: 'env of the app' },
+    { flags: '--concurrency <n>', about: 'requests under way at once (default: 1)' },
+    { flags: '--arms <arms>', about: '2x2 or 1x1 (default: 2x2)', choices: ['2x2', '1x1'] },
+    { flags: '--no-determinism', about: "do not give the copies live's time and seeded randomness" },
+    { flags: '--unguarded', about: 'go on where this machine cannot keep the copies from the outside' },
+    { flags: '--html <file>', about: 'write the report as a page (not built yet)' },
   ],
-  run: async () => {
-    throw new DharmaError({
-      code: 'NOT_BUILT_YET',
-      message: 'federate shadow try is not built yet',
-      remedy: 'Rehearse on a running federation with: federate shadow start --update PACKAGE@VERSION',
-    });
+  examples: ['federate shadow try --app ./shop --to new/package.json --requests requests.jsonl --json'],
+  run: async ({ printer, signal }, { options }) => {
+    if (options.html !== undefined) throw htmlNotBuilt();
+    const arms = options.arms === '1x1' ? '1x1' : '2x2';
+    const concurrency = numberOption(options, 'concurrency', '--concurrency', { least: 1, most: 1000 }) ?? 1;
+    const appDir = await appFolder(textOption(options, 'app') ?? '');
+    const dir = await mkdtemp(join(tmpdir(), 'dharma-try-'));
+    try {
+      const report = await tryUpgrade({
+        appDir,
+        newPackageFile: resolve(textOption(options, 'to') ?? ''),
+        requestsFile: resolve(textOption(options, 'requests') ?? ''),
+        concurrency,
+        env: withoutNulls(envOption(options.env)),
+        arms,
+        determinism: options.determinism !== false,
+        unguarded: options.unguarded === true,
+        workDir: join(dir, 'work'),
+        releases: createReleaseStore({ dir: join(dir, 'releases') }),
+        launcher: createLauncher(),
+        startStores: (storesDir) => liveStores(storesDir, signal),
+        // What goes wrong is in the report or in the error; the log's lines would only stand between.
+        log: createLogger('try', process.env.DHARMA_LOG ?? 'silent'),
+        signal,
+        onProgress: (step) => printer.doing(step),
+      });
+      return { data: report, show: (out) => showReport(report, out), exitCode: VERDICT_EXIT[report.verdict] };
+    } finally {
+      await rm(dir, { recursive: true, force: true });
+    }
   },
 };
+
+async function liveStores(dir: string, signal: AbortSignal): Promise<TryStores> {
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  const stores: Stores = await openStores({ dir, signal });
+  return {
+    mongo: `${stores.mongo.uri.replace(/\/$/, '')}/app`,
+    redis: stores.redis.uri,
+    close: () => stores.close(),
+  };
+}
+
+function withoutNulls(env: Record<string, string | null>): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).map(([name, value]) => [name, value ?? '']));
+}
+
+function htmlNotBuilt(): DharmaError {
+  return new DharmaError({
+    code: 'NOT_BUILT_YET',
+    message: 'the report as a page (--html) is not built yet',
+    remedy: 'Leave --html out; --json gives all of it.',
+    exitCode: ExitCode.usage,
+  });
+}
