@@ -104,12 +104,13 @@ function replaceRandomBytes(draw: Draw): void {
     return undefined;
   };
   for (const name of ['randomBytes', 'pseudoRandomBytes', 'prng', 'rng'])
-    if (typeof cryptoModule[name] === 'function') replaceProperty(name, replaced);
+    if (typeof cryptoModule[name] === 'function') replace(crypto, name, replaced);
 }
 
-/** Some of the aliases are not enumerable or not writable, depending on Node's version. */
-function replaceProperty(name: string, value: unknown): void {
-  Object.defineProperty(crypto, name, { value, writable: true, configurable: true, enumerable: true });
+/** Some are getters, or not enumerable, depending on Node's version; one that cannot be replaced stays as it is. */
+function replace(object: object, name: string, value: AnyFunction): void {
+  const { configurable = true, enumerable = true } = Object.getOwnPropertyDescriptor(object, name) ?? {};
+  if (configurable) Object.defineProperty(object, name, { value, writable: true, configurable, enumerable });
 }
 
 /** Fills `target` from `offset` (in elements, as Node counts them); false when there is no stream or no sense in it. */
@@ -128,21 +129,22 @@ function fill(draw: Draw, target: unknown, offset: unknown, size: unknown): bool
 
 function replaceRandomFill(draw: Draw): void {
   const realSync = cryptoModule.randomFillSync!;
-  cryptoModule.randomFillSync = (target, offset, size) =>
-    fill(draw, target, offset, size) ? target : realSync(target, offset, size);
+  replace(crypto, 'randomFillSync', (target, offset, size) =>
+    fill(draw, target, offset, size) ? target : realSync(target, offset, size),
+  );
   const real = cryptoModule.randomFill!;
-  cryptoModule.randomFill = (...args) => {
+  replace(crypto, 'randomFill', (...args) => {
     const callback = args.at(-1);
     const [target, offset, size] = args.slice(0, -1);
     if (typeof callback !== 'function' || !fill(draw, target, offset, size)) return real(...args);
     setImmediate(callback as (error: null, target: unknown) => void, null, target);
     return undefined;
-  };
+  });
 }
 
 function replaceRandomInt(draw: Draw): void {
   const real = cryptoModule.randomInt!;
-  cryptoModule.randomInt = (...args) => {
+  replace(crypto, 'randomInt', (...args) => {
     const callback =
       typeof args.at(-1) === 'function' ? (args.at(-1) as (e: null, n: number) => void) : undefined;
     const numbers = callback === undefined ? args : args.slice(0, -1);
@@ -156,7 +158,7 @@ function replaceRandomInt(draw: Draw): void {
     if (callback === undefined) return value;
     setImmediate(callback, null, value);
     return undefined;
-  };
+  });
 }
 
 function replaceWebCrypto(draw: Draw): void {
@@ -168,12 +170,12 @@ function replaceWebCrypto(draw: Draw): void {
     return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
   };
   const realUuid = cryptoModule.randomUUID!;
-  cryptoModule.randomUUID = (...args) => uuid() ?? realUuid(...args);
+  replace(crypto, 'randomUUID', (...args) => uuid() ?? realUuid(...args));
   const prototype = Object.getPrototypeOf(crypto.webcrypto) as Record<string, AnyFunction>;
   const webUuid = prototype.randomUUID!;
-  prototype.randomUUID = function (this: unknown, ...args) {
+  replace(prototype, 'randomUUID', function (this: unknown, ...args) {
     return uuid() ?? webUuid.apply(this, args);
-  };
+  });
   const webValues = prototype.getRandomValues!;
   // 65536 bytes is the most that the standard allows; beyond it, and for floats, Node throws what it has to.
   const fills = (target: unknown): boolean =>
@@ -181,11 +183,11 @@ function replaceWebCrypto(draw: Draw): void {
     target.byteLength <= 65_536 &&
     !(target instanceof Float32Array || target instanceof Float64Array || target instanceof DataView) &&
     fill(draw, target, undefined, undefined);
-  prototype.getRandomValues = function (this: unknown, target, ...rest) {
+  replace(prototype, 'getRandomValues', function (this: unknown, target, ...rest) {
     return fills(target) ? target : webValues.call(this, target, ...rest);
-  };
+  });
   const realValues = cryptoModule.getRandomValues!;
-  cryptoModule.getRandomValues = (target) => (fills(target) ? target : realValues(target));
+  replace(crypto, 'getRandomValues', (target) => (fills(target) ? target : realValues(target)));
 }
 
 const context = (globalThis as Record<symbol, unknown>)[Symbol.for('dharma.exchange-context')] as

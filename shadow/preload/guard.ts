@@ -125,8 +125,7 @@ function guardNames(): void {
       if (isLocalName(args[0])) return original.apply(this, args);
       refused('dns', String(args[0]));
       const callback = args.at(-1);
-      if (typeof callback === 'function')
-        process.nextTick(callback, error(args[0]));
+      if (typeof callback === 'function') process.nextTick(callback, error(args[0]));
       return undefined;
     };
   };
