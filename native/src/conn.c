@@ -147,6 +147,11 @@ void conn_flush(struct conn *c) {
     }
 }
 
+void conn_reset_on_close(struct conn *c) {
+    struct linger now = {.l_onoff = 1, .l_linger = 0};
+    setsockopt(c->watch.fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+}
+
 void conn_shutdown(struct conn *c) { shutdown(c->watch.fd, SHUT_WR); }
 
 bool conn_is_stale(const struct conn *c) {

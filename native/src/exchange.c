@@ -321,6 +321,8 @@ void exchange_finish(struct exchange *x) {
 
 void exchange_abort(struct exchange *x, bool by_client) {
     struct client *c = x->client;
+    // A reset, not an orderly end: an answer that ends with the connection must not pass for whole.
+    if (!by_client && !x->tunnel && x->status) conn_reset_on_close(&c->conn);
     if (by_client) x->flags |= EXCHANGE_CLIENT_ABORTED;
     detach(x);
     client_close(c);
