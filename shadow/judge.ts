@@ -170,6 +170,7 @@ export class Judge {
       nowMs: exchange.startedAt,
       skewMs: this.#skewMs,
       single: this.#options.arms.length === 2,
+      exactIndexes: false,
       observe: (observation) => this.tallies.add(observation, seer),
     };
   }

@@ -62,6 +62,7 @@ function compareBodies(answers: Four<Answer>, live: Answer | undefined, comparis
   let seen = false;
   const watching: Comparison = {
     ...comparison,
+    exactIndexes: kind === 'text' || kind === 'html' || kind === 'xml',
     observe: (observation) => {
       seen = true;
       comparison.observe(observation);

@@ -43,11 +43,11 @@ function compareScalars(
 ): void {
   const times = leaves.map((leaf) =>
     typeof leaf === 'number' ? parseTimeNumber(leaf, comparison.nowMs) : undefined,
-  );
+  ) as unknown as Times;
   const labels = named(leaves.map(String) as unknown as Four<string>, comparison);
   const observation = base(place, leaves, live, labels, comparison);
   if (withinSkew(times, comparison)) comparison.observe({ ...observation, explained: 'time' });
-  else comparison.observe(observation);
+  else comparison.observe(isTimed(times) ? { ...observation, ...byTime(times, comparison) } : observation);
 }
 
 function compareTexts(
@@ -57,13 +57,17 @@ function compareTexts(
   comparison: Comparison,
   descend: Descend,
 ): void {
-  const times = texts.map((text) => parseTimeText(text, comparison.nowMs));
+  const times = texts.map((text) => parseTimeText(text, comparison.nowMs)) as unknown as Times;
   if (withinSkew(times, comparison)) {
     comparison.observe({ ...base(place, texts, live, texts, comparison), explained: 'time' });
     observeTraits(place, texts, live, comparison, 'format');
     return;
   }
-  if (!times.every((time) => time !== undefined)) comparison.symbols.mint(texts, live);
+  if (isTimed(times)) {
+    comparison.observe({ ...base(place, texts, live, texts, comparison), ...byTime(times, comparison) });
+    return;
+  }
+  comparison.symbols.mint(texts, live);
   if (compareInside(place, texts, live, comparison, descend)) return;
   const labels = named(texts, comparison);
   const observation = base(place, texts, live, labels, comparison);
@@ -161,13 +165,38 @@ function named(texts: Four<string>, comparison: Comparison): Four<string> {
   return texts.map((text, side) => comparison.symbols.apply(side, text)) as unknown as Four<string>;
 }
 
-function withinSkew(times: readonly (TimeText | undefined)[], comparison: Comparison): boolean {
+type Times = Four<TimeText | undefined>;
+
+function isTimed(times: Times): times is Four<TimeText> {
+  return times.every((time) => time !== undefined);
+}
+
+/** Times of day that the arms' different moments explain. */
+function withinSkew(times: Times, comparison: Comparison): boolean {
   // Live's time is another one than the arms'.
   const told = times.filter((_, side) => !(comparison.single && side === 1));
-  if (!told.every((time) => time !== undefined)) return false;
-  const values = told.map((time) => time.ms);
-  const step = Math.max(...told.map((time) => time.stepMs));
-  return Math.max(...values) - Math.min(...values) <= comparison.skewMs + step;
+  return isTimed(times) && spreadOf(told as readonly TimeText[]) <= toleranceOf(times, comparison);
+}
+
+/** Times too far apart for that: equal are those that are not. Live's moment was another one, it bears no witness. */
+function byTime(times: Four<TimeText>, comparison: Comparison): Pick<Observation, 'labels' | 'liveAgrees'> {
+  const tolerance = toleranceOf(times, comparison);
+  const label = (time: TimeText): string =>
+    String(Math.min(...times.map(({ ms }) => ms).filter((ms) => Math.abs(ms - time.ms) <= tolerance)));
+  const [oldA, oldB, newA, newB] = times;
+  return {
+    labels: [label(oldA), label(comparison.single ? oldA : oldB), label(newA), label(newB)],
+    liveAgrees: undefined,
+  };
+}
+
+function spreadOf(times: readonly TimeText[]): number {
+  const values = times.map(({ ms }) => ms);
+  return Math.max(...values) - Math.min(...values);
+}
+
+function toleranceOf(times: Four<TimeText>, comparison: Comparison): number {
+  return comparison.skewMs + Math.max(...times.map(({ stepMs }) => stepMs));
 }
 
 function allEqual(labels: readonly string[]): boolean {

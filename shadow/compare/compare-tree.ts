@@ -98,7 +98,7 @@ function compareItems(
 ): void {
   for (const i of arrays[0].keys())
     compareTree(
-      indexPlace(place, i),
+      indexPlace(place, i, comparison.exactIndexes),
       arrays.map((array) => array[i]) as unknown as Trees,
       live?.[i],
       comparison,

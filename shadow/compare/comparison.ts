@@ -14,6 +14,8 @@ export interface Comparison {
   readonly skewMs: number;
   /** One arm a release: the second old value is live's, of another time. */
   readonly single: boolean;
+  /** List items are places of their own (lines of a text, elements of a page) instead of alike. */
+  readonly exactIndexes: boolean;
   observe(observation: Observation): void;
 }
 

@@ -43,8 +43,9 @@ export function childPlace(place: Place, key: string): Place {
   return step(place, suffixOf(key), suffixOf(/⟨id|\d.{6}|.{6}\d/.test(key) ? '*' : key));
 }
 
-export function indexPlace(place: Place, index: number): Place {
-  return step(place, `[${index}]`, '[*]');
+/** `exact`: items are told apart by where they stand (lines, elements), not alike (a list). */
+export function indexPlace(place: Place, index: number, exact: boolean): Place {
+  return step(place, `[${index}]`, exact ? `[${index}]` : '[*]');
 }
 
 /** From here on, places are inside a value. */
