@@ -1,8 +1,10 @@
 import { decode } from './bson/codec.js';
 import type { Doc } from './bson/types.js';
 import { AGGREGATE_COMMANDS } from './commands/aggregate-command.js';
+import { BULK_WRITE_COMMANDS } from './commands/bulk-write-command.js';
 import { CATALOG_COMMANDS } from './commands/catalog-commands.js';
 import { GENERIC_ARGS, type Command, type CommandRequest } from './commands/command.js';
+import { EXPLAIN_COMMANDS } from './commands/explain-command.js';
 import { INDEX_COMMANDS } from './commands/index-commands.js';
 import { READ_COMMANDS } from './commands/read-commands.js';
 import { SERVER_COMMANDS } from './commands/server-commands.js';
@@ -17,6 +19,8 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map(
     ...SERVER_COMMANDS,
     ...READ_COMMANDS,
     ...WRITE_COMMANDS,
+    ...BULK_WRITE_COMMANDS,
+    ...EXPLAIN_COMMANDS,
     ...AGGREGATE_COMMANDS,
     ...CATALOG_COMMANDS,
     ...INDEX_COMMANDS,
@@ -25,9 +29,8 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map(
 
 /** Runs one request. Resolves to the reply when it may be sent: after what it wrote is as safe as was asked for. */
 export async function dispatch(engine: Engine, connectionId: number, request: Request): Promise<Doc> {
-  let body: Doc = {};
   try {
-    body = bodyOf(request);
+    const body = bodyOf(request);
     const writesBefore = engine.storage.writes;
     const reply = run(engine, connectionId, body, request);
     if (engine.storage.writes !== writesBefore && waitsForDisk(body)) await engine.storage.durable();

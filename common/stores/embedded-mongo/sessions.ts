@@ -1,5 +1,5 @@
 import { decode, encode } from './bson/codec.js';
-import { toNumber, type Binary, type Doc } from './bson/types.js';
+import { toNumber, type Binary, type Doc, type Long } from './bson/types.js';
 import { fault } from './errors.js';
 import type { Storage } from './storage/storage.js';
 
@@ -40,7 +40,7 @@ export class Sessions {
     const number = body.txnNumber;
     if (number === undefined) return undefined;
     const id = sessionId(body) ?? fault(72, 'Transaction number requires a session ID to also be specified');
-    const txnNumber = BigInt(String(number));
+    const txnNumber = BigInt((number as Long | number).toString());
     let state = this.#sessions.get(id);
     if (state !== undefined && state.txnNumber > txnNumber)
       return fault(

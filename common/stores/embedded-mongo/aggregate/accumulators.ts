@@ -2,7 +2,7 @@ import { keyString } from '../bson/keystring.js';
 import { isDoc, setField, typeName, type Doc } from '../bson/types.js';
 import { fault } from '../errors.js';
 import type { Collation } from '../query/collation.js';
-import type { QueryContext } from '../query/filter.js';
+import type { QueryContext } from '../query/context.js';
 import { averageOf, extremeOf, sumOf } from './arithmetic-operators.js';
 import { compileExpression } from './expression.js';
 

@@ -1,43 +1,29 @@
-import { field, isDoc, setField, truthy, type Doc } from '../bson/types.js';
+import { field, isDoc, setField, type Doc } from '../bson/types.js';
 import { fault } from '../errors.js';
-import type { QueryContext } from '../query/filter.js';
+import type { QueryContext } from '../query/context.js';
 import { expressionPath, parsePath } from '../query/paths.js';
 import { mingoHasExpression, mingoOperator } from './mingo-bridge.js';
+import type { Compiled, CompileScope } from './scope.js';
 import { SCOPED } from './scoped-operators.js';
 import { VALUE_OPERATORS } from './value-operators.js';
 
-/** What an expression is evaluated in. */
-export interface Scope {
-  readonly root: unknown;
-  readonly variables: Readonly<Record<string, unknown>>;
-}
-
-export type Compiled = (scope: Scope) => unknown;
-
-/** What is known while an expression is compiled. */
-export interface CompileScope {
-  readonly context: QueryContext;
-  /** Names of the variables that will be there, without `$$`. */
-  readonly known: ReadonlySet<string>;
-}
-
 /** Compiles an aggregation expression to a function of a document. A missing result is undefined. */
 export function compileExpression(expression: unknown, context: QueryContext): (doc: unknown) => unknown {
-  const compiled = compileScoped(expression, context, []);
+  const compiled = compile(expression, scopeOf(context, new Set(Object.keys(context.variables))));
   return (doc) => compiled({ root: doc, variables: context.variables });
 }
 
-/** The same, with variables of the caller's own (`$$value` and the like) given at each evaluation. */
-export function compileScoped(
-  expression: unknown,
-  context: QueryContext,
-  ownVariables: readonly string[],
-): Compiled {
-  const known = new Set([...Object.keys(context.variables), ...ownVariables]);
-  return compile(expression, { context, known });
+function scopeOf(context: QueryContext, known: ReadonlySet<string>): CompileScope {
+  const scope: CompileScope = {
+    context,
+    known,
+    compile: (expression, ...names) =>
+      compile(expression, names.length === 0 ? scope : scopeOf(context, new Set([...known, ...names]))),
+  };
+  return scope;
 }
 
-export function compile(expression: unknown, scope: CompileScope): Compiled {
+function compile(expression: unknown, scope: CompileScope): Compiled {
   if (typeof expression === 'string' && expression.startsWith('$'))
     return compileReference(expression, scope);
   if (Array.isArray(expression)) {
@@ -149,10 +135,4 @@ function compileOperand(operand: unknown, scope: CompileScope): Compiled {
   return first?.startsWith('$')
     ? compile(operand, scope)
     : compileFields(operand, Object.keys(operand), scope);
-}
-
-/** A compiled condition. */
-export function condition(expression: unknown, scope: CompileScope): (at: Scope) => boolean {
-  const compiled = compile(expression, scope);
-  return (at) => truthy(compiled(at));
 }

@@ -1,10 +1,10 @@
 import { keyString } from '../bson/keystring.js';
 import { isDoc, setField, type Doc } from '../bson/types.js';
 import { fault } from '../errors.js';
+import { lengthOf } from '../iterables.js';
 import { compileAccumulator, type Accumulator } from './accumulators.js';
 import { compileExpression } from './expression.js';
 import { mingoStage } from './mingo-bridge.js';
-import { compilePipeline } from './pipeline.js';
 import type { CompileStage, Stage, StageEnvironment } from './stage.js';
 
 interface Group {
@@ -72,7 +72,7 @@ function foreignGroup(operand: Doc, { context, read, database }: StageEnvironmen
 /** Stages that turn many documents into few. */
 export const GROUP_STAGES: Readonly<Record<string, CompileStage>> = {
   $group: group,
-  $sortByCount: (operand, environment) =>
+  $sortByCount: (operand, environment, compilePipeline) =>
     compilePipeline(
       [{ $group: { _id: operand, count: { $sum: 1 } } }, { $sort: { count: -1 } }],
       environment,
@@ -81,12 +81,11 @@ export const GROUP_STAGES: Readonly<Record<string, CompileStage>> = {
     if (typeof operand !== 'string' || operand === '' || operand.startsWith('$') || operand.includes('.'))
       return fault(40156, 'the count field must be a non-empty string without $ and .');
     return function* (docs) {
-      let count = 0;
-      for (const _doc of docs) count += 1;
+      const count = lengthOf(docs);
       if (count > 0) yield { [operand]: count };
     };
   },
-  $facet: (operand, environment) => {
+  $facet: (operand, environment, compilePipeline) => {
     if (!isDoc(operand) || Object.keys(operand).length === 0)
       return fault(40169, 'the $facet specification must be a non-empty object');
     const facets = Object.entries(operand).map(

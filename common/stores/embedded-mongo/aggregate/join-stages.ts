@@ -4,10 +4,9 @@ import { fault } from '../errors.js';
 import { parsePath, pathValues } from '../query/paths.js';
 import { setPath, cloneValue } from '../update/path-edit.js';
 import { compileExpression } from './expression.js';
-import { compilePipeline } from './pipeline.js';
 import type { CompileStage, StageEnvironment } from './stage.js';
 
-const lookup: CompileStage = (operand, environment) => {
+const lookup: CompileStage = (operand, environment, compilePipeline) => {
   if (!isDoc(operand)) return fault(9, 'the $lookup specification must be an Object');
   const { from, localField, foreignField, let: variables, pipeline, as } = operand;
   if (typeof as !== 'string') return fault(9, "must specify 'as' field for a $lookup");
@@ -111,7 +110,7 @@ function joinKeys(
 /** Stages that bring in documents from elsewhere. */
 export const JOIN_STAGES: Readonly<Record<string, CompileStage>> = {
   $lookup: lookup,
-  $unionWith: (operand, environment) => {
+  $unionWith: (operand, environment, compilePipeline) => {
     const spec = typeof operand === 'string' ? { coll: operand } : operand;
     if (!isDoc(spec)) return fault(9, 'the $unionWith stage specification must be an object or string');
     const namespace = typeof spec.coll === 'string' ? `${environment.database}.${spec.coll}` : undefined;
@@ -138,6 +137,9 @@ export const JOIN_STAGES: Readonly<Record<string, CompileStage>> = {
     (_operand, { stats }) =>
     () =>
       stats('$indexStats'),
-  $listLocalSessions: () => () => [],
+  $listLocalSessions:
+    (_operand, { stats }) =>
+    () =>
+      stats('$listLocalSessions'),
   $currentOp: () => () => [],
 };

@@ -9,7 +9,7 @@ import * as window from 'mingo/operators/window';
 import { BSONRegExp, double, isDoc, setField, typeName, type Doc } from '../bson/types.js';
 import { MongoServerFault } from '../errors.js';
 import { toRegExp } from '../query/regex.js';
-import type { QueryContext } from '../query/filter.js';
+import type { QueryContext } from '../query/context.js';
 
 /**
  * The way into `mingo`, for the operators and stages this server has no code of its own for. mingo works on plain JS
@@ -26,16 +26,12 @@ const OPTIONS = {
   context,
 } as const;
 
-type Operators = Readonly<Record<string, unknown>>;
-
 export function mingoHasExpression(operator: string): boolean {
-  return (
-    Object.hasOwn(expression as Operators, operator) || Object.hasOwn(accumulator as Operators, operator)
-  );
+  return Object.hasOwn(expression, operator) || Object.hasOwn(accumulator, operator);
 }
 
 export function mingoHasStage(stage: string): boolean {
-  return Object.hasOwn(pipeline as Operators, stage);
+  return Object.hasOwn(pipeline, stage);
 }
 
 /** BSON values as mingo wants them. */

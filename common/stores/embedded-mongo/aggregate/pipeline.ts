@@ -33,7 +33,7 @@ function compileStage(stage: unknown, at: number, length: number, environment: S
   if ((name === '$out' || name === '$merge') && at !== length - 1)
     fault(40601, `${name} can only be the final stage in the pipeline`);
   const compile = STAGES[name];
-  if (compile !== undefined) return compile(stage[name], environment);
+  if (compile !== undefined) return compile(stage[name], environment, compilePipeline);
   if (name === '$changeStream')
     return fault(40573, 'The $changeStream stage is only supported on replica sets');
   if (!mingoHasStage(name)) return fault(40324, `Unrecognized pipeline stage name: '${name}'`);

@@ -1,6 +1,6 @@
-import { isDoc, typeName, type Doc } from '../bson/types.js';
+import { isDoc, truthy, typeName, type Doc } from '../bson/types.js';
 import { fault } from '../errors.js';
-import { compile, condition, type Compiled, type CompileScope, type Scope } from './expression.js';
+import type { Compiled, CompileScope, Scope } from './scope.js';
 
 type CompileOperator = (operand: unknown, scope: CompileScope) => Compiled;
 
@@ -8,7 +8,7 @@ type CompileOperator = (operand: unknown, scope: CompileScope) => Compiled;
 export const SCOPED: Readonly<Record<string, CompileOperator>> = {
   $literal: (operand) => () => operand,
   $const: (operand) => () => operand,
-  $expr: (operand, scope) => compile(operand, scope),
+  $expr: (operand, scope) => scope.compile(operand),
   $and: (operand, scope) => {
     const conditions = list(operand).map((item) => condition(item, scope));
     return (at) => conditions.every((test) => test(at));
@@ -19,7 +19,7 @@ export const SCOPED: Readonly<Record<string, CompileOperator>> = {
   },
   $cond: compileCond,
   $ifNull: (operand, scope) => {
-    const items = list(operand).map((item) => compile(item, scope));
+    const items = list(operand).map((item) => scope.compile(item));
     if (items.length < 2) fault(1257300, '$ifNull needs at least two arguments');
     return (at) => {
       let value: unknown;
@@ -37,8 +37,8 @@ export const SCOPED: Readonly<Record<string, CompileOperator>> = {
   $reduce: compileReduce,
   $getField: (operand, scope) => {
     const named = isDoc(operand) && 'field' in operand ? operand : { field: operand, input: '$$CURRENT' };
-    const name = compile(named.field, scope);
-    const input = compile(named.input ?? '$$CURRENT', scope);
+    const name = scope.compile(named.field);
+    const input = scope.compile(named.input ?? '$$CURRENT');
     return (at) => {
       const doc = input(at);
       return isDoc(doc) ? ownField(doc, String(name(at))) : undefined;
@@ -70,8 +70,8 @@ function compileCond(operand: unknown, scope: CompileScope): Compiled {
   if (parts.length !== 3)
     fault(16020, `Expression $cond takes exactly 3 arguments. ${parts.length} were passed in.`);
   const test = condition(parts[0], scope);
-  const whenTrue = compile(parts[1], scope);
-  const otherwise = compile(parts[2], scope);
+  const whenTrue = scope.compile(parts[1]);
+  const otherwise = scope.compile(parts[2]);
   return (at) => (test(at) ? whenTrue(at) : otherwise(at));
 }
 
@@ -80,9 +80,9 @@ function compileSwitch(operand: unknown, scope: CompileScope): Compiled {
   if (!Array.isArray(branches)) return fault(40061, '$switch expected an array for its branches');
   const compiled = branches.map((branch: unknown) => {
     const { case: test, then } = named('$switch', branch, ['case', 'then']);
-    return [condition(test, scope), compile(then, scope)] as const;
+    return [condition(test, scope), scope.compile(then)] as const;
   });
-  const otherwise = fallback === undefined ? undefined : compile(fallback, scope);
+  const otherwise = fallback === undefined ? undefined : scope.compile(fallback);
   return (at) => {
     for (const [test, then] of compiled) if (test(at)) return then(at);
     return otherwise === undefined
@@ -91,8 +91,14 @@ function compileSwitch(operand: unknown, scope: CompileScope): Compiled {
   };
 }
 
-function knowing(scope: CompileScope, ...names: readonly string[]): CompileScope {
-  return { ...scope, known: new Set([...scope.known, ...names]) };
+/** A compiled condition. */
+function condition(
+  expression: unknown,
+  scope: CompileScope,
+  ...names: readonly string[]
+): (at: Scope) => boolean {
+  const compiled = scope.compile(expression, ...names);
+  return (at) => truthy(compiled(at));
 }
 
 function withVariables(at: Scope, variables: Doc): Scope {
@@ -102,8 +108,8 @@ function withVariables(at: Scope, variables: Doc): Scope {
 function compileLet(operand: unknown, scope: CompileScope): Compiled {
   const { vars, in: body } = named('$let', operand, ['vars', 'in']);
   if (!isDoc(vars)) return fault(16875, 'invalid parameter: expected an object (vars)');
-  const bindings = Object.entries(vars).map(([name, value]) => [name, compile(value, scope)] as const);
-  const inner = compile(body, knowing(scope, ...Object.keys(vars)));
+  const bindings = Object.entries(vars).map(([name, value]) => [name, scope.compile(value)] as const);
+  const inner = scope.compile(body, ...Object.keys(vars));
   return (at) =>
     inner(withVariables(at, Object.fromEntries(bindings.map(([name, value]) => [name, value(at)]))));
 }
@@ -118,8 +124,8 @@ function arrayOf(operator: string, value: unknown): readonly unknown[] | undefin
 
 function compileMap(operand: unknown, scope: CompileScope): Compiled {
   const { input, as = 'this', in: body } = named('$map', operand, ['input', 'in']);
-  const array = compile(input, scope);
-  const inner = compile(body, knowing(scope, String(as)));
+  const array = scope.compile(input);
+  const inner = scope.compile(body, String(as));
   return (at) =>
     arrayOf('$map', array(at))?.map((item) => inner(withVariables(at, { [String(as)]: item })) ?? null) ??
     null;
@@ -127,9 +133,9 @@ function compileMap(operand: unknown, scope: CompileScope): Compiled {
 
 function compileFilterOperator(operand: unknown, scope: CompileScope): Compiled {
   const { input, as = 'this', cond, limit } = named('$filter', operand, ['input', 'cond']);
-  const array = compile(input, scope);
-  const test = condition(cond, knowing(scope, String(as)));
-  const most = compile(limit ?? null, scope);
+  const array = scope.compile(input);
+  const test = condition(cond, scope, String(as));
+  const most = scope.compile(limit ?? null);
   return (at) => {
     const kept = arrayOf('$filter', array(at))?.filter((item) =>
       test(withVariables(at, { [String(as)]: item })),
@@ -141,9 +147,9 @@ function compileFilterOperator(operand: unknown, scope: CompileScope): Compiled 
 
 function compileReduce(operand: unknown, scope: CompileScope): Compiled {
   const { input, initialValue, in: body } = named('$reduce', operand, ['input', 'initialValue', 'in']);
-  const array = compile(input, scope);
-  const initial = compile(initialValue, scope);
-  const inner = compile(body, knowing(scope, 'value', 'this'));
+  const array = scope.compile(input);
+  const initial = scope.compile(initialValue);
+  const inner = scope.compile(body, 'value', 'this');
   return (at) => {
     const items = arrayOf('$reduce', array(at));
     if (items === undefined) return null;
@@ -160,9 +166,9 @@ function compileSetField(operand: unknown, scope: CompileScope, operator: string
     operand,
     operator === '$setField' ? ['field', 'input', 'value'] : ['field', 'input'],
   );
-  const name = compile(parts.field, scope);
-  const input = compile(parts.input, scope);
-  const value = compile(operator === '$setField' ? parts.value : '$$REMOVE', scope);
+  const name = scope.compile(parts.field);
+  const input = scope.compile(parts.input);
+  const value = scope.compile(operator === '$setField' ? parts.value : '$$REMOVE');
   return (at) => {
     const doc = input(at);
     if (doc === null || doc === undefined) return null;

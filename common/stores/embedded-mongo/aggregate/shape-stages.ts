@@ -1,6 +1,7 @@
 import { isDoc, setField, toNumber, typeName, type Doc } from '../bson/types.js';
 import { fault } from '../errors.js';
-import { compileFilter, type QueryContext } from '../query/filter.js';
+import type { QueryContext } from '../query/context.js';
+import { compileFilter } from '../query/filter.js';
 import { compileProjection } from '../query/projection.js';
 import { compileSort, sortBy } from '../query/sort.js';
 import { getPath } from '../update/path-edit.js';
@@ -45,7 +46,7 @@ export function compileUnset(operand: unknown, context: QueryContext): (doc: Doc
   const paths: readonly unknown[] = Array.isArray(operand) ? operand : [operand];
   if (paths.length === 0 || !paths.every((path) => typeof path === 'string' && path !== ''))
     return fault(31002, '$unset specification must be a string or an array of strings');
-  const project = compileProjection(Object.fromEntries(paths.map((path) => [path, 0])), context);
+  const project = compileProjection(Object.fromEntries(paths.map((path) => [path, 0])) as Doc, context);
   return project ?? ((doc) => doc);
 }
 

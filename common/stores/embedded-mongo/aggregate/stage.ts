@@ -1,5 +1,5 @@
 import type { Doc } from '../bson/types.js';
-import type { QueryContext } from '../query/filter.js';
+import type { QueryContext } from '../query/context.js';
 
 /** What a stage may reach besides the documents that flow through it. */
 export interface StageEnvironment {
@@ -27,4 +27,10 @@ export interface MergeOptions {
 
 /** A compiled stage: documents in, documents out, lazily where it can. */
 export type Stage = (docs: Iterable<Doc>) => Iterable<Doc>;
-export type CompileStage = (operand: unknown, environment: StageEnvironment) => Stage;
+export type CompilePipeline = (pipeline: unknown, environment: StageEnvironment) => Stage;
+/** Compiles one stage; `compilePipeline` is for those that hold pipelines of their own. */
+export type CompileStage = (
+  operand: unknown,
+  environment: StageEnvironment,
+  compilePipeline: CompilePipeline,
+) => Stage;

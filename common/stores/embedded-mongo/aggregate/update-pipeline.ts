@@ -1,6 +1,6 @@
 import { isDoc, type Doc } from '../bson/types.js';
 import { fault } from '../errors.js';
-import type { QueryContext } from '../query/filter.js';
+import type { QueryContext } from '../query/context.js';
 import { compileAddFields, compileProject, compileReplaceRoot, compileUnset } from './shape-stages.js';
 
 type CompileUpdateStage = (operand: unknown, context: QueryContext) => (doc: Doc) => Doc;

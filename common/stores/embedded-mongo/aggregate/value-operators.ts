@@ -159,7 +159,7 @@ const OBJECTS: Readonly<Record<string, ValueOperator>> = {
     for (const doc of docs) {
       if (isNullish(doc)) continue;
       if (!isDoc(doc)) fault(40400, `$mergeObjects requires object inputs, but got ${typeName(doc)}`);
-      for (const name of Object.keys(doc as Doc)) setField(merged, name, (doc as Doc)[name]);
+      for (const name of Object.keys(doc)) setField(merged, name, doc[name]);
     }
     return merged;
   }),

@@ -1,39 +1,38 @@
-import { keyString } from '../bson/keystring.js';
 import { encode } from '../bson/codec.js';
-import { Long, ObjectId, isDoc, toNumber, type Doc } from '../bson/types.js';
-import { compilePipelineUpdate } from '../aggregate/update-pipeline.js';
+import { Long, isDoc, toNumber, type Doc } from '../bson/types.js';
 import { compilePipeline } from '../aggregate/pipeline.js';
-import type { MergeOptions, StageEnvironment } from '../aggregate/stage.js';
+import type { StageEnvironment } from '../aggregate/stage.js';
 import { FIRST_BATCH } from '../cursors.js';
 import { fault } from '../errors.js';
 import { findIds } from '../query/execute.js';
-import { plainContext, type QueryContext } from '../query/filter.js';
+import { type QueryContext } from '../query/context.js';
 import { compileSort, type SortField } from '../query/sort.js';
 import { sessionId } from '../sessions.js';
-import { collectionOf, databaseOf } from '../storage/catalog.js';
-import { encodeForStorage, type Collection } from '../storage/collection.js';
+import type { Collection } from '../storage/collection.js';
 import type { Index } from '../storage/index.js';
-import type { Engine } from '../engine.js';
 import { arrayArg, boolArg, contextOf, countArg, docArg, hintArg } from './args.js';
+import { stageWriter } from './aggregate-output.js';
+import { explain } from './explain-command.js';
 import { command, type Command, type CommandRequest } from './command.js';
 import { collectionStats } from './stats.js';
 
 function aggregate(request: CommandRequest): Doc {
+  // The driver's aggregate().explain() wraps the command; `explain: true` within it is the old form.
+  if (boolArg(request.body, 'explain'))
+    return explain({ ...request, body: { explain: request.body }, name: 'explain' });
   const { engine, body, database } = request;
   const target = body[request.name];
   const namespace = `${database}.${typeof target === 'string' ? target : '$cmd.aggregate'}`;
   engine.counters.command += 1;
-  if (docArg(body, 'cursor') === undefined && !boolArg(body, 'explain'))
+  if (docArg(body, 'cursor') === undefined)
     fault(9, "The 'cursor' option is required, except for aggregate with the explain argument");
   const collection = engine.catalog.get(namespace);
   const context = contextOf(request, body, collection);
   const pipeline = arrayArg(body, 'pipeline');
-  const bypass = boolArg(body, 'bypassDocumentValidation');
-  const environment = environmentOf(engine, database, collection, context, bypass);
+  const environment = environmentOf(request, collection, context);
   const start = leading(pipeline);
   const hint = hintArg(body, collection);
-  const stage = compilePipeline(pipeline, environment);
-  // What the first stages say is left to the indexes; the stages run all the same, on what is left.
+  const stage = compilePipeline(pipeline.slice(start.stages), environment);
   const source = collection === undefined ? [] : readStart(collection, start, hint, context);
   const docs = stage(source);
   const last: unknown = pipeline.at(-1);
@@ -56,16 +55,30 @@ interface Start {
   readonly filter: Doc;
   readonly sort: readonly SortField[];
   readonly limit: number;
+  /** How many stages these three stand for. */
+  readonly stages: number;
 }
 
-/** The filter, sort and limit a pipeline begins with, as far as a `find` could do them. */
+/** The `$match`, `$sort` and `$limit` a pipeline begins with: a `find` does them, with the help of indexes. */
 function leading(pipeline: readonly unknown[]): Start {
-  const [first, second, third] = pipeline.map((stage) => (isDoc(stage) ? stage : {}));
-  const filter = isDoc(first?.$match) ? first.$match : undefined;
-  const [sortStage, limitStage] = filter === undefined ? [first, second] : [second, third];
-  const sort = isDoc(sortStage?.$sort) ? compileSort(sortStage.$sort) : [];
-  const limit = toNumber((sort.length > 0 ? limitStage : sortStage)?.$limit) ?? 0;
-  return { filter: filter ?? {}, sort, limit };
+  let stages = 0;
+  const take = (name: string): unknown => {
+    const stage = pipeline[stages];
+    if (!isDoc(stage) || !Object.hasOwn(stage, name) || Object.keys(stage).length > 1) return undefined;
+    stages += 1;
+    return stage[name];
+  };
+  const filter = take('$match');
+  if (filter !== undefined && !isDoc(filter))
+    fault(15959, 'the match filter must be an expression in an object');
+  const sort = take('$sort');
+  if (isDoc(sort) && Object.keys(sort).length === 0)
+    fault(15976, '$sort stage must have at least one sort key');
+  const limit = take('$limit');
+  const count = toNumber(limit);
+  if (limit !== undefined && (count === undefined || !Number.isInteger(count) || count < 1))
+    fault(15958, 'invalid argument to $limit stage: Expected an integer of at least 1');
+  return { filter: filter ?? {}, sort: compileSort(sort), limit: count ?? 0, stages };
 }
 
 function* readStart(
@@ -81,27 +94,25 @@ function* readStart(
 }
 
 function environmentOf(
-  engine: Engine,
-  database: string,
+  request: CommandRequest,
   collection: Collection | undefined,
   context: QueryContext,
-  bypassValidation: boolean,
 ): StageEnvironment {
+  const { engine, body, database } = request;
   return {
     context,
     database,
     read: (namespace, filter) => {
       const other = engine.catalog.get(namespace);
-      return other === undefined ? [] : readStart(other, { filter, sort: [], limit: 0 }, undefined, context);
+      return other === undefined
+        ? []
+        : readStart(other, { filter, sort: [], limit: 0, stages: 0 }, undefined, context);
     },
-    stats: (stage) => statsOf(stage, collection),
-    writer: {
-      replaceAll: (namespace, docs) => replaceAll(engine, namespace, docs, bypassValidation),
-      merge: (namespace, docs, options) => {
-        const target = engine.catalog.getOrCreate(namespace);
-        for (const doc of docs) mergeOne(target, doc, options, bypassValidation);
-      },
-    },
+    stats: (stage) =>
+      stage === '$listLocalSessions'
+        ? [{ _id: docArg(body, 'lsid') ?? {}, lastUse: request.now }]
+        : statsOf(stage, collection),
+    writer: stageWriter(engine, boolArg(body, 'bypassDocumentValidation')),
   };
 }
 
@@ -125,93 +136,6 @@ function statsOf(stage: string, collection: Collection | undefined): readonly Do
       count: Long.fromNumber(collection.count),
     },
   ];
-}
-
-/** `$out`: another collection, with the old one's options and indexes, takes the name once it is complete. */
-function replaceAll(
-  engine: Engine,
-  namespace: string,
-  docs: readonly Doc[],
-  bypassValidation: boolean,
-): void {
-  const { catalog } = engine;
-  const old = catalog.get(namespace);
-  const temporary =
-    `${databaseOf(namespace)}.tmp.agg_out.${new ObjectId().toHexString()}.${collectionOf(namespace)}`.slice(
-      0,
-      250,
-    );
-  const made = catalog.create(temporary, old?.meta.options ?? {});
-  try {
-    for (const spec of old?.meta.indexes ?? []) if (spec.name !== '_id_') made.createIndex(spec);
-    for (const doc of docs) {
-      const complete = Object.hasOwn(doc, '_id') ? doc : { _id: new ObjectId(), ...doc };
-      made.insert(complete, encodeForStorage(complete), bypassValidation);
-    }
-  } catch (error) {
-    catalog.drop(made);
-    throw error;
-  }
-  engine.cursors.killNamespace(namespace);
-  catalog.rename(made, namespace);
-}
-
-function mergeOne(target: Collection, given: Doc, options: MergeOptions, bypassValidation: boolean): void {
-  const { on, whenMatched, whenNotMatched, context } = options;
-  const doc = Object.hasOwn(given, '_id') ? given : { _id: new ObjectId(), ...given };
-  checkOnFields(target, on);
-  const filter = Object.fromEntries(on.map((name) => [name, { $eq: doc[name] ?? null }]));
-  const [id] = findIds(target, { filter, sort: [], skip: 0, limit: 1, context: plainContext(context.now) });
-  if (id === undefined) {
-    if (whenNotMatched === 'fail')
-      fault(
-        13113,
-        '$merge could not find a matching document in the target collection for at least one document in the source collection',
-      );
-    if (whenNotMatched === 'insert') target.insert(doc, encodeForStorage(doc), bypassValidation);
-    return;
-  }
-  const before = target.get(id) as Doc;
-  const after = mergedDoc(before, doc, whenMatched, context);
-  if (after === before) return;
-  const complete = { ...after, _id: before._id };
-  if (keyString(after._id ?? before._id) !== keyString(before._id))
-    fault(
-      66,
-      '$merge failed to update the matching document, did you attempt to modify the _id or the shard key?',
-    );
-  target.replace(id, complete, encodeForStorage(complete), bypassValidation);
-}
-
-function checkOnFields(target: Collection, on: readonly string[]): void {
-  if (on.length === 1 && on[0] === '_id') return;
-  const wanted = [...on].sort().join();
-  const found = target.indexes.some(
-    ({ unique, fields }) =>
-      unique &&
-      fields
-        .map(({ name }) => name)
-        .sort()
-        .join() === wanted,
-  );
-  if (!found) fault(51183, 'Cannot find index to verify that join fields will be unique');
-}
-
-function mergedDoc(before: Doc, doc: Doc, whenMatched: unknown, context: QueryContext): Doc {
-  if (Array.isArray(whenMatched)) return compilePipelineUpdate(whenMatched, context)(before);
-  switch (whenMatched) {
-    case 'replace':
-      return doc;
-    case 'merge':
-      return { ...before, ...doc };
-    case 'keepExisting':
-      return before;
-    default:
-      return fault(
-        11000,
-        "$merge with whenMatched: fail found an existing document with the same values for the 'on' fields",
-      );
-  }
 }
 
 export const AGGREGATE_COMMANDS: Readonly<Record<string, Command>> = {

@@ -2,7 +2,7 @@ import { decode, encode } from '../bson/codec.js';
 import { isDoc, toNumber, truthy, typeName, type Doc } from '../bson/types.js';
 import { fault } from '../errors.js';
 import { compileCollation } from '../query/collation.js';
-import type { QueryContext } from '../query/filter.js';
+import type { QueryContext } from '../query/context.js';
 import { compileExpression } from '../aggregate/expression.js';
 import type { Collection } from '../storage/collection.js';
 import type { Index } from '../storage/index.js';

@@ -2,7 +2,7 @@ import { encode, elementSpan } from '../bson/codec.js';
 import { ObjectId, isDoc, typeName, type Doc } from '../bson/types.js';
 import { fault } from '../errors.js';
 import { findIds } from '../query/execute.js';
-import type { QueryContext } from '../query/filter.js';
+import type { QueryContext } from '../query/context.js';
 import { isOperatorDoc } from '../query/operators.js';
 import type { SortField } from '../query/sort.js';
 import { encodeForStorage, type Collection } from '../storage/collection.js';
@@ -76,7 +76,8 @@ export function updateMatching(collection: Collection, statement: UpdateStatemen
   let before: Doc | undefined;
   let after: Doc | undefined;
   for (const id of ids) {
-    before = collection.get(id) as Doc;
+    before = collection.get(id);
+    if (before === undefined) continue;
     after = updater.apply(before);
     const raw = encodeForStorage(after);
     if (raw.equals(collection.raw(id))) continue;

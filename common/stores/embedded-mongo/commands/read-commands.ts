@@ -3,6 +3,7 @@ import { encode } from '../bson/codec.js';
 import { Long, isDoc, toNumber, type Doc } from '../bson/types.js';
 import { fault } from '../errors.js';
 import { FIRST_BATCH } from '../cursors.js';
+import { lengthOf } from '../iterables.js';
 import { findIds, type FindRequest } from '../query/execute.js';
 import { parsePath, pathValues } from '../query/paths.js';
 import { compileProjection, type Projection } from '../query/projection.js';
@@ -122,9 +123,7 @@ function count(request: CommandRequest): Doc {
     const left = Math.max(0, collection.count - skip);
     return { n: limit === 0 ? left : Math.min(left, limit), ok: 1 };
   }
-  let n = 0;
-  for (const _id of findIds(collection, { filter, sort: [], skip, limit, hint, context })) n += 1;
-  return { n, ok: 1 };
+  return { n: lengthOf(findIds(collection, { filter, sort: [], skip, limit, hint, context })), ok: 1 };
 }
 
 function distinct(request: CommandRequest): Doc {

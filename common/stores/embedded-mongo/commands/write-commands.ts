@@ -56,7 +56,8 @@ function update(request: CommandRequest): Doc {
   return batchReply(batch, true);
 }
 
-function runUpdate(request: CommandRequest, namespace: string, statement: Doc): StatementResult {
+/** Runs one entry of an `update` command. */
+export function runUpdate(request: CommandRequest, namespace: string, statement: Doc): StatementResult {
   checkFields('update.updates', statement, UPDATE_FIELDS);
   const upsert = boolArg(statement, 'upsert');
   const { catalog } = request.engine;
@@ -92,23 +93,30 @@ function remove(request: CommandRequest): Doc {
   const deletes = documentsArg(request, 'deletes');
   checkBatchSize(deletes.length);
   request.engine.counters.delete += deletes.length;
-  const collection = request.engine.catalog.get(namespace);
-  const batch = runBatch(request, deletes.length, (at) => {
-    const [statement] = deletes[at] as (typeof deletes)[number];
-    checkFields('delete.deletes', statement, DELETE_FIELDS);
-    const filter = filterOf(statement.q, 'delete.deletes.q');
-    const limit = toNumber(statement.limit);
-    if (limit !== 0 && limit !== 1)
-      fault(9, `The limit field in delete objects must be 0 or 1. Got ${String(statement.limit)}`);
-    if (collection === undefined) return { n: 0 };
-    const context = contextOf(request, statement, collection);
-    const hint = hintArg(statement, collection);
-    return { n: deleteMatching(collection, { filter, limit: limit as number, sort: [], hint, context }).n };
-  });
+  const batch = runBatch(request, deletes.length, (at) =>
+    runDelete(request, namespace, (deletes[at] as (typeof deletes)[number])[0]),
+  );
   return batchReply(batch, false);
 }
 
-export function checkFields(where: string, doc: Doc, known: ReadonlySet<string>): void {
+/** Runs one entry of a `delete` command. */
+export function runDelete(request: CommandRequest, namespace: string, statement: Doc): StatementResult {
+  checkFields('delete.deletes', statement, DELETE_FIELDS);
+  const filter = filterOf(statement.q, 'delete.deletes.q');
+  const limit = toNumber(statement.limit);
+  if (limit !== 0 && limit !== 1)
+    return fault(
+      9,
+      `The limit field in delete objects must be 0 or 1. Got ${JSON.stringify(statement.limit)}`,
+    );
+  const collection = request.engine.catalog.get(namespace);
+  const context = contextOf(request, statement, collection);
+  if (collection === undefined) return { n: 0 };
+  const hint = hintArg(statement, collection);
+  return { n: deleteMatching(collection, { filter, limit, sort: [], hint, context }).n };
+}
+
+function checkFields(where: string, doc: Doc, known: ReadonlySet<string>): void {
   for (const name of Object.keys(doc))
     if (!known.has(name)) fault(40415, `BSON field '${where}.${name}' is an unknown field.`);
 }

@@ -1,7 +1,8 @@
 import type { Doc } from '../bson/types.js';
 import type { Collection } from '../storage/collection.js';
 import type { Index } from '../storage/index.js';
-import { compileFilter, type Predicate, type QueryContext } from './filter.js';
+import type { QueryContext } from './context.js';
+import { compileFilter, type Predicate } from './filter.js';
 import { plan, type IndexScan } from './planner.js';
 import { sortBy, type SortField } from './sort.js';
 

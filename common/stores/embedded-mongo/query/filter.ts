@@ -1,23 +1,10 @@
 import { field, isDoc, truthy, type Doc } from '../bson/types.js';
 import { fault } from '../errors.js';
 import { compileExpression } from '../aggregate/expression.js';
-import type { Collation } from './collation.js';
+import type { QueryContext } from './context.js';
 import { compileOperators, equality, isOperatorDoc, type ValuesTest } from './operators.js';
 import { compileJsonSchema } from './json-schema.js';
 import { parsePath, pathValues } from './paths.js';
-
-/** What a filter, an expression or an update needs to know of the command it is part of. */
-export interface QueryContext {
-  readonly collation: Collation | undefined;
-  /** `$$NOW`, the same for the whole command. */
-  readonly now: Date;
-  /** The command's `let`: values under their names, without `$$`. */
-  readonly variables: Readonly<Record<string, unknown>>;
-}
-
-export function plainContext(now = new Date()): QueryContext {
-  return { collation: undefined, now, variables: {} };
-}
 
 export type Predicate = (doc: Doc) => boolean;
 
@@ -87,9 +74,17 @@ function compileField(name: string, condition: unknown, context: QueryContext): 
   return (doc) => test([field(doc, name)]);
 }
 
+/** Compiles a condition made of operators (`{$gt: 1}`) to a test of a path's values. */
+export function compileCondition(condition: Doc, context: QueryContext): ValuesTest {
+  return compileOperators(condition, {
+    ...context,
+    compileFilter: (filter) => compileFilter(filter, context),
+  });
+}
+
 function fieldTest(condition: unknown, context: QueryContext): ValuesTest {
   return isOperatorDoc(condition)
-    ? compileOperators(condition, context)
+    ? compileCondition(condition, context)
     : equality(condition, context.collation);
 }
 

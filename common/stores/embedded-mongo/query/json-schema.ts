@@ -42,9 +42,9 @@ const docs = (check: (value: Doc) => boolean): Check => {
 const KEYWORDS: Readonly<Record<string, Compile>> = {
   bsonType: (operand) => typeTest(operand),
   type: (operand) => {
-    const names = (Array.isArray(operand) ? operand : [operand]).map((name) =>
-      name === 'number' ? 'number' : (JSON_TYPES[String(name)] ?? name),
-    );
+    const names = [operand]
+      .flat()
+      .map((name: unknown) => (name === 'number' ? 'number' : (JSON_TYPES[String(name)] ?? name)));
     return typeTest(names);
   },
   enum: (operand) => {

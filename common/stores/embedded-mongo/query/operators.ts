@@ -4,7 +4,7 @@ import { isDoc, isNumeric, toNumber, truthy, typeName, type Doc } from '../bson/
 import { fault } from '../errors.js';
 import { bitTest } from './bits.js';
 import type { Collation } from './collation.js';
-import { compileFilter, type QueryContext } from './filter.js';
+import type { QueryContext } from './context.js';
 import { isRegex, toRegExp } from './regex.js';
 import { typeTest } from './type-test.js';
 
@@ -19,6 +19,11 @@ export function isOperatorDoc(condition: unknown): condition is Doc {
   return (
     first !== undefined && first.startsWith('$') && first !== '$ref' && first !== '$id' && first !== '$db'
   );
+}
+
+/** What operators are compiled with: the command's context, and the filters that stand inside of `$elemMatch`. */
+export interface OperatorContext extends QueryContext {
+  readonly compileFilter: (filter: Doc) => (doc: Doc) => boolean;
 }
 
 /** A test on a value, or on any element where the value is an array: how MongoDB tests almost everything. */
@@ -42,7 +47,7 @@ function equals(operand: unknown, strings: StringCompare | undefined): ValueTest
   return (value) => equalValues(value, operand, strings);
 }
 
-export function compileOperators(condition: Doc, context: QueryContext): ValuesTest {
+export function compileOperators(condition: Doc, context: OperatorContext): ValuesTest {
   const tests = Object.entries(condition)
     .filter(([operator]) => operator !== '$options' && operator !== '$comment')
     .map(([operator, operand]) => compileOperator(operator, operand, condition, context));
@@ -51,13 +56,13 @@ export function compileOperators(condition: Doc, context: QueryContext): ValuesT
   return (values) => tests.every((test) => test(values));
 }
 
-function compileOperator(operator: string, operand: unknown, all: Doc, context: QueryContext): ValuesTest {
+function compileOperator(operator: string, operand: unknown, all: Doc, context: OperatorContext): ValuesTest {
   const compile = OPERATORS[operator];
   if (compile === undefined) return fault(2, `unknown operator: ${operator}`);
   return compile(operand, context, all);
 }
 
-type Compile = (operand: unknown, context: QueryContext, all: Doc) => ValuesTest;
+type Compile = (operand: unknown, context: OperatorContext, all: Doc) => ValuesTest;
 
 const OPERATORS: Readonly<Record<string, Compile>> = {
   $eq: (operand, { collation }) => any(equals(operand, collation?.compare)),
@@ -118,7 +123,7 @@ function membership(operator: string, operand: unknown, collation: Collation | u
   return (values) => tests.some((test) => test(values));
 }
 
-function negation(operand: unknown, context: QueryContext): ValuesTest {
+function negation(operand: unknown, context: OperatorContext): ValuesTest {
   if (isRegex(operand)) return not(regexTest(operand));
   if (!isOperatorDoc(operand)) return fault(2, '$not needs a regex or a document');
   return not(compileOperators(operand, context));
@@ -149,7 +154,7 @@ function regexTest(operand: unknown, options?: unknown): ValuesTest {
   );
 }
 
-function everyOf(operand: unknown, context: QueryContext): ValuesTest {
+function everyOf(operand: unknown, context: OperatorContext): ValuesTest {
   if (!Array.isArray(operand)) return fault(2, '$all needs an array');
   if (operand.length === 0) return () => false;
   const tests = operand.map((item: unknown) =>
@@ -158,14 +163,14 @@ function everyOf(operand: unknown, context: QueryContext): ValuesTest {
   return (values) => tests.every((test) => test(values));
 }
 
-function elementMatch(operand: unknown, context: QueryContext): ValuesTest {
+function elementMatch(operand: unknown, context: OperatorContext): ValuesTest {
   if (!isDoc(operand)) return fault(2, '$elemMatch needs an Object');
   const logical = Object.keys(operand).some((name) => ['$and', '$or', '$nor', '$expr'].includes(name));
   if (isOperatorDoc(operand) && !logical) {
     const test = compileOperators(operand, context);
     return (values) => values.some((value) => Array.isArray(value) && value.some((item) => test([item])));
   }
-  const test = compileFilter(operand, context);
+  const test = context.compileFilter(operand);
   return (values) =>
     values.some((value) => Array.isArray(value) && value.some((item) => isDoc(item) && test(item)));
 }

@@ -1,8 +1,9 @@
 import { isDoc, isNumeric, setField, toNumber, truthy, typeName, type Doc } from '../bson/types.js';
 import { fault } from '../errors.js';
 import { compileExpression } from '../aggregate/expression.js';
-import { compileOperators, isOperatorDoc } from './operators.js';
-import { compileFilter, matchedElement, type QueryContext } from './filter.js';
+import { isOperatorDoc } from './operators.js';
+import type { QueryContext } from './context.js';
+import { compileCondition, compileFilter, matchedElement } from './filter.js';
 
 export type Projection = (doc: Doc) => Doc;
 
@@ -120,7 +121,7 @@ function addPositional(compiled: Compiled, path: string, filter: Doc, context: Q
           51246,
           "Executor error during find command :: caused by :: positional operator '.$' couldn't find a matching element in the array",
         )
-      : [value[index]];
+      : [(value as unknown[])[index]];
   });
 }
 
@@ -142,7 +143,7 @@ function addArrayOperator(compiled: Compiled, path: string, operators: Doc, cont
 }
 
 function operatorTest(match: Doc, context: QueryContext): (item: unknown) => boolean {
-  const test = compileOperators(match, context);
+  const test = compileCondition(match, context);
   return (item) => test([item]);
 }
 
@@ -221,6 +222,6 @@ function applyExclusion(value: unknown, rule: Rule, root: Doc): unknown {
   if (rule === 'keep') return value;
   if (rule === 'drop') return undefined;
   if (typeof rule === 'function') return rule(root, value);
-  if (Array.isArray(value)) return value.map((item) => applyExclusion(item, rule, root) ?? item);
+  if (Array.isArray(value)) return value.map((item: unknown) => applyExclusion(item, rule, root) ?? item);
   return typeName(value) === 'object' ? exclude(value as Doc, rule.fields, root) : value;
 }

@@ -1,7 +1,8 @@
 import { decode, encode, MAX_DOCUMENT_BYTES } from '../bson/codec.js';
 import type { Doc } from '../bson/types.js';
 import { fault } from '../errors.js';
-import { compileFilter, plainContext, type Predicate } from '../query/filter.js';
+import { plainContext } from '../query/context.js';
+import { compileFilter, type Predicate } from '../query/filter.js';
 import { Index } from './index.js';
 import type { RecordCache } from './record-cache.js';
 import type { Storage } from './storage.js';
@@ -206,7 +207,15 @@ export class Collection {
         `BSONObj size: ${raw.length} is invalid. Size must be between 0 and ${MAX_DOCUMENT_BYTES}`,
       );
     if (!bypassValidation && this.#validator?.(doc) === false)
-      fault(121, 'Document failed validation', { errInfo: { failingDocumentId: doc._id } });
+      fault(121, 'Document failed validation', {
+        errInfo: {
+          failingDocumentId: doc._id,
+          details: {
+            operatorName: Object.keys(this.#meta.options.validator as Doc)[0],
+            specifiedAs: this.#meta.options.validator,
+          },
+        },
+      });
   }
 
   #compileValidator(): void {

@@ -1,7 +1,9 @@
-import { isDoc, toNumber, type Doc } from '../bson/types.js';
+import { EJSON } from 'bson';
+import { ObjectId, isDoc, toNumber, type Doc } from '../bson/types.js';
 import { MongoServerFault, fault } from '../errors.js';
 import { compileCollation, type Collation } from '../query/collation.js';
-import { compileFilter, plainContext, type Predicate } from '../query/filter.js';
+import { plainContext } from '../query/context.js';
+import { compileFilter, type Predicate } from '../query/filter.js';
 import { indexFields, indexTuples, isMultikey, shownValue, tupleKey, type IndexField } from './index-keys.js';
 import { SortedKeys } from './sorted-keys.js';
 
@@ -94,12 +96,12 @@ export class Index {
 /** A value as mongod's messages show it. */
 function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value);
-  if (value === null || typeof value !== 'object') return String(value);
+  if (value === null || typeof value !== 'object') return JSON.stringify(value);
   if (value instanceof Date) return `new Date(${value.getTime()})`;
-  const className = (value as { _bsontype?: string })._bsontype;
-  if (className === 'ObjectId') return `ObjectId('${String(value)}')`;
-  if (className !== undefined && !isDoc(value)) return String(value);
-  return JSON.stringify(value);
+  if (value instanceof ObjectId) return `ObjectId('${value.toHexString()}')`;
+  return isDoc(value) || Array.isArray(value)
+    ? EJSON.stringify(value)
+    : (value as { toString(): string }).toString();
 }
 
 const OPTIONS = new Set([
@@ -128,6 +130,9 @@ const OPTIONS = new Set([
   'max',
 ]);
 
+/** Options that are written anew, or say nothing of the index itself. */
+const REPLACED_OPTIONS = new Set(['v', 'key', 'name', 'ns', 'background']);
+
 /** Checks a `createIndexes` entry and puts it into the form that is kept and listed. */
 export function normalizeIndexSpec(given: Doc): Doc {
   const { key, name } = given;
@@ -143,8 +148,8 @@ export function normalizeIndexSpec(given: Doc): Doc {
   if (isDoc(given.partialFilterExpression)) compileFilter(given.partialFilterExpression, plainContext());
   if (given.sparse === true && given.partialFilterExpression !== undefined)
     fault(67, 'cannot mix "partialFilterExpression" and "sparse" options');
-  const { background: _background, ns: _ns, v: _v, key: _key, name: _name, ...options } = given;
-  return { v: 2, key, name, ...options };
+  const options = Object.entries(given).filter(([option]) => !REPLACED_OPTIONS.has(option));
+  return { v: 2, key, name, ...Object.fromEntries(options) };
 }
 
 function checkIndexField(field: string, kind: unknown): void {

@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
+import { lockDir } from './dir-lock.js';
 
 export interface StorageOptions {
   /** Folder of the data; made (mode 0700) when it is not there. */
@@ -21,10 +22,12 @@ export class Storage {
   #gathered: Promise<void> | undefined;
   #committed: Promise<void> = Promise.resolve();
   #failure: Error | undefined;
+  readonly #unlock: () => void;
   #writes = 0;
 
   constructor(options: StorageOptions) {
     mkdirSync(options.dir, { recursive: true, mode: 0o700 });
+    this.#unlock = lockDir(options.dir);
     this.#db = open<Buffer, Buffer>({
       path: options.dir,
       noSubdir: false,
@@ -75,6 +78,7 @@ export class Storage {
       await this.durable();
     } finally {
       await this.#db.close();
+      this.#unlock();
     }
   }
 

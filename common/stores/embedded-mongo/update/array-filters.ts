@@ -1,6 +1,7 @@
 import { isDoc, type Doc } from '../bson/types.js';
 import { fault } from '../errors.js';
-import { compileFilter, matchedElement, type QueryContext } from '../query/filter.js';
+import type { QueryContext } from '../query/context.js';
+import { compileFilter, matchedElement } from '../query/filter.js';
 import type { Path } from '../query/paths.js';
 import { getPath } from './path-edit.js';
 

@@ -1,8 +1,9 @@
 import { compareValues, equalValues } from '../bson/compare.js';
 import { isDoc, toNumber, typeName, type Doc } from '../bson/types.js';
 import { fault } from '../errors.js';
-import { compileFilter, type QueryContext } from '../query/filter.js';
-import { compileOperators, equality, isOperatorDoc } from '../query/operators.js';
+import type { QueryContext } from '../query/context.js';
+import { compileCondition, compileFilter } from '../query/filter.js';
+import { equality, isOperatorDoc } from '../query/operators.js';
 import { isRegex } from '../query/regex.js';
 import { compileSort, sortBy } from '../query/sort.js';
 import type { CompileModifier } from './modifier.js';
@@ -114,7 +115,7 @@ function pullTest(operand: unknown, context: QueryContext): (item: unknown) => b
   if (isOperatorDoc(operand)) {
     const logical = Object.keys(operand).some((name) => ['$and', '$or', '$nor'].includes(name));
     if (!logical) {
-      const test = compileOperators(operand, context);
+      const test = compileCondition(operand, context);
       return (item) => test([item]);
     }
   }

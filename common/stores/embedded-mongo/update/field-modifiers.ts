@@ -1,6 +1,6 @@
 import { compareValues } from '../bson/compare.js';
 import { ADDITION, LongOverflow, MULTIPLICATION, arithmetic, type Arithmetic } from '../bson/numbers.js';
-import { Long, Timestamp, double, isDoc, isNumeric, toNumber, typeName, type Doc } from '../bson/types.js';
+import { Long, Timestamp, double, isDoc, isNumeric, toNumber, typeName } from '../bson/types.js';
 import { fault } from '../errors.js';
 import { REMOVE, type CompileModifier } from './modifier.js';
 
@@ -80,7 +80,7 @@ function bit(operand: unknown, path: string): (value: unknown) => unknown {
       2,
       `The $bit modifier is not compatible with a ${typeName(operand)}. You must pass in an embedded document: {$bit: {field: {and/or/xor: #}}}`,
     );
-  const steps = Object.entries(operand as Doc).map(([name, mask]) => {
+  const steps = Object.entries(operand).map(([name, mask]) => {
     const operation = BIT_OPERATIONS[name];
     if (operation === undefined)
       return fault(2, `The $bit modifier only supports 'and', 'or', and 'xor', not '${name}'`);
@@ -89,7 +89,7 @@ function bit(operand: unknown, path: string): (value: unknown) => unknown {
   return (value) => {
     const start = value === undefined ? 0n : integer(value, path);
     const result = steps.reduce((bits, [operation, mask]) => operation(bits, mask), start);
-    const masks = Object.values(operand as Doc);
+    const masks = Object.values(operand);
     const wide = typeName(value) === 'long' || masks.some((mask) => typeName(mask) === 'long');
     return wide ? Long.fromBigInt(BigInt.asIntN(64, result)) : Number(BigInt.asIntN(32, result));
   };

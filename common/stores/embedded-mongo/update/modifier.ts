@@ -1,5 +1,5 @@
 import type { Doc } from '../bson/types.js';
-import type { QueryContext } from '../query/filter.js';
+import type { QueryContext } from '../query/context.js';
 
 /** What a modifier gives for "this field goes". */
 export const REMOVE = Symbol('remove');

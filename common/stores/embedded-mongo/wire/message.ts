@@ -180,7 +180,8 @@ function encodeReplyBody(reply: Doc): Buffer {
     cursor === undefined ? undefined : Object.keys(cursor).find((key) => cursor[key] instanceof RawBatch);
   if (cursor === undefined || name === undefined) return encode(reply);
   const { [name]: batch, ...cursorRest } = cursor;
-  const { cursor: _cursor, ...rest } = reply;
+  const rest = { ...reply };
+  delete rest.cursor;
   const cursorDoc = docOf([element(0x04, name, arrayOf((batch as RawBatch).docs)), fieldsOf(cursorRest)]);
   return docOf([element(0x03, 'cursor', cursorDoc), fieldsOf(rest)]);
 }
