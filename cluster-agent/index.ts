@@ -6,6 +6,7 @@ export { AgentClient } from './api/client.js';
 export { serveAgent, type AgentServerOptions } from './api/server.js';
 export { agentSocket } from './api/socket.js';
 export { createLauncher } from './launch/launcher.js';
+export { DigitalOceanProvider, type DigitalOceanOptions } from './provider/digitalocean.js';
 export { LocalProvider } from './provider/local.js';
 export type { Host, HostIntent, HostPrice, Provider } from './provider/provider.js';
 export { createReleaseStore, type ReleaseStoreOptions } from './release/store.js';
