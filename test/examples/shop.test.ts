@@ -111,7 +111,11 @@ describe('the shop', () => {
     expect(await orders.countDocuments({ status: 'cancelled' })).toBe(counts.cancels);
     expect(await first.db.collection('uploads').countDocuments()).toBe(counts.uploads);
     expect(await readdir(first.uploadDir)).toHaveLength(counts.uploads ?? 0);
-    expect(await (await fetch(`${stub}/charges`)).json()).toMatchObject({ count: counts.charges });
+    expect(await (await fetch(`${stub}/charges`)).json()).toMatchObject({
+      count: counts.charges,
+      declined: counts.declined,
+      requests: (counts.charges ?? 0) + (counts.declined ?? 0),
+    });
   });
 
   it('finishes what it has and ends by itself on SIGTERM', async () => {
