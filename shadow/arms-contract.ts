@@ -71,6 +71,8 @@ export interface ArmSet {
   readonly cloneStartedNs: bigint;
   readonly cloneEndedNs: bigint;
   readonly cloneMs: number;
+  /** What the copies cannot promise, for the report. */
+  readonly caveats?: readonly string[];
   guard(): GuardCount;
   /** What live's own call got: the guard's answer for the arms' calls of the same exchange. */
   liveCall(call: OutboundCall): void;

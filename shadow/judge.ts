@@ -22,6 +22,12 @@ import { Tallies, type Seer } from './verdict/tally.js';
 /** Values that nobody could bind, remembered at least. */
 const UNBOUND_VALUES = 200_000;
 
+/** The number of what happened before the first exchange. */
+const START = -1;
+
+/** Arms start one after the other: what they write then is apart by so much, ms. */
+const START_SKEW_MS = 60_000;
+
 /** Stands for the answer of an arm that ended or hung: its status is 0. */
 const NO_ANSWER: Answer = parseAnswer({ status: 0, headers: [], body: new Uint8Array() });
 
@@ -117,6 +123,19 @@ export class Judge {
     this.#outcomes.set(exchange.id, outcome);
   }
 
+  /** What the app did to its stores and called out to while it started, before the first exchange. */
+  startEffects(deltas: readonly EffectDelta[], nowMs: number): void {
+    const seer: Seer = {
+      request: START,
+      exchange: '',
+      method: '',
+      target: '',
+      endpoint: '(start of the app)',
+    };
+    const comparison = { ...this.#comparisonOf(seer, nowMs, false), skewMs: START_SKEW_MS };
+    compareEffects(this.#four(deltas, deltas[0]!), comparison);
+  }
+
   /** The exchanges' effects are known: they are accounted for. */
   effects(exchanges: readonly Exchange[], deltas: readonly EffectDelta[]): void {
     const cause = causeOf(exchanges);
@@ -164,10 +183,14 @@ export class Judge {
       target: exchange.target,
       endpoint: this.#options.endpoints.of(exchange),
     };
+    return this.#comparisonOf(seer, exchange.startedAt, hasLive && !exchange.flags.responseTruncated);
+  }
+
+  #comparisonOf(seer: Seer, nowMs: number, hasLive: boolean): Comparison {
     return {
       symbols: this.#symbols,
-      hasLive: hasLive && !exchange.flags.responseTruncated,
-      nowMs: exchange.startedAt,
+      hasLive,
+      nowMs,
       skewMs: this.#skewMs,
       single: this.#options.arms.length === 2,
       exactIndexes: false,

@@ -193,9 +193,14 @@ export class ShadowRun {
     this.#replayStartedAt = this.#clock.monotonic();
     this.#say('replaying', 'replaying live requests');
     this.#links = arms.arms.map((arm) => new ArmLink(arm, this.#options.log));
+    const { signal } = this.#abort;
+    this.#judge.startEffects(
+      await Promise.all(arms.arms.map((arm) => arm.collect(signal))),
+      this.#clock.now(),
+    );
     const replayer = new Replayer({
       links: this.#links,
-      signal: this.#abort.signal,
+      signal,
       request: (exchange, arm) => this.#judge.request(exchange, arm),
       onAnswers: (exchange, sent) => this.#judge.answers(exchange, sent),
       onEffects: (exchanges, deltas) => {
@@ -256,6 +261,7 @@ export class ShadowRun {
       judge: this.#judge,
       declaredEndpoints: this.#endpoints.declared,
       guard: this.#arms?.guard() ?? NO_GUARD,
+      caveats: this.#arms?.caveats ?? [],
       timings: this.#timings(),
       alpha: options.alpha ?? DEFAULT_ALPHA,
       accepted: this.#accepted,

@@ -88,6 +88,8 @@ export interface Coverage {
   readonly neverHit: readonly string[];
   /** `endpoint: why` where bodies were never compared (opaque encodings, streams…). */
   readonly bodiesNotCompared: readonly string[];
+  /** What the mirror stores and the guard cannot promise here. */
+  readonly caveats?: readonly string[];
 }
 
 /** What the arms tried to reach outside of their mirror stores. */

@@ -2,7 +2,7 @@ import type { OutboundCall } from '../../common/index.js';
 import { joinHeaders, percentDecode } from '../answer.js';
 import type { EffectDelta, EffectEntry } from '../arms-contract.js';
 import { parseBody } from '../body/parse.js';
-import type { Tree } from '../body/tree.js';
+import { sameTree, type Tree } from '../body/tree.js';
 import { compareTree } from './compare-tree.js';
 import type { Comparison } from './comparison.js';
 import { deltaOf } from './effect-delta.js';
@@ -61,7 +61,12 @@ function setsTtl(entry: EffectEntry): boolean {
   const { ttlBeforeMs: before, ttlAfterMs: after } = entry;
   // Writing a string anew sets its time to live, be it the same.
   if (typeof entry.after === 'string' && entry.after !== entry.before && after !== undefined) return true;
-  return (before === undefined) !== (after === undefined) || (after ?? 0) > (before ?? 0) + TTL_TOLERANCE_MS;
+  if ((before === undefined) !== (after === undefined)) return true;
+  const rise = (after ?? 0) - (before ?? 0);
+  // A key that is told of without a change of its value is told of for its time to live.
+  return (
+    rise > TTL_TOLERANCE_MS || (Math.abs(rise) > TTL_TOLERANCE_MS && sameTree(entry.before, entry.after))
+  );
 }
 
 function compareTtl(

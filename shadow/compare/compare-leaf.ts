@@ -46,7 +46,8 @@ function compareScalars(
   ) as unknown as Times;
   const labels = named(leaves.map(String) as unknown as Four<string>, comparison);
   const observation = base(place, leaves, live, labels, comparison);
-  if (withinSkew(times, comparison)) comparison.observe({ ...observation, explained: 'time' });
+  if (withinSkew(times, isRepeated(leaves, live), comparison))
+    comparison.observe({ ...observation, explained: 'time' });
   else comparison.observe(isTimed(times) ? { ...observation, ...byTime(times, comparison) } : observation);
 }
 
@@ -58,7 +59,7 @@ function compareTexts(
   descend: Descend,
 ): void {
   const times = texts.map((text) => parseTimeText(text, comparison.nowMs)) as unknown as Times;
-  if (withinSkew(times, comparison)) {
+  if (withinSkew(times, isRepeated(texts, live), comparison)) {
     comparison.observe({ ...base(place, texts, live, texts, comparison), explained: 'time' });
     observeTraits(place, texts, live, comparison, 'format');
     return;
@@ -165,17 +166,27 @@ function named(texts: Four<string>, comparison: Comparison): Four<string> {
   return texts.map((text, side) => comparison.symbols.apply(side, text)) as unknown as Four<string>;
 }
 
+function isRepeated(leaves: Four<Leaf>, live: Tree | undefined): boolean {
+  return leaves[0] === leaves[1] && leaves[0] === live;
+}
+
 type Times = Four<TimeText | undefined>;
 
 function isTimed(times: Times): times is Four<TimeText> {
   return times.every((time) => time !== undefined);
 }
 
-/** Times of day that the arms' different moments explain. */
-function withinSkew(times: Times, comparison: Comparison): boolean {
+/** What an app that speaks of the present speaks of: expiry dates reach a year ahead. */
+const PRESENT_MS = 400 * 86_400_000;
+
+/** Times of day that the arms' different moments explain. `repeated`: the old arms and live all have the same. */
+function withinSkew(times: Times, repeated: boolean, comparison: Comparison): boolean {
+  if (!isTimed(times)) return false;
+  // What stays the same at every moment and is far from now is no time of day.
+  if (repeated && Math.abs(times[0].ms - comparison.nowMs) > PRESENT_MS) return false;
   // Live's time is another one than the arms'.
   const told = times.filter((_, side) => !(comparison.single && side === 1));
-  return isTimed(times) && spreadOf(told as readonly TimeText[]) <= toleranceOf(times, comparison);
+  return spreadOf(told) <= toleranceOf(times, comparison);
 }
 
 /** Times too far apart for that: equal are those that are not. Live's moment was another one, it bears no witness. */

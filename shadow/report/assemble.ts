@@ -10,6 +10,7 @@ export interface ReportInput {
   readonly judge: Judge;
   readonly declaredEndpoints: readonly string[];
   readonly guard: GuardCount;
+  readonly caveats: readonly string[];
   readonly timings: ShadowReport['timings'];
   /** The declared error rate of the whole report. */
   readonly alpha: number;
@@ -53,7 +54,7 @@ export function assembleReport(input: ReportInput): ShadowReport {
     noise: tellNoise(judge.tallies.all(), compared),
     unbound: ledger.unbound,
     ledger,
-    coverage: judge.coverage.read(differing, input.declaredEndpoints),
+    coverage: { ...judge.coverage.read(differing, input.declaredEndpoints), caveats: input.caveats },
     guard: input.guard,
     timings: input.timings,
   };

@@ -50,7 +50,10 @@ export function tellDifferences(decisions: readonly Decision[], context: Differe
   );
   return {
     differences: told.map(({ difference }) => difference),
-    differing: mergeRequests(told.flatMap(({ differing }) => differing)),
+    // What happened at the start belongs to no request.
+    differing: mergeRequests(
+      told.flatMap(({ differing }) => differing.filter(({ request }) => request >= 0)),
+    ),
   };
 }
 

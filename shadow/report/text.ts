@@ -124,6 +124,7 @@ function renderCoverage(report: ShadowReport): string[] {
   const lines = [
     ...(neverHit.length === 0 ? [] : [`not hit    ${neverHit.join(', ')}`]),
     ...bodiesNotCompared.map((why) => `not read   ${why}`),
+    ...(report.coverage.caveats ?? []).map((caveat) => `caveat     ${caveat}`),
   ];
   return [`covered    ${endpoints.length} endpoints, ${report.requests} exchanges compared`, ...lines];
 }

@@ -60,11 +60,13 @@ export function exchangesUntil(evidence: Evidence, goal: number, seen: number): 
 export function chanceOfCoincidence(changes: number, deviations: number, of: number): number {
   const rate = Math.min(1, (deviations + 1) / (4 * Math.max(1, of)));
   const expected = 2 * rate * rate * of;
+  // The tail is summed itself: 1 minus the rest would be rounding alone where it is small.
   let term = Math.exp(-expected);
-  let below = 0;
-  for (let k = 0; k < changes; k += 1) {
-    below += term;
+  for (let k = 1; k <= changes; k += 1) term *= expected / k;
+  let tail = 0;
+  for (let k = changes; term > tail * Number.EPSILON; k += 1) {
+    tail += term;
     term *= expected / (k + 1);
   }
-  return Math.max(0, 1 - below);
+  return Math.min(1, tail);
 }

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createLauncher, createReleaseStore } from '../../cluster-agent/index.js';
 import { createLogger, packageRoot, type ShadowReport } from '../../common/index.js';
 import { tryUpgrade } from '../../shadow/try/try-upgrade.js';
+import { prepareArms } from '../../shadow/arms/prepare.js';
 import { preparePlainArms, startTestRedis } from './support/plain-arms.js';
 
 /** Real upgrades with their truth, kept beside the repository where they are at hand. */
@@ -41,10 +42,10 @@ describe.skipIf(names.length === 0)('real upgrades (skipped where ../shared/case
           const redis = await startTestRedis(storeDir);
           return { redis: redis.uri.replace('unix://', ''), close: () => redis.close() };
         },
-        determinism: false,
+        determinism: process.env.DHARMA_TEST_REAL !== undefined,
         log: createLogger('test', 'error'),
         signal: AbortSignal.timeout(110_000),
-        prepare: preparePlainArms,
+        prepare: process.env.DHARMA_TEST_REAL ? prepareArms : preparePlainArms,
       });
       if (process.env.DHARMA_TEST_PRINT) print(name, report);
       expect([...new Set(report.differing.map(({ request }) => request))]).toEqual(truth.differing_requests);

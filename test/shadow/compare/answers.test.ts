@@ -1,0 +1,171 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { parseAnswer, type RawAnswer } from '../../../shadow/answer.js';
+import { compareAnswers } from '../../../shadow/compare/compare-answer.js';
+import type { Observation } from '../../../shadow/compare/observation.js';
+import { Symbols } from '../../../shadow/compare/symbols.js';
+import { partitionOf } from '../../../shadow/verdict/pattern.js';
+
+const NOW = Date.parse('2026-05-01T10:00:00Z');
+
+type Bodies = readonly [string, string, string, string, string?];
+
+function raw(body: string, type: string, headers: RawAnswer['headers'] = []): RawAnswer {
+  return { status: 200, headers: [['content-type', type], ...headers], body: Buffer.from(body) };
+}
+
+/** `where feature pattern[ explained]` of all that was seen. */
+function compare(answers: readonly RawAnswer[]): string[] {
+  const seen: Observation[] = [];
+  const [a, b, c, d, live] = answers.map(parseAnswer);
+  compareAnswers([a!, b!, c!, d!], live, {
+    symbols: new Symbols(false),
+    hasLive: live !== undefined,
+    nowMs: NOW,
+    skewMs: 50,
+    single: false,
+    exactIndexes: false,
+    observe: (observation) => seen.push(observation),
+  });
+  return seen.map(
+    ({ place, feature, labels, explained }) =>
+      `${place.where}${place.inner} ${feature} ${explained ?? partitionOf(labels).pattern}`,
+  );
+}
+
+const json = (bodies: Bodies): string[] =>
+  compare(bodies.filter((body) => body !== undefined).map((body) => raw(body, 'application/json')));
+const html = (bodies: Bodies): string[] =>
+  compare(bodies.filter((body) => body !== undefined).map((body) => raw(body, 'text/html')));
+
+const IDS = [
+  '5f0c6a1e5b7d4c7e',
+  'a1b2c3d400004c7e',
+  '99887766aabbccdd',
+  '0123456789abcdef',
+  '1111222233334444',
+];
+
+describe('comparing answers', () => {
+  it('sees nothing in equal answers, whatever they hold', () => {
+    fc.assert(
+      fc.property(fc.json(), (body) => {
+        expect(json([body, body, body, body, body])).toEqual([]);
+      }),
+    );
+  });
+
+  it('sees a change of any JSON value at its place, and only there', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: -1_000_000, max: 1_000_000 }), { minLength: 1, maxLength: 8 }),
+        fc.nat(),
+        (list, pick) => {
+          const at = pick % list.length;
+          const old = JSON.stringify({ list: list.map((n) => ({ n })) });
+          const fresh = JSON.stringify({ list: list.map((n, i) => ({ n: i === at ? n + 1 : n })) });
+          const seen = json([old, old, fresh, fresh, old]);
+          // A changed item can also leave the same items in another order.
+          if (seen[0] !== 'body:$.list order change')
+            expect(seen).toEqual([`body:$.list[${at}].n value change`]);
+        },
+      ),
+    );
+  });
+
+  it.each<[string, Bodies, string[]]>([
+    ['an id each', IDS.map((id) => `{"id":"${id}"}`) as unknown as Bodies, ['body:$.id value id']],
+    [
+      'an id inside a text',
+      IDS.map((id) => `{"m":"order ${id} is paid"}`) as unknown as Bodies,
+      ['body:$.m value id'],
+    ],
+    ['another type', ['{"a":1}', '{"a":1}', '{"a":"1"}', '{"a":"1"}', '{"a":1}'], ['body:$.a type change']],
+    ['a key more', ['{}', '{}', '{"a":1}', '{"a":1}', '{}'], ['body:$.a type change']],
+    ['a longer list', ['[1]', '[1]', '[1,2]', '[1,2]', '[1]'], ['body:$ length change']],
+    ['another order', ['[1,2]', '[1,2]', '[2,1]', '[2,1]', '[1,2]'], ['body:$ order change']],
+    ['an order that varies', ['[1,2]', '[2,1]', '[2,1]', '[1,2]', '[1,2]'], ['body:$ order cross']],
+    [
+      'keys in another order',
+      ['{"a":1,"b":2}', '{"a":1,"b":2}', '{"b":2,"a":1}', '{"b":2,"a":1}'],
+      ['body form form change'],
+    ],
+    [
+      'times of the moment',
+      [0, 5, 9, 3, 9000].map((ms) => `{"at":"${new Date(NOW + ms).toISOString()}"}`) as unknown as Bodies,
+      ['body:$.at value time'],
+    ],
+    [
+      'times further apart',
+      [0, 5, 3_600_000, 3_600_009, 9].map((ms) => `{"at":${NOW + ms}}`) as unknown as Bodies,
+      ['body:$.at value change'],
+    ],
+    [
+      'numbers too long for a double',
+      [
+        '{"a":12345678901234567}',
+        '{"a":12345678901234567}',
+        '{"a":12345678901234568}',
+        '{"a":12345678901234568}',
+      ],
+      ['body:$.a value change'],
+    ],
+  ])('%s', (_, bodies, expected) => {
+    expect(json(bodies)).toEqual(expected);
+  });
+
+  it('never names alike what the update alone changed', () => {
+    const [old, fresh] = IDS;
+    expect(json([`"${old!}"`, `"${old!}"`, `"${fresh!}"`, `"${fresh!}"`, `"${old!}"`])).toEqual([
+      'body:$ value change',
+    ]);
+  });
+
+  it('sees another constant prefix on random values', () => {
+    const values = IDS.map((id, i) => `{"h":"$2${i < 2 || i === 4 ? 'a' : 'b'}$04$${id}.${id}/x"}`);
+    expect(json(values as unknown as Bodies)).toContain('body:$.h prefix change');
+  });
+
+  it('compares HTML by element and attribute', () => {
+    const page = (nonce: string, rel: string): string =>
+      `<html><body><script nonce="${nonce}"></script><a href="/"${rel}>x</a></body></html>`;
+    const seen = html([
+      page(IDS[0]!, ''),
+      page(IDS[1]!, ''),
+      page(IDS[2]!, ' rel="a"'),
+      page(IDS[3]!, ' rel="a"'),
+    ]);
+    expect(seen).toHaveLength(2);
+    expect(seen[0]).toMatch(/@nonce value id$/);
+    expect(seen[1]).toMatch(/@rel type change$/);
+  });
+
+  it('compares cookies by attribute, and never the date or the length', () => {
+    const answer = (id: string, site: string, date: string): RawAnswer =>
+      raw('', 'text/plain', [
+        ['Set-Cookie', `sid=s%3A${id}; Path=/; SameSite=${site}`],
+        ['Date', date],
+        ['Content-Length', String(date.length)],
+      ]);
+    const seen = compare([
+      answer(IDS[0]!, 'Lax', 'a'),
+      answer(IDS[1]!, 'Lax', 'bb'),
+      answer(IDS[2]!, 'None', 'ccc'),
+      answer(IDS[3]!, 'None', 'dddd'),
+    ]);
+    expect(seen).toEqual([
+      'header:set-cookie sid.value value id',
+      'header:set-cookie sid.samesite value change',
+    ]);
+  });
+
+  it('takes the ETag of a body that differs for no difference', () => {
+    const answer = (body: string, etag: string): RawAnswer => raw(body, 'text/plain', [['ETag', etag]]);
+    expect(compare([answer('a', '1'), answer('a', '1'), answer('b', '2'), answer('b', '2')])).toEqual([
+      'body value change',
+    ]);
+    expect(compare([answer('a', '1'), answer('a', '1'), answer('a', '2'), answer('a', '2')])).toEqual([
+      'header:etag value change',
+    ]);
+  });
+});

@@ -1,0 +1,124 @@
+import { describe, expect, it } from 'vitest';
+import type { OutboundCall } from '../../../common/index.js';
+import type { EffectDelta, EffectEntry, EffectValue } from '../../../shadow/arms-contract.js';
+import { compareEffects } from '../../../shadow/compare/compare-effects.js';
+import { deltaOf } from '../../../shadow/compare/effect-delta.js';
+import type { Four, Observation } from '../../../shadow/compare/observation.js';
+import { Symbols } from '../../../shadow/compare/symbols.js';
+import { partitionOf } from '../../../shadow/verdict/pattern.js';
+
+const IDS = ['5f0c6a1e5b7d4c7e', 'a1b2c3d400004c7e', '99887766aabbccdd', '0123456789abcdef'];
+
+function compare(deltas: Four<Partial<EffectDelta>>): string[] {
+  const seen: Observation[] = [];
+  const whole = deltas.map((delta) => ({ entries: [], calls: [], ...delta }));
+  compareEffects(whole as unknown as Four<EffectDelta>, {
+    symbols: new Symbols(false),
+    hasLive: false,
+    nowMs: Date.now(),
+    skewMs: 50,
+    single: false,
+    exactIndexes: false,
+    observe: (observation) => seen.push(observation),
+  });
+  return seen.map(
+    ({ place, feature, labels, explained }) =>
+      `${place.where} ${feature} ${explained ?? partitionOf(labels).pattern}`,
+  );
+}
+
+const four = <T>(of: (side: number) => T): Four<T> => [of(0), of(1), of(2), of(3)];
+const isNew = (side: number): boolean => side >= 2;
+
+function written(key: string, after: EffectValue, before?: EffectValue, ttl?: number): EffectEntry {
+  return { store: 'redis', key: [key], before, after, ...(ttl === undefined ? {} : { ttlAfterMs: ttl }) };
+}
+
+const entries = (of: (side: number) => EffectEntry): string[] =>
+  compare(four((side) => ({ entries: [of(side)] })));
+
+describe('comparing effects', () => {
+  it('matches keys that hold an id nobody else has seen', () => {
+    expect(entries((side) => written(`job:${IDS[side]!}`, { hash: { kind: 'mail' } }))).toEqual([]);
+    expect(
+      entries((side) => written(`job:${IDS[side]!}`, { hash: { kind: isNew(side) ? 'sms' : 'mail' } })),
+    ).toEqual(['state:redis:job:*.hash.kind value change']);
+  });
+
+  it('tells what changed in a document, not what was different before', () => {
+    const seen = entries((side) => {
+      const state = isNew(side) ? 'x' : 'y';
+      return written('order:1', { hash: { state, n: '2' } }, { hash: { state, n: '1' } });
+    });
+    expect(seen).toEqual([]);
+  });
+
+  it('looks into JSON that a store keeps as text', () => {
+    expect(
+      entries((side) => written('s', JSON.stringify({ user: 'ana', level: isNew(side) ? 2 : 1 }))),
+    ).toEqual(['state:redis:s.json.level value change']);
+  });
+
+  it('tells another time to live, and not the moments in between', () => {
+    expect(entries((side) => written('k', 'v', undefined, 60_000 - side * 200))).toEqual([]);
+    expect(
+      entries((side) => written('k', 'v', undefined, isNew(side) ? 120_000 - side : 60_000 - side)),
+    ).toEqual(['state:redis:k#ttl value change']);
+    expect(
+      entries((side) => ({
+        ...written('k', 'v', undefined),
+        ...(isNew(side) ? {} : { ttlAfterMs: 60_000 }),
+      })),
+    ).toEqual(['state:redis:k#ttl type change']);
+  });
+
+  it('tells a document that only one release writes or removes', () => {
+    const seen = compare(four((side) => ({ entries: isNew(side) ? [written('a', '1')] : [] })));
+    expect(seen).toEqual(['state:redis:a type change']);
+    const removed = entries((side) => ({
+      store: 'redis',
+      key: ['a'],
+      before: 'x',
+      after: isNew(side) ? undefined : 'y',
+    }));
+    expect(removed).toEqual(['state:redis:a value change']);
+  });
+
+  it('compares outbound calls by destination, in their order, ids and tracing aside', () => {
+    const call = (side: number, body: string, trace: string): OutboundCall => ({
+      exchangeId: undefined,
+      at: 0,
+      destination: 'PAY',
+      method: 'POST',
+      target: `/charge/${IDS[side]!}?v=1`,
+      requestHeaders: [
+        ['content-type', 'application/json'],
+        ['traceparent', trace],
+      ],
+      requestBody: Buffer.from(body),
+      response: undefined,
+    });
+    const seen = compare(
+      four((side) => ({
+        calls: [call(side, '{"n":1}', `t${side}`), call(side, `{"n":${isNew(side) ? 3 : 2}}`, '')],
+      })),
+    );
+    expect(seen).toHaveLength(1);
+    expect(seen[0]).toMatch(/^egress:PAY POST \/charge\/.* body:\$\.n value change$/);
+    expect(compare(four((side) => ({ calls: isNew(side) ? [] : [call(side, '{}', '')] })))).toEqual([
+      expect.stringMatching(/^egress:PAY POST .* type change$/),
+    ]);
+  });
+
+  it('tells what was put at a list’s end, and a set’s members', () => {
+    expect(deltaOf(written('l', { list: ['a', 'b'] }, { list: ['a'] }))).toEqual({
+      list: { appended: ['b'] },
+    });
+    expect(deltaOf(written('l', { list: ['b', 'a'] }, { list: ['a'] }))).toEqual({
+      list: { prepended: ['b'] },
+    });
+    expect(deltaOf(written('s', { set: ['a', 'b'] }, { set: ['a', 'c'] }))).toEqual({
+      set: { b: true, c: '(removed)' },
+    });
+  });
+});

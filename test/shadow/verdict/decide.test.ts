@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+import type { Four, Observation } from '../../../shadow/compare/observation.js';
+import { decide } from '../../../shadow/verdict/decide.js';
+import { Tallies } from '../../../shadow/verdict/tally.js';
+
+const ALPHA = 0.05;
+
+function observed(labels: string, more: Partial<Observation> = {}): Observation {
+  return {
+    place: { where: 'body:$.a', general: 'body:$.a', inner: '' },
+    feature: 'value',
+    labels: [...labels] as unknown as Four<string>,
+    liveAgrees: true,
+    kind: 'changed',
+    old: '1',
+    new: '2',
+    raw: [],
+    ...more,
+  };
+}
+
+function decided(observations: readonly Observation[], compared = 100): string {
+  const tallies = new Tallies(true);
+  for (const [request, observation] of observations.entries())
+    tallies.add(observation, { request, exchange: 'x', method: 'GET', target: '/', endpoint: 'GET /' });
+  return decide(tallies.all(), new Map([['GET /', compared]]), ALPHA)[0]?.decided ?? 'nothing';
+}
+
+const times = (n: number, labels: string, more?: Partial<Observation>): Observation[] =>
+  Array.from({ length: n }, () => observed(labels, more));
+
+describe('decisions', () => {
+  it('believes one clear sighting where nothing was ever noisy', () => {
+    expect(decided(times(1, 'aabb'))).toBe('change');
+  });
+  it('calls what differs within a release noise', () => {
+    expect(decided(times(5, 'abcd'))).toBe('noise');
+    expect(decided(times(5, 'abab'))).toBe('noise');
+  });
+  it('does not believe one sighting that live bears no witness to', () => {
+    expect(decided(times(1, 'aabb', { liveAgrees: false }))).toBe('noise');
+  });
+  it('believes what live bears no witness to when it comes again and again', () => {
+    expect(decided(times(20, 'aabb', { liveAgrees: false }))).toBe('change');
+  });
+  it('waits in between', () => {
+    expect(decided(times(3, 'aabb', { liveAgrees: false }))).toBe('undecided');
+  });
+  it('believes changes beside rare noise, which cannot imitate them so often', () => {
+    expect(decided([...times(1, 'aaab'), ...times(3, 'aabb')], 100)).toBe('change');
+  });
+  it('does not believe a few among much noise', () => {
+    expect(decided([...times(20, 'abcd'), ...times(6, 'abab'), ...times(3, 'aabb')], 29)).toBe('noise');
+  });
+  it('says nothing of ids under their names', () => {
+    expect(decided(times(3, 'abcd', { explained: 'id' }))).toBe('nothing');
+  });
+});
