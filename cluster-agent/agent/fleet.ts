@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type {
   AppLauncher,
@@ -100,7 +101,7 @@ export class Fleet {
     const launch = group.launchSpec({
       name,
       host: host.address!,
-      workDir: join(dir, 'nodes', name),
+      workDir: this.#workDir(name),
       logFile: join(dir, 'logs', `${name}.log`),
     });
     const node = new Node({
@@ -146,10 +147,15 @@ export class Fleet {
   async #stop(name: string, member: Member, deadlineMs: number): Promise<void> {
     await member.node.stop(deadlineMs);
     await this.#options.provider.destroy(member.host.id, new AbortController().signal);
+    await rm(this.#workDir(name), { recursive: true, force: true });
     this.#members.delete(name);
     if (![...this.#members.values()].some(({ group }) => group === member.group))
       await this.#closeGroup(member.group);
     this.#options.onChange();
+  }
+
+  #workDir(name: string): string {
+    return join(this.#options.dir, 'nodes', name);
   }
 
   async #closeGroup(key: GroupKey): Promise<void> {

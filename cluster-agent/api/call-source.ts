@@ -1,4 +1,4 @@
-import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import type { Client } from 'undici';
 import {
   messageOf,
@@ -53,8 +53,7 @@ export class AgentCallSource implements OutboundSource {
 
   async *#read(client: Client): AsyncGenerator<OutboundCall, void, undefined> {
     const { body } = await client.request({ method: 'GET', path: '/outbound', signal: this.#abort.signal });
-    const lines = createInterface({ input: body, crlfDelay: Infinity });
-    for await (const text of lines) {
+    for await (const text of linesOf(body)) {
       if (text === '') {
         this.#subscribed();
         continue;
@@ -63,5 +62,16 @@ export class AgentCallSource implements OutboundSource {
       if ('dropped' in line) this.#dropped += line.dropped;
       else yield line.call;
     }
+  }
+}
+
+/** Whole lines, without their newline. Leaving the iteration ends the stream. */
+async function* linesOf(stream: Readable): AsyncGenerator<string, void, undefined> {
+  stream.setEncoding('utf8');
+  let begun = '';
+  for await (const chunk of stream as AsyncIterable<string>) {
+    const lines = (begun + chunk).split('\n');
+    begun = lines.pop()!;
+    yield* lines;
   }
 }

@@ -13,22 +13,35 @@ export async function waitUntilUp(
   signal: AbortSignal,
 ): Promise<void> {
   await waitForAccept('socket' in target ? { path: target.socket } : target, signal);
-  // Through a jail's socket a connection says little: it is the bridge that accepts. An answer says it all.
-  const path = healthPath ?? ('socket' in target ? '/' : undefined);
-  if (path === undefined) return;
+  const question = questionFor(target, healthPath);
+  if (question === undefined) return;
   for (let pauseMs = 10; ; pauseMs = Math.min(pauseMs * 1.5, 250)) {
-    const status = await statusOf(target, path, signal);
+    const status = await statusOf(target, question, signal);
     if (status !== undefined && (healthPath === undefined || (status >= 200 && status < 300))) return;
     await systemClock.sleep(pauseMs, signal);
   }
 }
 
-/** The status `path` is answered with; undefined when there was no answer. */
-function statusOf(target: Target, path: string, signal: AbortSignal): Promise<number | undefined> {
+interface Question {
+  readonly method: string;
+  readonly path: string;
+}
+
+/**
+ * Through a jail's socket a connection says little: it is the bridge that accepts it. `OPTIONS *`, HTTP's own "are you
+ * there", asks the app itself and touches nothing; any answer will do.
+ */
+function questionFor(target: Target, healthPath: string | undefined): Question | undefined {
+  if (healthPath !== undefined) return { method: 'GET', path: healthPath };
+  return 'socket' in target ? { method: 'OPTIONS', path: '*' } : undefined;
+}
+
+/** The status a question is answered with; undefined when there was no answer. */
+function statusOf(target: Target, question: Question, signal: AbortSignal): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
     const where = 'socket' in target ? { socketPath: target.socket } : target;
     const call = request(
-      { ...where, path, agent: false, signal, headers: { connection: 'close' } },
+      { ...where, ...question, agent: false, signal, headers: { connection: 'close' } },
       (answer) => {
         answer.resume();
         answer.once('end', () => resolve(answer.statusCode));
