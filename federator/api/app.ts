@@ -6,12 +6,11 @@ import {
   validatorCompiler,
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
-import { DharmaError, type Logger } from '../../common/index.js';
+import { DharmaError } from '../../common/index.js';
 import { sameToken } from '../home/token.js';
-import { FORWARDED_HEADER, type Forwarder } from '../server/forward.js';
-import type { Commands } from '../server/commands.js';
-import type { Views } from '../server/views.js';
+import { FORWARDED_HEADER } from '../server/forward.js';
 import { errorHandler } from './errors.js';
+import { noActiveInstance, type ApiOptions } from './role.js';
 import { clusterRoutes } from './routes/clusters.js';
 import { federationRoutes } from './routes/federation.js';
 import { upgradeRoutes } from './routes/upgrades.js';
@@ -21,20 +20,6 @@ const OPEN_PAGES: ReadonlySet<string> = new Set(['/v1/health', '/v1/openapi.json
 
 /** Largest body an operator may send, bytes: configs are small. */
 const BODY_LIMIT = 1024 * 1024;
-
-export interface ApiOptions {
-  readonly token: string;
-  readonly instance: { readonly name: string };
-  /** This instance's commands and views while it is active, else where the active one is (if known). */
-  readonly role: () => Promise<ApiRole>;
-  readonly forwarder: Forwarder;
-  readonly agentSocket: (cluster: string) => string;
-  readonly log: Logger;
-}
-
-export type ApiRole =
-  | { readonly active: true; readonly commands: Commands; readonly views: Views }
-  | { readonly active: false; readonly url: string | undefined };
 
 /** The HTTP API, version 1. Not yet listening. */
 export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
@@ -79,13 +64,6 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
   return app;
 }
 
-/** The commands and views behind a request that got this far. Error: NO_ACTIVE_INSTANCE, if the lease just went. */
-export async function activeRole(options: ApiOptions): Promise<Extract<ApiRole, { active: true }>> {
-  const role = await options.role();
-  if (!role.active) throw noActiveInstance();
-  return role;
-}
-
 function checkToken(authorization: string | undefined, token: string): void {
   const given = /^Bearer (.+)$/i.exec(authorization ?? '')?.[1];
   if (given !== undefined && sameToken(given, token)) return;
@@ -95,14 +73,5 @@ function checkToken(authorization: string | undefined, token: string): void {
     remedy:
       "Send 'Authorization: Bearer TOKEN' with the token that stands in the home folder's file 'token'.",
     httpStatus: 401,
-  });
-}
-
-function noActiveInstance(): DharmaError {
-  return new DharmaError({
-    code: 'NO_ACTIVE_INSTANCE',
-    message: 'no federator instance is active right now',
-    remedy: 'Try again in a few seconds: one takes over as soon as the lease is free.',
-    httpStatus: 503,
   });
 }

@@ -1,4 +1,5 @@
-import { Command as Program, CommanderError, Option } from 'commander';
+import type { CommanderError } from 'commander';
+import { Command as Program, Option } from 'commander';
 import type { Command, CommandInput } from './command.js';
 
 export interface GlobalOptions {

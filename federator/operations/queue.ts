@@ -1,4 +1,4 @@
-import { Queue, Worker } from 'bullmq';
+import { Queue, Worker, type Job } from 'bullmq';
 import { messageOf, systemClock, type Logger } from '../../common/index.js';
 import type { Journal } from './journal.js';
 import type { OperationRunner } from './runner.js';
@@ -12,13 +12,18 @@ const CONCURRENCY = 16;
 /** How long an enqueue waits for Redis. It is delivered later all the same: the client keeps it until it reconnects. */
 const ENQUEUE_MS = 3000;
 
+interface JobData {
+  readonly operation: string;
+  readonly epoch: number;
+}
+
 /**
  * Brings journaled operations to the active instance's runner, through BullMQ. The journal in Mongo is the truth: a
  * job that was lost with Redis is made again from it, and one of an earlier epoch finds nothing to do.
  */
 export class OperationQueue {
   readonly #queue: Queue;
-  readonly #worker: Worker;
+  readonly #worker: Worker<JobData>;
   readonly #journal: Journal;
   readonly #epoch: number;
   readonly #abort = new AbortController();
@@ -39,7 +44,7 @@ export class OperationQueue {
     this.#log = log;
     const connection = { url: redisUri, maxRetriesPerRequest: null };
     this.#queue = new Queue(QUEUE, { connection, prefix });
-    this.#worker = new Worker<{ operation: string; epoch: number }>(
+    this.#worker = new Worker<JobData>(
       QUEUE,
       async (job) => {
         if (job.data.epoch !== epoch) return;
@@ -57,7 +62,7 @@ export class OperationQueue {
     );
     this.#queue.on('error', (error) => this.#say(error));
     this.#worker.on('error', (error) => this.#say(error));
-    this.#worker.on('failed', (job, error) =>
+    this.#worker.on('failed', (job: Job<JobData> | undefined, error) =>
       log.error({ operation: job?.data.operation, error: messageOf(error) }, 'operation cut short'),
     );
   }

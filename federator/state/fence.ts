@@ -52,10 +52,10 @@ export class Fence {
   ): Promise<boolean> {
     const { epoch } = this;
     const { $set, ...rest } = update as { $set?: object };
-    const { matchedCount } = await collection.updateOne(
-      { ...filter, epoch: { $lte: epoch } } as Filter<T>,
-      { ...rest, $set: { ...$set, epoch } } as unknown as UpdateFilter<T>,
-    );
+    const { matchedCount } = await collection.updateOne({ ...filter, epoch: { $lte: epoch } }, {
+      ...rest,
+      $set: { ...$set, epoch },
+    } as unknown as UpdateFilter<T>);
     if (matchedCount > 0) return true;
     const later = await collection.countDocuments({ _id: filter._id, epoch: { $gt: epoch } } as Filter<T>);
     if (later > 0) throw leaseLost(ACTIVE_LEASE);

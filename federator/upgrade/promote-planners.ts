@@ -106,7 +106,10 @@ export async function settleDue(context: UpgradeContext, now: Date): Promise<voi
   for (const { _id: id } of due) {
     if (!(await context.upgrades.move(id, ['promoted'], 'settled'))) continue;
     const running = await context.upgrades.running();
-    await coolEverywhere(context, running?.next == null ? [] : [running.next, running.base]);
+    await coolEverywhere(
+      context,
+      running === undefined || running.next === null ? [] : [running.next, running.base],
+    );
   }
 }
 

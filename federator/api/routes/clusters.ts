@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { nameSchema } from '../../../common/index.js';
-import { activeRole, type ApiOptions } from '../app.js';
+import { activeRole, type ApiOptions } from '../role.js';
 import { addClusterSchema, clusterSchema } from '../schemas.js';
 import type { TypedServer } from './types.js';
 

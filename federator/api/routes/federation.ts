@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { DharmaError } from '../../../common/index.js';
-import { activeRole, type ApiOptions } from '../app.js';
+import { activeRole, type ApiOptions } from '../role.js';
 import { deploySchema, operationSchema, statusSchema } from '../schemas.js';
 import { operationView } from '../views.js';
 import type { TypedServer } from './types.js';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { activeRole, type ApiOptions } from '../app.js';
+import { activeRole, type ApiOptions } from '../role.js';
 import {
   acceptSchema,
   promoteSchema,

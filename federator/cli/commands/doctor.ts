@@ -13,12 +13,12 @@ export const doctor: Command = {
     const findings = await examine(home, signal);
     return {
       data: { ok: findings.every(isGood), checks: findings },
-      show: ({ colors: c, line }) => {
+      show: (out) => {
+        const { colors: c } = out;
         const mark = { ok: c.green('ok  '), weak: c.yellow('weak'), missing: c.red('miss') };
-        const out = line.bind(printer);
         for (const { state, what, found, fix } of findings) {
-          out(`${mark[state]}  ${what}: ${found}`);
-          if (fix !== undefined) out(`      ${c.dim('fix:')} ${fix}`);
+          out.line(`${mark[state]}  ${what}: ${found}`);
+          if (fix !== undefined) out.line(`      ${c.dim('fix:')} ${fix}`);
         }
       },
       exitCode: findings.every(isGood) ? ExitCode.ok : ExitCode.degraded,
