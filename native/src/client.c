@@ -17,6 +17,11 @@ static void set_timer(struct client *c, uint64_t after) { wheel_set(&c->conn.wor
 
 static void free_client(struct conn *conn) { free(CONTAINER_OF(conn, struct client, conn)); }
 
+const char *client_name(struct client *c) {
+    if (!c->name[0]) snprintf(c->name, sizeof c->name, strchr(c->address, ':') ? "[%s]:%u" : "%s:%u", c->address, c->port);
+    return c->name;
+}
+
 void client_close(struct client *c) {
     if (c->conn.closed) return;
     if (c->x) {

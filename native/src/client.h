@@ -26,9 +26,12 @@ struct client {
     bool trusted;              // as of trusted_serial
     uint64_t trusted_serial;
     char address[INET6_ADDRSTRLEN];
+    char name[INET6_ADDRSTRLEN + 10];  // address:port, made when first asked for
     struct sockaddr_storage peer;
 };
 
+/** address:port, [v6]:port. */
+const char *client_name(struct client *c);
 /** Takes an accepted descriptor over. */
 void client_open(struct worker *w, int fd, const struct sockaddr_storage *peer);
 /** The exchange has ended and its answer is queued; goes on with the next request or closes. */

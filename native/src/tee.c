@@ -8,6 +8,9 @@
 #define SMALL_BYTES 16384u
 /** A batch: enough that one lock and one write serve dozens of ordinary exchanges. */
 #define BATCH_BYTES 65536u
+/** A batch that does not fill is posted after this time: waking the control thread for each exchange would cost more than
+ * all else capture does, and no reader can tell 10 ms. */
+#define BATCH_DELAY_NS 10000000ull
 
 _Atomic uint64_t tee_dropped_total;
 _Atomic uint64_t tee_held;
@@ -29,7 +32,12 @@ static void take_back(struct tee *t) {
         struct parcel *next = p->next;
         for (uint32_t i = 0; i < p->piece_count; i++)
             if (p->pieces[i].chunk) chunk_unref(p->pieces[i].chunk);
-        free_parcel(p);
+        if (p->pieces) {
+            free_parcel(p);
+        } else {
+            p->next = t->empty;
+            t->empty = p;
+        }
         p = next;
     }
 }
@@ -53,18 +61,43 @@ static void seal_batch(struct tee *t) {
     t->batch = NULL;
 }
 
-void tee_turn(struct tee *t) {
-    if (UNLIKELY(atomic_load_explicit(&t->returned, memory_order_relaxed) != NULL)) take_back(t);
-    seal_batch(t);
+static void post(struct tee *t) {
     if (LIKELY(!t->out)) return;
     mailbox_post(&mailbox_control, t->out);
     t->out = NULL;
     t->out_last = &t->out;
 }
 
+static void free_empty(struct tee *t) {
+    while (t->empty) {
+        struct parcel *p = t->empty;
+        t->empty = p->next;
+        free_parcel(p);
+    }
+}
+
+void tee_turn(struct tee *t, uint64_t now) {
+    if (UNLIKELY(atomic_load_explicit(&t->returned, memory_order_relaxed) != NULL)) take_back(t);
+    if (UNLIKELY(t->batch && now - t->batch_since >= BATCH_DELAY_NS)) seal_batch(t);
+    if (UNLIKELY(!t->on && t->empty)) free_empty(t);
+    post(t);
+}
+
+void tee_flush(struct tee *t) {
+    seal_batch(t);
+    post(t);
+}
+
+int tee_wait_ms(const struct tee *t, uint64_t now) {
+    if (LIKELY(!t->batch)) return -1;
+    uint64_t due = t->batch_since + BATCH_DELAY_NS;
+    return due > now ? (int)((due - now) / 1000000u) + 1 : 0;
+}
+
 void tee_close(struct tee *t) {
-    tee_turn(t);
+    tee_flush(t);
     take_back(t);
+    free_empty(t);
     while (t->spare) {
         struct tape *tape = t->spare;
         t->spare = tape->next_spare;
@@ -74,7 +107,8 @@ void tee_close(struct tee *t) {
 }
 
 static void clear_reel(struct tape_reel *r) {
-    for (uint32_t i = 0; i < r->count; i++) chunk_unref(r->pieces[i].chunk);
+    for (uint32_t i = 0; i < r->count; i++)
+        if (r->pieces[i].chunk) chunk_unref(r->pieces[i].chunk);
     r->count = 0;
     r->bytes = 0;
 }
@@ -84,13 +118,20 @@ static void clear_tape(struct tape *tape) {
         tape->tee->taping -= tape->reels[i].bytes;
         clear_reel(&tape->reels[i]);
     }
+    tape->copied = 0;
 }
 
 static void add_piece(struct tape *tape, struct tape_reel *r, struct chunk *c, struct span s) {
     tape->tee->taping += s.n;
     r->bytes += s.n;
+    const unsigned char *at = (const unsigned char *)s.p;
+    if (s.n <= TAPE_PIECE_COPY && s.n <= TAPE_COPY_BYTES - tape->copied) {
+        at = memcpy(tape->copies + tape->copied, s.p, s.n);
+        tape->copied += (uint32_t)s.n;
+        c = NULL;
+    }
     struct segment *last = r->count ? &r->pieces[r->count - 1] : NULL;
-    if (last && last->chunk == c && (const char *)last->p + last->n == s.p) {
+    if (last && last->chunk == c && last->p + last->n == at) {
         last->n += (uint32_t)s.n;
         return;
     }
@@ -98,7 +139,7 @@ static void add_piece(struct tape *tape, struct tape_reel *r, struct chunk *c, s
         r->cap = r->cap ? r->cap * 2 : 4;
         r->pieces = base_realloc(r->pieces, r->cap * sizeof *r->pieces);
     }
-    r->pieces[r->count++] = (struct segment){chunk_ref(c), (const unsigned char *)s.p, (uint32_t)s.n};
+    r->pieces[r->count++] = (struct segment){c ? chunk_ref(c) : NULL, at, (uint32_t)s.n};
 }
 
 void tape_add(struct tape *tape, enum tape_part part, struct chunk *c, struct span bytes) {
@@ -128,35 +169,49 @@ struct tape *tape_new(struct tee *t, struct chunk *c, struct span head_bytes, co
     tape->tee = t;
     tape->flags = 0;
     tape->dropped = false;
-    tape->method = head->method;
-    tape->target = head->target;
     tape->started_wall = loop_wall_us();
     tape_add(tape, TAPE_REQUEST_HEAD, c, head_bytes);
+    if (tape->dropped) return tape;
+    // The head as taped outlives the connection's buffer.
+    const char *taped = (const char *)tape->reels[TAPE_REQUEST_HEAD].pieces[0].p;
+    tape->method = (struct span){taped + (head->method.p - head_bytes.p), head->method.n};
+    tape->target = (struct span){taped + (head->target.p - head_bytes.p), head->target.n};
     return tape;
 }
 
 static struct frame_span wire(struct span s) { return frame_bytes(s.p, s.n); }
 
-static void describe(struct frame_exchange *f, const struct tape *tape, const struct exchange *x, uint64_t now, char client[INET6_ADDRSTRLEN + 10]) {
+static void describe(struct frame_exchange *f, const struct tape *tape, const struct exchange *x, uint64_t now) {
     const struct account_pair *p = x->pair;
-    snprintf(client, INET6_ADDRSTRLEN + 10, strchr(x->client->address, ':') ? "[%s]:%u" : "%s:%u", x->client->address, x->client->port);
     *f = (struct frame_exchange){
         .id = x->id, .worker = (uint16_t)tape->tee->worker, .started_ns = x->started, .first_byte_ns = x->first_byte, .finished_ns = now,
         .wall_us = tape->started_wall, .endpoint = frame_text(p->endpoint->name),
-        .node = frame_text(x->up && !x->up->conn.connecting ? p->node->name : ""), .client = frame_text(client), .method = wire(tape->method), .target = wire(tape->target),
+        .node = frame_text(x->up && !x->up->conn.connecting ? p->node->name : ""), .client = frame_text(client_name(x->client)), .method = wire(tape->method), .target = wire(tape->target),
         .status = (uint16_t)x->status, .flags = x->flags | tape->flags, .request_body_length = x->request.length, .response_body_length = x->response.length,
         .request_head.size = tape->reels[TAPE_REQUEST_HEAD].bytes, .request_body.size = tape->reels[TAPE_REQUEST_BODY].bytes,
         .response_head.size = tape->reels[TAPE_RESPONSE_HEAD].bytes, .response_body.size = tape->reels[TAPE_RESPONSE_BODY].bytes};
 }
 
-/** Copies the record into the batch. */
-static void record_small(struct tee *t, struct tape *tape, const struct frame_exchange *f, size_t bound) {
-    if (t->batch && BATCH_BYTES - t->batch->data_size < bound) seal_batch(t);
-    if (!t->batch) {
-        t->batch = base_zalloc(sizeof *t->batch);
-        t->batch->kind = PARCEL_EXCHANGES;
-        t->batch->data = base_alloc(BATCH_BYTES);
+static void begin_batch(struct tee *t, uint64_t now) {
+    struct parcel *p = t->empty;
+    if (p) {
+        t->empty = p->next;
+        p->next = NULL;
+        p->size = p->data_size = p->exchanges = 0;
+    } else {
+        p = base_zalloc(sizeof *p);
+        p->data = base_alloc(BATCH_BYTES);
+        p->kind = PARCEL_EXCHANGES;
+        p->owner = t;
     }
+    t->batch = p;
+    t->batch_since = now;
+}
+
+/** Copies the record into the batch. */
+static void record_small(struct tee *t, struct tape *tape, const struct exchange *x, const struct frame_exchange *f, size_t bound) {
+    if (t->batch && BATCH_BYTES - t->batch->data_size < bound) seal_batch(t);
+    if (!t->batch) begin_batch(t, x->client->conn.worker->loop.now);
     struct parcel *b = t->batch;
     struct frame_buffer out;
     frame_buffer_init_fixed(&out, b->data + b->data_size, BATCH_BYTES - b->data_size);
@@ -184,6 +239,8 @@ static void record_large(struct tee *t, struct tape *tape, const struct frame_ex
         frame_put_u32(&out, (uint32_t)tape->reels[i].bytes);
         p->piece_count += tape->reels[i].count + 1;
     }
+    size_t copies = out.size;
+    frame_put_raw(&out, tape->copies, tape->copied);
     BUG_ON(!ok || out.failed);
     *p = (struct parcel){.kind = PARCEL_EXCHANGES, .exchanges = 1, .owner = t, .piece_count = p->piece_count, .data = out.data, .data_size = (uint32_t)prefix};
     p->pieces = base_alloc(p->piece_count * sizeof *p->pieces);
@@ -192,7 +249,11 @@ static void record_large(struct tee *t, struct tape *tape, const struct frame_ex
     for (unsigned i = 0; i < TAPE_PARTS; i++) {
         struct tape_reel *r = &tape->reels[i];
         p->pieces[n++] = (struct segment){NULL, out.data + prefix + i * 4, 4};
-        for (uint32_t k = 0; k < r->count; k++) p->pieces[n++] = r->pieces[k];
+        for (uint32_t k = 0; k < r->count; k++) {
+            p->pieces[n] = r->pieces[k];
+            if (!p->pieces[n].chunk) p->pieces[n].p = out.data + copies + (r->pieces[k].p - tape->copies);
+            n++;
+        }
         p->size += 4 + r->bytes;
         t->taping -= r->bytes;
         r->count = 0;  // the references are the parcel's now
@@ -207,14 +268,13 @@ static void record_large(struct tee *t, struct tape *tape, const struct frame_ex
 void tape_finish(struct tape *tape, const struct exchange *x, uint64_t now) {
     struct tee *t = tape->tee;
     struct frame_exchange f;
-    char client[INET6_ADDRSTRLEN + 10];
     if (!tape->dropped) {
-        describe(&f, tape, x, now, client);
+        describe(&f, tape, x, now);
         uint64_t overhead = 128 + f.endpoint.size + f.node.size + f.client.size + f.method.size + f.target.size, bytes = overhead;
         for (unsigned i = 0; i < TAPE_PARTS; i++) bytes += tape->reels[i].bytes;
         uint64_t held = t->taping + atomic_load_explicit(&tee_held, memory_order_relaxed);
         if (held + overhead > t->max_queue) tape->dropped = true;
-        else if (bytes <= SMALL_BYTES) record_small(t, tape, &f, (size_t)bytes + 64);
+        else if (bytes <= SMALL_BYTES) record_small(t, tape, x, &f, (size_t)bytes + 64);
         else record_large(t, tape, &f);
     }
     if (tape->dropped) {

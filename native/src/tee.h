@@ -16,12 +16,16 @@ struct exchange;
 
 enum tape_part { TAPE_REQUEST_HEAD, TAPE_REQUEST_BODY, TAPE_RESPONSE_HEAD, TAPE_RESPONSE_BODY, TAPE_PARTS };
 
-/** Bytes of one part, in order. Invariant: bytes == sum of n. */
+/** Bytes of one part, in order. Invariant: bytes == sum of n; a piece without a chunk lies in the tape's copies. */
 struct tape_reel {
     struct segment *pieces;
     uint32_t count, cap;
     uint64_t bytes;
 };
+
+/** Pieces up to TAPE_PIECE_COPY are copied while there is room: a reference would keep a whole chunk out of use. */
+#define TAPE_COPY_BYTES 4096u
+#define TAPE_PIECE_COPY 1024u
 
 struct tape {
     struct tape *next_spare;
@@ -31,6 +35,8 @@ struct tape {
     uint32_t flags;              // truncations
     uint64_t started_wall;       // µs
     bool dropped;                // no room: counted at the end
+    uint32_t copied;             // bytes used of copies
+    unsigned char copies[TAPE_COPY_BYTES];
 };
 
 /** A worker's part. */
@@ -41,6 +47,8 @@ struct tee {
     uint64_t taping;                  // bytes tapes of running exchanges hold
     uint64_t sent, dropped;           // since start
     struct parcel *batch;             // being filled
+    uint64_t batch_since;             // when it was begun, ns
+    struct parcel *empty;             // batches to be used again
     struct parcel *out, **out_last;   // ready to be posted
     struct tape *spare;
     _Atomic(struct parcel *) returned;
@@ -50,7 +58,11 @@ void tee_init(struct tee *t, unsigned worker);
 void tee_close(struct tee *t);
 static inline bool tee_wanted(const struct tee *t) { return UNLIKELY(t->on); }
 /** Posts what is ready and takes back what was returned; once per round of the loop. */
-void tee_turn(struct tee *t);
+void tee_turn(struct tee *t, uint64_t now);
+/** Posts everything there is. */
+void tee_flush(struct tee *t);
+/** Milliseconds after which tee_turn has something to post; -1: nothing waits. */
+int tee_wait_ms(const struct tee *t, uint64_t now);
 
 /** A tape with the request's head (a span of c). */
 struct tape *tape_new(struct tee *t, struct chunk *c, struct span head_bytes, const struct http1_head *head);

@@ -103,7 +103,7 @@ static void post_telemetry(struct worker *w) {
     struct parcel *p = base_zalloc(sizeof *p);
     *p = (struct parcel){.kind = PARCEL_TELEMETRY, .size = out.size, .data = out.data, .data_size = (uint32_t)out.size};
     // After the exchanges it counts, so that a reader never sees a count before its records.
-    tee_turn(&w->tee);
+    tee_flush(&w->tee);
     mailbox_post(&mailbox_control, p);
 }
 
@@ -159,8 +159,15 @@ static void turn(struct worker *w, int timeout_ms) {
     loop_run_once(&w->loop, timeout_ms);
     wheel_advance(&w->wheel, w->loop.now);
     for (unsigned i = 0; i < ROUNDS_MAX && !(list_empty(&w->dirty) && list_empty(&w->again)); i++) flush_round(w);
-    tee_turn(&w->tee);
+    tee_turn(&w->tee, w->loop.now);
     bury(w);
+}
+
+/** How long the loop may sleep, ms; -1 for ever. */
+static int sleep_ms(const struct worker *w) {
+    if (!list_empty(&w->dirty) || !list_empty(&w->again)) return 0;
+    int timers = wheel_wait_ms(&w->wheel, w->loop.now), tee = tee_wait_ms(&w->tee, w->loop.now);
+    return timers < 0 || (tee >= 0 && tee < timers) ? tee : timers;
 }
 
 static void close_all(struct worker *w) {
@@ -171,16 +178,13 @@ static void close_all(struct worker *w) {
     }
     while (!list_empty(&w->upstreams)) upstream_close(CONTAINER_OF(w->upstreams.next, struct upstream, link));
     bury(w);
-    tee_turn(&w->tee);
+    tee_flush(&w->tee);
     BUG_ON(w->charges || w->open_charges || w->telemetry.open_requests);
 }
 
 static void *thread_main(void *data) {
     struct worker *w = data;
-    while (!w->stopping && !(w->draining && list_empty(&w->clients))) {
-        bool busy = !list_empty(&w->dirty) || !list_empty(&w->again);
-        turn(w, busy ? 0 : wheel_wait_ms(&w->wheel, w->loop.now));
-    }
+    while (!w->stopping && !(w->draining && list_empty(&w->clients))) turn(w, sleep_ms(w));
     begin_drain(w);
     close_all(w);
     post_telemetry(w);

@@ -11,6 +11,7 @@
 #include "descriptors.h"
 #include "fail.h"
 #include "jail.h"
+#include "priority.h"
 #include "supervise.h"
 #include "tree.h"
 #include "view.h"
@@ -38,10 +39,12 @@ static bool outer_is_gone(int status_fd)
 static void enter_jail(const struct options *options, int status_fd)
 {
     descriptors_close_inherited(status_fd, status_fd);
-    jail_unshare_mounts();
-    view_enter(options);
     if (setsid() < 0)
         fail("session", errno);
+    if (options->nice != 0)
+        priority_lower(options->nice);
+    jail_unshare_mounts();
+    view_enter(options);
     /* This process as well, for CMD can trace it: it must hold nothing that CMD does not. */
     confine_privileges();
     confine_syscalls();

@@ -37,6 +37,7 @@
 #include "fail.h"
 #include "jail.h"
 #include "options.h"
+#include "priority.h"
 #include "relay.h"
 #include "supervise.h"
 #include "tree.h"
@@ -50,6 +51,8 @@ int main(int argc, char **argv)
     options_parse(&options, argc, argv);
     if (options.probe)
         fail_as_probe();
+    if (options.nice != 0)
+        priority_lower(options.nice);
     if (options.die_with_parent)
         tree_follow_parent(options.parent, first_parent);
     else if (!options.jail)

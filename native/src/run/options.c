@@ -11,11 +11,12 @@
 #include "fail.h"
 
 static const char usage[] =
-    "usage: dharma-run [--die-with-parent[=PID]] [--jail [--writable DIR]... [--readable DIR]...\n"
+    "usage: dharma-run [--die-with-parent[=PID]] [--nice N] [--jail [--writable DIR]... [--readable DIR]...\n"
     "                  [--bridge PATH:PORT]... [--inward PORT:PATH]...] -- CMD [ARG]...\n"
     "       dharma-run --probe-jail\n"
     "\n"
     "  --die-with-parent[=PID]  kill CMD and all it started when the caller (which must be PID) dies\n"
+    "  --nice N                 CPU priority of CMD and all it starts: 1 (a little lower) to 19 (lowest)\n"
     "  --jail                   no network but loopback of its own, a read-only file system, private /tmp\n"
     "  --writable DIR           may be written inside the jail\n"
     "  --readable DIR           stays visible though it lies under /tmp or /run (the working directory does)\n"
@@ -93,6 +94,18 @@ static pid_t parse_pid(const char *text)
     return (pid_t)pid;
 }
 
+static int parse_nice(const char *text)
+{
+    char *end;
+    long nice;
+
+    errno = 0;
+    nice = strtol(text, &end, 10);
+    if (errno != 0 || *end != '\0' || end == text || nice < 1 || nice > 19)
+        failf(0, "--nice %s: a number from 1 to 19 is wanted", text);
+    return (int)nice;
+}
+
 static void *allocate(size_t count, size_t size)
 {
     void *memory = calloc(count, size);
@@ -115,9 +128,10 @@ static void check_combination(const struct options *options)
 
 void options_parse(struct options *options, int argc, char **argv)
 {
-    enum { DIE = 256, JAIL, WRITABLE, READABLE, BRIDGE, INWARD, PROBE, HELP };
+    enum { DIE = 256, NICE, JAIL, WRITABLE, READABLE, BRIDGE, INWARD, PROBE, HELP };
     static const struct option table[] = {
         {"die-with-parent", optional_argument, NULL, DIE},
+        {"nice", required_argument, NULL, NICE},
         {"jail", no_argument, NULL, JAIL},
         {"writable", required_argument, NULL, WRITABLE},
         {"readable", required_argument, NULL, READABLE},
@@ -141,6 +155,9 @@ void options_parse(struct options *options, int argc, char **argv)
         case DIE:
             options->die_with_parent = true;
             options->parent = optarg != NULL ? parse_pid(optarg) : 0;
+            break;
+        case NICE:
+            options->nice = parse_nice(optarg);
             break;
         case JAIL:
             options->jail = true;

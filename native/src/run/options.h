@@ -16,6 +16,7 @@ struct port_path {
 struct options {
     bool die_with_parent;
     pid_t parent; /* the expected parent, 0: whoever it is at start */
+    int nice;     /* 0: as the caller's */
     bool jail;
     bool probe;
     const char **writable;
