@@ -38,6 +38,9 @@ let truth: Truth;
 let manifest: AppManifest;
 let databases = 0;
 
+/** npm installs the shop twice, wherever the registry is and whoever else uses the machine, ms. */
+const INSTALL_DEADLINE_MS = 300_000;
+
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'dharma-shop-'));
   [mongo, redis] = await Promise.all([startTestMongo(), startTestRedis()]);
@@ -48,7 +51,7 @@ beforeAll(async () => {
   const { signal } = new AbortController();
   express4 = await releases.create(exampleFile('shop'), { signal });
   express5 = await releases.update(express4, { packages: [truth.update] }, { signal });
-});
+}, INSTALL_DEADLINE_MS);
 
 afterAll(async () => {
   await client.close();
