@@ -100,7 +100,6 @@ export class Agent {
     for (const [release, measured] of Object.entries(state?.measurements ?? {}))
       agent.#measurements.set(release, measured);
     agent.#spec = state?.spec;
-    agent.#calls.enabled = state?.spec.recordOutbound ?? false;
     agent.#loop = agent.#run();
     if (state !== undefined) agent.#look();
     return agent;
@@ -123,7 +122,7 @@ export class Agent {
     this.#spec = spec;
     this.#error = undefined;
     this.#failures = 0;
-    this.#calls.enabled = spec.recordOutbound;
+    this.#fleet.record(spec.recordOutbound);
     this.#look();
     await this.#save();
   }
@@ -210,6 +209,7 @@ export class Agent {
     for (const name of next.retire) this.#fleet.retire(name);
     for (const { group, count } of next.start)
       for (let i = 0; i < count; i++) await this.#fleet.start(spec, releases.get(group)!, signal);
+    this.#fleet.record(spec.recordOutbound); // Also for a group that was being opened when the spec came.
     await this.#directTraffic(spec, next.serving, next.traffic, signal);
   }
 

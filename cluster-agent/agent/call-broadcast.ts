@@ -3,11 +3,9 @@ import { CallQueue, type OutboundCall } from '../../common/index.js';
 /** Recorded outbound calls for every reader there is: each has a bounded queue of its own, and a slow one loses its own. */
 export class CallBroadcast {
   readonly #readers = new Set<CallQueue>();
-  /** Whether calls are recorded now. */
-  enabled = false;
 
   push(call: OutboundCall): void {
-    if (this.enabled) for (const reader of this.#readers) reader.push(call);
+    for (const reader of this.#readers) reader.push(call);
   }
 
   /** A queue that gets every call from now on; `unsubscribe` it when its reader has gone. */

@@ -90,6 +90,11 @@ export class Fleet {
     return this.#groups.get(group)?.release;
   }
 
+  /** Whether calls that begin from now on are told to `onCall`; they are passed on either way. */
+  record(on: boolean): void {
+    for (const group of this.#groups.values()) group.record(on);
+  }
+
   /** Starts one more node of `release`. */
   async start(spec: ClusterSpec, release: Release, signal: AbortSignal): Promise<void> {
     const { cluster, dir, provider, launcher, test, onChange, log, backoff } = this.#options;

@@ -51,14 +51,15 @@ export class Group {
     this.#reading = read(recorder, onCall);
   }
 
-  /** `onCall` hears of every call the group's nodes make. The owner must `close()` it, after its nodes. */
+  /** `onCall` hears of every recorded call of the group's nodes. The owner must `close()` it, after its nodes. */
   static async open(
     spec: ClusterSpec,
     release: Release,
     onCall: (call: OutboundCall) => void,
     log: Logger,
   ): Promise<Group> {
-    const recorder = await startRecorder({ destinations: recorded(spec, release), log });
+    const destinations = recorded(spec, release);
+    const recorder = await startRecorder({ destinations, log, recording: spec.recordOutbound });
     return new Group(spec, release, recorder, onCall);
   }
 
@@ -71,6 +72,10 @@ export class Group {
   }): LaunchSpec & { host: string } {
     const preloads = existsSync(CONTEXT_PRELOAD) ? [CONTEXT_PRELOAD] : [];
     return { ...node, release: this.release, env: this.#env, preloads };
+  }
+
+  record(on: boolean): void {
+    this.#recorder.record(on);
   }
 
   async close(): Promise<void> {
