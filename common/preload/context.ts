@@ -18,6 +18,8 @@ export interface ExchangeContext {
   readonly id: string;
   /** Milliseconds since 1970 at which live began the exchange; only in a shadow's arms. */
   readonly liveTime: number | undefined;
+  /** When it began here, by `performance.now()`. */
+  readonly beganAt: number;
 }
 
 const EXCHANGE = 'dharma-exchange';
@@ -53,7 +55,8 @@ function takeContext(request: IncomingMessage): ExchangeContext | undefined {
   delete headers[EXCHANGE];
   delete headers[TIME];
   if (!/^[0-9a-f]{16}$/.test(id)) return undefined;
-  return { id, liveTime: typeof time === 'string' && /^\d{1,15}$/.test(time) ? Number(time) : undefined };
+  const liveTime = typeof time === 'string' && /^\d{1,15}$/.test(time) ? Number(time) : undefined;
+  return { id, liveTime, beganAt: performance.now() };
 }
 
 /** Events of a message (body, end, finish, close) come from the socket's own context: run them in the exchange's. */

@@ -19,8 +19,8 @@ import { syncBuiltinESMExports } from 'node:module';
 interface Exchange {
   readonly id: string;
   readonly liveTime: number | undefined;
-  /** Ours: when it began by the real clock, ms, and its stream of random bytes. */
-  beganAt?: number;
+  readonly beganAt: number;
+  /** Ours: its stream of random bytes. */
   bytes?: (size: number) => Buffer;
 }
 
@@ -32,12 +32,10 @@ const STANDSTILL_MS = 1000;
 function exchangeClock(context: Context): () => number {
   const realNow = Date.now;
   return () => {
-    const real = realNow();
     const exchange = context.getStore();
-    if (exchange?.liveTime === undefined) return real;
-    exchange.beganAt ??= real;
-    const elapsed = real - exchange.beganAt;
-    return exchange.liveTime + (elapsed > STANDSTILL_MS ? elapsed : 0);
+    if (exchange?.liveTime === undefined) return realNow();
+    const elapsed = performance.now() - exchange.beganAt;
+    return exchange.liveTime + (elapsed > STANDSTILL_MS ? Math.floor(elapsed) : 0);
   };
 }
 

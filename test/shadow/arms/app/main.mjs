@@ -11,9 +11,9 @@ if (CRASH !== undefined) {
   console.error('this release cannot start');
   process.exit(3);
 }
-const redis = new Redis(REDIS_URL);
-const mongo = new MongoClient(MONGO_URL);
-const orders = mongo.db().collection('orders');
+const redis = REDIS_URL && new Redis(REDIS_URL);
+const mongo = MONGO_URL && new MongoClient(MONGO_URL);
+const orders = mongo?.db().collection('orders');
 
 const handlers = {
   async '/order'(body) {
