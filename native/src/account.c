@@ -215,7 +215,10 @@ void account_learn(struct account_pair *p, uint64_t duration, uint64_t now) {
 void account_fail(struct account_pair *p, int64_t charge, uint64_t duration, uint64_t now) {
     uint64_t until = get(&p->node->debt_until);
     uint64_t cost = (uint64_t)charge > duration ? (uint64_t)charge : duration;
-    atomic_store_explicit(&p->node->debt_until, (until > now ? until : now) + cost, memory_order_relaxed);
+    until = (until > now ? until : now) + cost;
+    // Bounded, so that after an outage of everything the debts do not drown what the waits have to say for long.
+    if (until > now + HALF_LIFE_NS) until = now + HALF_LIFE_NS;
+    atomic_store_explicit(&p->node->debt_until, until, memory_order_relaxed);
 }
 
 uint64_t account_wait(const struct account_node *n, uint64_t now) {

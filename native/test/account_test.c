@@ -111,6 +111,8 @@ static void failing_fast_buys_nothing(void) {
     account_fail(pair, charge, 1, 10);
     CHECK(account_wait(node, 10) == 100 * MS_NS);
     CHECK(account_wait_sum() == 0 && pair->average == 50 * MS_NS);
+    for (int i = 0; i < 1000; i++) account_fail(pair, charge, 1, 10);
+    CHECK(account_wait(node, 10) == HALF_LIFE_NS);
     end();
 }
 
