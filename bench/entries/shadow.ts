@@ -24,7 +24,7 @@ class ShadowSwitch {
   async set(on: boolean): Promise<void> {
     if (on === this.#on) return;
     this.say(on ? `shadow: starting one with ${UPDATE}` : 'shadow: stopping it');
-    await this.federation.cli(on ? ['shadow', 'start', '--update', UPDATE] : ['shadow', 'stop', '--yes']);
+    await this.federation.cli(on ? ['shadow', 'start', '--update', UPDATE] : ['rollback', '--yes']);
     this.#on = on;
   }
 }

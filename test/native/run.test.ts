@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import os from 'node:os';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   cleanUp,
@@ -42,6 +43,7 @@ describe('dharma-run command line', () => {
     [['--jail', '--writable', '/', '--', 'true'], 'would show /run again'],
     [['--jail', '--writable', '/proc/self', '--', 'true'], 'nothing under /proc'],
     [['--die-with-parent=x', '--', 'true'], 'a process id is wanted'],
+    [['--nice', '20', '--', 'true'], 'a number from 1 to 19 is wanted'],
     [['--die-with-parent=999999999', '--', 'true'], 'the parent is gone'],
   ])('%j fails closed with one line', async (args, message) => {
     const ended = await run(args).ended;
@@ -104,6 +106,28 @@ describe.each(modes)('dharma-run %s', (_, user, flags, impossible) => {
     running.child.kill('SIGTERM');
     expect(await running.ended).toMatchObject({ code: 1, signal: null });
   });
+
+  it.skipIf(impossible)(
+    'lowers the priority of the command and of its session, and never raises it',
+    async () => {
+      const show = ['sh', '-c', 'nice; cat /proc/self/autogroup 2>/dev/null'];
+      const own = os.getPriority();
+      const lower = Math.min(own + 10, 19);
+      const { code, stdout } = await run(['--nice', String(lower), ...flags, '--', ...show], {
+        user,
+        detached: true,
+      }).ended;
+      const [nice, session] = stdout.trim().split('\n');
+      expect({ code, nice }).toEqual({ code: 0, nice: String(lower) });
+      // Not every kernel groups sessions.
+      if (session !== undefined) expect(session).toMatch(new RegExp(` nice ${lower}$`));
+      const nested = await run(
+        ['--nice', String(lower), '--', launcher, '--nice', '1', ...flags, '--', 'nice'],
+        { user },
+      ).ended;
+      expect(nested.stdout).toBe(`${lower}\n`);
+    },
+  );
 
   it.skipIf(impossible)('gives the command the signal mask it would have had', async () => {
     const ended = await start('grep', 'SigBlk', '/proc/self/status').ended;
