@@ -31,6 +31,9 @@ export interface Golden {
   readonly mongo: StartedStore | undefined;
   readonly redis: StartedStore | undefined;
   readonly caveats: readonly string[];
+  /** When live was read, CLOCK_MONOTONIC, ns: what ran in between may be in the copy or not. */
+  readonly readFromNs: bigint;
+  readonly readUntilNs: bigint;
   /** Data folders to copy for an arm, and its writable folders by env name. */
   readonly mongoDir: string;
   readonly redisDir: string;
@@ -40,58 +43,87 @@ export interface Golden {
 
 /** Clones live into `dir`. Live is only read. Errors: STORE_TOO_LARGE, STORE_UNREACHABLE, CLONE_FAILED. */
 export async function makeGolden(options: GoldenOptions): Promise<Golden> {
-  const { dir, live, writable } = options;
+  const { dir, live } = options;
   await mkdir(dir, { recursive: true, mode: 0o700 });
   await checkRoom(options);
-  const made = await Promise.allSettled([
-    live.mongo === undefined ? undefined : goldenMongo(live.mongo, options),
-    live.redis === undefined ? undefined : goldenRedis(live.redis, options),
-    copyFolders(writable, join(dir, 'files')),
-  ]);
-  const [mongo, redis] = made.map((m) => (m.status === 'fulfilled' ? m.value : undefined)) as (
-    ClonedStore | undefined
-  )[];
+  const mongoDir = join(dir, 'mongo');
+  const redisDir = join(dir, 'redis');
+  const open: StartedStore[] = [];
+  const own = async (start: Promise<StartedStore>): Promise<StartedStore> => {
+    const store = await start;
+    open.push(store);
+    return store;
+  };
   const close = async (): Promise<void> => {
-    await Promise.all([mongo?.store.close(), redis?.store.close()]);
+    await Promise.all(open.map((store) => store.close()));
   };
-  const failed = made.find((m) => m.status === 'rejected');
-  if (failed !== undefined) {
+  try {
+    // Both run before anything is read, so that live is read within as short a time as can be.
+    const filled =
+      live.mongo === undefined ? undefined : await own(startMongo(mongoOptions(mongoDir, options)));
+    const redis =
+      live.redis === undefined
+        ? undefined
+        : await own(startRedis({ dir: redisDir, persist: false, signal: options.signal }));
+    const copied = await copyLive(options, filled, redis);
+    if (redis !== undefined) await saveRedis(redis);
+    const mongo = filled === undefined ? undefined : await restAndReopen(filled, mongoDir, options, own);
+    const folder = (name: string): string => join(dir, 'files', name);
+    return { ...copied, mongo, redis, mongoDir, redisDir, folder, close };
+  } catch (error) {
     await close();
-    throw failed.reason;
+    throw error;
   }
-  return {
-    mongo: mongo?.store,
-    redis: redis?.store,
-    caveats: [...(mongo?.caveats ?? []), ...(redis?.caveats ?? [])],
-    mongoDir: join(dir, 'mongo'),
-    redisDir: join(dir, 'redis'),
-    folder: (name) => join(dir, 'files', name),
-    close,
-  };
 }
 
-interface ClonedStore {
-  readonly store: StartedStore;
-  readonly caveats: readonly string[];
+/** Reads everything of live's at once, and notes when. */
+async function copyLive(
+  options: GoldenOptions,
+  mongo: StartedStore | undefined,
+  redis: StartedStore | undefined,
+): Promise<Pick<Golden, 'caveats' | 'readFromNs' | 'readUntilNs'>> {
+  const { live, writable, signal, onProgress } = options;
+  const told = { signal, ...(onProgress === undefined ? {} : { onProgress }) };
+  const readFromNs = process.hrtime.bigint();
+  const copies = await Promise.allSettled([
+    mongo === undefined
+      ? undefined
+      : cloneMongo(live.mongo!, mongo.uri, {
+          ...told,
+          ...(live.databases === undefined ? {} : { databases: live.databases }),
+        }),
+    redis === undefined ? undefined : cloneRedis(live.redis!, redis.uri, told),
+    copyFolders(writable, join(options.dir, 'files')),
+  ]);
+  const failed = copies.find((copy) => copy.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+  const caveats = copies.flatMap((copy) => (copy.status === 'fulfilled' ? (copy.value?.caveats ?? []) : []));
+  return { caveats, readFromNs, readUntilNs: process.hrtime.bigint() };
+}
+
+function mongoOptions(dir: string, { signal }: GoldenOptions): Parameters<typeof startMongo>[0] {
+  return { dir, persist: true, signal };
 }
 
 /** The files of a store that runs are no copy of it: it is ended in order, to be copied, and started again to be read. */
-async function goldenMongo(uri: string, options: GoldenOptions): Promise<ClonedStore> {
-  const dir = join(options.dir, 'mongo');
-  const { databases } = options.live;
-  const filled = await startMongo({ dir, persist: true, signal: options.signal });
-  let caveats: readonly string[];
-  try {
-    ({ caveats } = await cloneMongo(uri, filled.uri, {
-      signal: options.signal,
-      ...(databases === undefined ? {} : { databases }),
-      ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
-    }));
-  } finally {
-    await filled.close();
-  }
+async function restAndReopen(
+  filled: StartedStore,
+  dir: string,
+  options: GoldenOptions,
+  own: (start: Promise<StartedStore>) => Promise<StartedStore>,
+): Promise<StartedStore> {
+  await filled.close();
   await copyTree(dir, copiedFrom(dir));
-  return { store: await startMongo({ dir, persist: true, signal: options.signal }), caveats };
+  return own(startMongo(mongoOptions(dir, options)));
+}
+
+async function saveRedis(store: StartedStore): Promise<void> {
+  const redis = await connectRedis(store.uri, 'golden');
+  try {
+    await redis.call('SAVE');
+  } finally {
+    redis.disconnect();
+  }
 }
 
 /** Where the files of golden Mongo lie at rest, for the arms to copy. */
@@ -99,28 +131,12 @@ export function copiedFrom(dir: string): string {
   return `${dir}-rest`;
 }
 
-async function goldenRedis(uri: string, options: GoldenOptions): Promise<ClonedStore> {
-  const store = await startRedis({ dir: join(options.dir, 'redis'), persist: false, signal: options.signal });
-  try {
-    const { caveats } = await cloneRedis(uri, store.uri, {
-      signal: options.signal,
-      ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
-    });
-    const redis = await connectRedis(store.uri, 'golden');
-    try {
-      await redis.call('SAVE');
-    } finally {
-      redis.disconnect();
-    }
-    return { store, caveats };
-  } catch (error) {
-    await store.close();
-    throw error;
-  }
-}
-
-async function copyFolders(writable: Readonly<Record<string, string>>, into: string): Promise<void> {
+async function copyFolders(
+  writable: Readonly<Record<string, string>>,
+  into: string,
+): Promise<{ caveats: readonly string[] }> {
   for (const [name, folder] of Object.entries(writable)) await copyTree(folder, join(into, name));
+  return { caveats: [] };
 }
 
 /** Copies a folder with times and links as they are, sharing blocks where the file system can; a missing one is empty. */

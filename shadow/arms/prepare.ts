@@ -121,7 +121,6 @@ class PreparedArms implements ArmSet {
   async #clone(): Promise<void> {
     const { live, writable, names, log, signal, onProgress } = this.#options;
     onProgress('cloning the stores', 0);
-    this.#cloneStartedNs = process.hrtime.bigint();
     const told = new Map<string, CloneProgress>();
     this.#golden = await makeGolden({
       dir: this.#goldenDir,
@@ -136,7 +135,8 @@ class PreparedArms implements ArmSet {
         );
       },
     });
-    this.#cloneEndedNs = process.hrtime.bigint();
+    this.#cloneStartedNs = this.#golden.readFromNs;
+    this.#cloneEndedNs = this.#golden.readUntilNs;
     const { mongo } = this.#golden;
     if (mongo !== undefined) this.#goldenMongo = await GoldenMongo.open(mongo.uri);
   }

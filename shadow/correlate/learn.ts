@@ -163,9 +163,11 @@ function bindLeaf(
   memory: Memory,
 ): void {
   if (arms.every((arm) => arm === live)) return;
-  const random = answered.old.some((i) => arms[i] !== undefined && arms[i] !== live);
+  const old = answered.old.map((i) => arms[i]).filter((arm) => arm !== undefined);
   // What the old release repeats and the new one tells otherwise, when it shows what is there, is another thing.
-  if (!random && !spot.evenFixed) return;
+  if (!spot.evenFixed && old.every((arm) => arm === live)) return;
+  // Old arms that agree with each other and not with live tell of other data, not of a value made up on the spot.
+  const random = old.length > 1 ? new Set(old).size > 1 : old.some((arm) => arm !== live);
   const role: Role = { key: spot.key, resources: answered.resources };
   const isTime = parseTimeText(live, answered.nowMs) !== undefined;
   for (const [i, arm] of arms.entries()) {
