@@ -13,6 +13,7 @@ import {
   type RunningApp,
 } from '../../common/index.js';
 import { defaultCommand } from '../release/command.js';
+import { redact } from '../redact.js';
 import { readPackageJson } from '../release/packages.js';
 import { environmentOf } from './environment.js';
 import { jailArguments, portInJail } from './jail.js';
@@ -170,7 +171,7 @@ async function readFrom(file: string, start: number): Promise<string> {
     const { size } = await handle.stat();
     const from = Math.max(start, size - 2000);
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(size - from), 0, size - from, from);
-    return buffer.toString('utf8', 0, bytesRead).trim();
+    return redact(buffer.toString('utf8', 0, bytesRead).trim());
   } finally {
     await handle.close();
   }

@@ -15,6 +15,7 @@ import {
   type NodeStatus,
   type RunningApp,
 } from '../../common/index.js';
+import { redact } from '../redact.js';
 import { afterLife, type LifeHistory } from './crash-policy.js';
 
 export interface NodeOptions {
@@ -159,7 +160,7 @@ export class Node {
     return new DharmaError({
       code: 'NODE_CRASHED',
       message: `${this.name} ended by itself: ${signal ?? `exit code ${code}`}`,
-      found: await logTail(this.#options.launch.logFile),
+      found: redact(await logTail(this.#options.launch.logFile)),
       remedy: `Read its log: federate logs, or ${this.#options.launch.logFile}`,
       httpStatus: 502,
     });

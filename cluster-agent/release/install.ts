@@ -10,6 +10,7 @@ import {
   throwIfAborted,
   type ChildExit,
 } from '../../common/index.js';
+import { redact } from '../redact.js';
 import { readPackageJson } from './packages.js';
 
 /** How npm is to work on one folder. */
@@ -193,12 +194,4 @@ function missingPackage(code: string | undefined, text: string): DharmaError | u
 
 function packageNotFound(message: string, found: string, remedy: string): DharmaError {
   return new DharmaError({ code: 'PACKAGE_NOT_FOUND', message, found, remedy, httpStatus: 404 });
-}
-
-/** npm's words without what could be a secret: credentials in URLs, tokens. */
-function redact(text: string): string {
-  return text
-    .replace(/:\/\/[^/@\s]+@/g, '://[redacted]@')
-    .replace(/(_authToken|_auth|_password|Bearer)([=: ]+)\S+/gi, '$1$2[redacted]')
-    .replace(/\bnpm_[A-Za-z0-9]{16,}\b/g, '[redacted]');
 }
