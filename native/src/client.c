@@ -97,7 +97,6 @@ static bool read_head(struct client *c) {
         return false;
     }
     c->parsed = 0;
-    c->served = true;
     uint64_t started = c->head_since ? c->head_since : tee_wanted(&w->tee) ? loop_clock() : w->loop.now;
     c->head_since = 0;
     if (n < 0 || (size_t)n > limits_of(c)->header_bytes) {

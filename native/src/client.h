@@ -19,7 +19,6 @@ struct client {
     uint64_t head_since;       // when the first byte of an incomplete head came; 0: none
     uint32_t parsed;           // bytes of an incomplete head seen so far
     uint16_t port;
-    bool served;               // has had a request
     bool closing;              // close once the output is flushed
     bool lingering;            // sending is over: what still comes is thrown away, so that no reset kills the answer
     bool unread;               // the client may still be sending a body nobody wants

@@ -17,7 +17,7 @@ static struct exchange *new_exchange(struct worker *w) {
 
 static void free_exchange(struct worker *w, struct exchange *x) {
     BUG_ON(x->charged);
-    worker_release(w, x->lease);
+    worker_release(x->lease);
     x->next_spare = w->spare;
     w->spare = x;
 }
@@ -120,7 +120,6 @@ static void read_request(struct exchange *x, const struct http1_head *head, cons
     x->to_head = span_eq(head->method, SPAN("HEAD"));
     x->idempotent = is_idempotent(head->method);
     x->upgrade = f->upgrade.n > 0;
-    x->expects_100 = f->expect_continue;
     x->request.kind = f->body;
     x->request.left = f->length;
     x->request.done = f->body == BODY_NONE;
@@ -140,7 +139,7 @@ static void write_head(struct exchange *x, struct outq *out, size_t head_bytes, 
     x->id = ((uint64_t)w->index << 48) | w->next_id++;
     if (how.exchange_field.n && trusted) received_id(&w->head, how.exchange_field, &x->id);
     how.exchange_id = x->id;
-    char *at = (char *)outq_reserve(out, &w->chunks, rewrite_request_bound(&w->head, head_bytes, &how));
+    char *at = (char *)outq_reserve(out, &w->chunks, rewrite_request_bound(head_bytes, &how));
     outq_commit(out, rewrite_request_head(at, &w->head, &w->framing, &how));
 }
 
@@ -203,7 +202,8 @@ void exchange_begin(struct client *c, size_t head_bytes, uint64_t started) {
     classify(x, &w->head, w->framing.target, trusted);
     if (w->draining) x->keep_alive = false;
     w->telemetry.open_requests++;
-    struct outq out = {0};
+    struct outq out;
+    outq_init(&out);
     write_head(x, &out, head_bytes, trusted);
     if (tee_wanted(&w->tee)) x->tape = tape_new(&w->tee, c->conn.in, (struct span){conn_bytes(&c->conn), head_bytes}, &w->head);
     conn_use(&c->conn, head_bytes);
@@ -220,7 +220,8 @@ void exchange_begin(struct client *c, size_t head_bytes, uint64_t started) {
 
 /** Sends the request again, to another node or on another connection. */
 static void try_again(struct exchange *x) {
-    struct outq out = {0};
+    struct outq out;
+    outq_init(&out);
     struct upstream *u = x->up;
     outq_rewind(&u->conn.out);
     outq_move(&out, &u->conn.out);
@@ -299,7 +300,7 @@ static void detach(struct exchange *x) {
     struct upstream *u = x->up;
     exchange_settle(x, OUTCOME_NEUTRAL);
     uint64_t now = w->loop.now > x->started ? w->loop.now : x->started;
-    telemetry_finish(&w->telemetry, x->meter, x->status, x->flags, now - x->started, x->tunnel);
+    telemetry_finish(x->meter, x->status, x->flags, now - x->started, x->tunnel);
     if (x->tape) tape_finish(x->tape, x, now);
     w->telemetry.open_requests--;
     if (u) {
@@ -357,7 +358,7 @@ static void begin_tunnel(struct exchange *x) {
     x->request.done = x->response.done = false;
     wheel_set(&w->wheel, &x->up->conn.timer, WHEEL_NEVER);
     wheel_set(&w->wheel, &x->client->conn.timer, WHEEL_NEVER);
-    telemetry_upgraded(&w->telemetry, x->meter, w->loop.now - x->charged_at);
+    telemetry_upgraded(x->meter, w->loop.now - x->charged_at);
 }
 
 /** Head of the answer. false: the exchange is over, or has to wait. */

@@ -46,7 +46,7 @@ struct exchange {
     bool charged;
     bool tunnel;                     // 101: bytes go both ways unread
     bool realtime;                   // route class: settled at the head of the answer
-    bool to_head, idempotent, http_1_0, keep_alive, upgrade, expects_100;
+    bool to_head, idempotent, http_1_0, keep_alive, upgrade;
     bool fresh;                      // do not use a pooled connection (again)
     bool up_keep_alive;
     bool out_chunked;                // the answer is sent in the chunked coding

@@ -105,8 +105,16 @@ void outq_rewind(struct outq *q) {
 
 void outq_move(struct outq *to, struct outq *from) {
     BUG_ON(to->count || to->scratch);
-    *to = *from;
-    *from = (struct outq){0};
+    for (unsigned i = 0; i < from->count; i++) to->ring[i] = *at(from, i);
+    to->scratch = from->scratch;
+    to->bytes = from->bytes;
+    to->offset = from->offset;
+    to->head = 0;
+    to->count = from->count;
+    to->next = from->next;
+    to->keep = from->keep;
+    to->sent = from->sent;
+    outq_init(from);
 }
 
 void outq_clear(struct outq *q) {

@@ -40,6 +40,14 @@ static inline bool outq_has_room(const struct outq *q) {
     return q->bytes < OUTQ_HIGH && q->count + OUTQ_STEP <= OUTQ_SEGMENTS;
 }
 
+/** Makes it empty, whatever the memory held. */
+static inline void outq_init(struct outq *q) {
+    q->scratch = NULL;
+    q->bytes = q->offset = 0;
+    q->head = q->count = q->next = 0;
+    q->keep = q->sent = false;
+}
+
 /** The i-th unsent segment, without the part of it that was sent. */
 static inline struct segment outq_unsent(const struct outq *q, unsigned i) {
     struct segment s = q->ring[(q->head + q->next + i) % OUTQ_SEGMENTS];

@@ -39,7 +39,6 @@ static void queue_head(struct exchange *x, const struct http1_head *head, const 
 /** 1xx but 101: passed on to who can understand it. */
 static void interim(struct exchange *x, const struct http1_head *head, const struct framing *f, size_t head_bytes) {
     struct rewrite_response how = {0};
-    if (head->status == 100) x->expects_100 = false;
     if (!x->http_1_0) queue_head(x, head, f, &how, head_bytes);
 }
 

@@ -27,7 +27,7 @@ struct rewrite_response {
 };
 
 /** Upper bound of what rewrite_request_head writes. */
-size_t rewrite_request_bound(const struct http1_head *head, size_t head_bytes, const struct rewrite_request *how);
+size_t rewrite_request_bound(size_t head_bytes, const struct rewrite_request *how);
 /** Writes the head for the upstream; returns its length. */
 size_t rewrite_request_head(char *out, const struct http1_head *head, const struct framing *f, const struct rewrite_request *how);
 /** Upper bound of what rewrite_response_head writes. */

@@ -40,8 +40,7 @@ static void count_success(struct meter *m, uint64_t duration) {
     m->sum_ns += duration;
 }
 
-void telemetry_finish(struct telemetry *t, struct meter *m, int status, uint32_t flags, uint64_t duration, bool tunnel) {
-    (void)t;
+void telemetry_finish(struct meter *m, int status, uint32_t flags, uint64_t duration, bool tunnel) {
     BUG_ON(!m->open);
     m->open--;
     if (tunnel) return;  // counted when it was upgraded
@@ -56,8 +55,7 @@ void telemetry_failed_try(struct meter *m) {
     m->errors++;
 }
 
-void telemetry_upgraded(struct telemetry *t, struct meter *m, uint64_t duration) {
-    (void)t;
+void telemetry_upgraded(struct meter *m, uint64_t duration) {
     m->count++;
     count_success(m, duration);
 }

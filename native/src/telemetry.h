@@ -32,10 +32,10 @@ void telemetry_close(struct telemetry *t, unsigned worker);
 /** The meter of a pair in this worker. */
 struct meter *telemetry_meter(struct telemetry *t, unsigned worker, struct account_pair *pair);
 /** An exchange has ended: takes it off `open` and counts it. @param flags enum frame_exchange_flag */
-void telemetry_finish(struct telemetry *t, struct meter *m, int status, uint32_t flags, uint64_t duration, bool tunnel);
+void telemetry_finish(struct meter *m, int status, uint32_t flags, uint64_t duration, bool tunnel);
 /** A try on this node failed, and another node is tried. */
 void telemetry_failed_try(struct meter *m);
 /** A handshake for a tunnel succeeded; the tunnel stays open. */
-void telemetry_upgraded(struct telemetry *t, struct meter *m, uint64_t duration);
+void telemetry_upgraded(struct meter *m, uint64_t duration);
 /** Appends a frame with everything since the last one, and starts anew. */
 void telemetry_encode(struct worker *w, struct frame_buffer *out);

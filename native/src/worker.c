@@ -21,8 +21,7 @@ struct lease *worker_lease(struct worker *w) {
     return w->lease;
 }
 
-void worker_release(struct worker *w, struct lease *lease) {
-    (void)w;
+void worker_release(struct lease *lease) {
     BUG_ON(!lease->users);
     if (--lease->users) return;
     snapshot_unref(lease->snapshot);
@@ -75,7 +74,7 @@ static void adopt(struct worker *w, struct snapshot *next) {
     struct lease *old = w->lease;
     w->lease = new_lease(next);
     upstream_close_removed(w);
-    worker_release(w, old);
+    worker_release(old);
     w->adopted = next->serial;
     struct parcel *p = base_zalloc(sizeof *p);  // an empty one: only wakes the control thread
     mailbox_post(&mailbox_control, p);
@@ -240,7 +239,7 @@ void worker_join(struct worker *w) {
     if (w->orders.next) snapshot_unref(w->orders.next);
     tee_close(&w->tee);
     telemetry_close(&w->telemetry, w->index);
-    worker_release(w, w->lease);
+    worker_release(w->lease);
     while (w->spare) {
         struct exchange *x = w->spare;
         w->spare = x->next_spare;

@@ -77,7 +77,7 @@ void worker_order(struct worker *w, void (*change)(struct worker_orders *orders,
 void worker_join(struct worker *w);
 
 struct lease *worker_lease(struct worker *w);
-void worker_release(struct worker *w, struct lease *lease);
+void worker_release(struct lease *lease);
 static inline const struct config *worker_config(const struct worker *w) { return w->lease->snapshot->config; }
 /** Date field's value for now. */
 struct span worker_date(struct worker *w);

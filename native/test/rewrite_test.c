@@ -9,7 +9,7 @@ static struct framing f;
 static char *rewrite(const char *text, struct rewrite_request how) {
     int n = http1_parse_request(text, strlen(text), 0, 100, &head);
     CHECK(n > 0 && framing_request(&head, &f) == 0);
-    size_t bound = rewrite_request_bound(&head, (size_t)n, &how);
+    size_t bound = rewrite_request_bound((size_t)n, &how);
     char *out = base_alloc(bound + 1);
     size_t used = rewrite_request_head(out, &head, &f, &how);
     CHECK(used <= bound);

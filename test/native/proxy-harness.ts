@@ -242,10 +242,14 @@ export async function open(
   return Object.assign(socket, { received: () => text });
 }
 
+/** Resolves when the socket is closed, in good order or by a reset. */
+export const closedOf = (socket: Socket): Promise<void> =>
+  new Promise((done) => socket.once('close', () => done()));
+
 /** Sends bytes; everything the proxy answers until it closes. */
 export async function exchange(port: number, bytes: string | Buffer): Promise<string> {
   const socket = await open(port);
-  const closed = once(socket, 'close');
+  const closed = closedOf(socket);
   socket.write(bytes);
   await closed;
   return socket.received();
