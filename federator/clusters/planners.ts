@@ -79,19 +79,21 @@ export function removeClusterPlanner(context: ClusterContext): Planner {
 }
 
 /**
- * The release of the app folder that was given becomes the live one when there is none yet; later clusters run the
- * live one. Errors: those of ReleaseStore.create; RELEASE_DIFFERS.
+ * The release of the app folder that was given becomes the live one when no other cluster runs one; later clusters run
+ * the live one. Errors: those of ReleaseStore.create; RELEASE_DIFFERS.
  */
 async function makeFirstRelease(
   { clusters, releases, records }: ClusterContext,
-  { input }: OperationDocument,
+  operation: OperationDocument,
   signal: AbortSignal,
 ): Promise<void> {
+  const { input } = operation;
   if (typeof input.app !== 'string') return;
   const release = await releases.create(input.app, { signal });
   await records.remember(release);
   const { live } = await clusters.federation();
-  if (live === null) await clusters.setFederation({ live: release.id });
+  const alone = (await clusters.list()).every(({ _id: name }) => name === operation.subject);
+  if (live === null || alone) await clusters.setFederation({ live: release.id });
   else if (live !== release.id) throw releaseDiffers(input.app, release.id, live);
 }
 

@@ -8,6 +8,8 @@ import { distPath, type ExitCode } from '../../common/index.js';
 import type { Confirm } from '../../federator/cli/confirm.js';
 import { runCli } from '../../federator/cli/run.js';
 
+export const FREE_PORTS: readonly string[] = ['--edge-port', '0', '--api-port', '0'];
+
 export interface CliResult {
   readonly code: number | null;
   readonly out: string;
@@ -58,6 +60,8 @@ export function federate(
 export interface Sandbox {
   readonly dir: string;
   readonly home: string;
+  /** `federate up` at free ports; throws with all it said when it fails. */
+  up(): Promise<CliResult>;
   /** Runs `federate` to its end. */
   run(...argv: string[]): Promise<CliResult>;
   /** Writes a file below the sandbox and tells its path. */
@@ -81,6 +85,12 @@ export async function sandbox(): Promise<Sandbox> {
   return {
     dir,
     home,
+    up: async () => {
+      const result = await run('up', ...FREE_PORTS, '--json');
+      if (result.code !== 0)
+        throw new Error(`federate up ended with ${result.code}: ${result.out}${result.err}`);
+      return result;
+    },
     run,
     file,
     app: async (name, source, manifest) => {
