@@ -107,7 +107,8 @@ export class Agent {
 
   /**
    * Takes `spec` as what is wanted from now on, and resolves when it is written down; the same again changes nothing.
-   * Errors: SPEC_OUTDATED for an older generation, WRONG_CLUSTER, NOT_BUILT_YET.
+   * Errors: SPEC_OUTDATED for an older generation, WRONG_CLUSTER, NOT_BUILT_YET, STATE_NOT_WRITTEN (it is
+   * brought about all the same).
    */
   async put(spec: ClusterSpec): Promise<void> {
     if (spec.name !== this.#options.name) throw wrongCluster(spec.name, this.#options.name);
@@ -118,12 +119,7 @@ export class Agent {
         `running a cluster's nodes at the provider "${spec.config.provider}"`,
         'It comes with sizing and cost. Until then set "provider": "local" in the cluster\'s config.',
       );
-    if (isDeepStrictEqual(spec, this.#spec)) return;
-    this.#spec = spec;
-    this.#error = undefined;
-    this.#failures = 0;
-    this.#fleet.record(spec.recordOutbound);
-    this.#look();
+    if (!isDeepStrictEqual(spec, this.#spec)) this.#want(spec);
     await this.#save();
   }
 
@@ -163,6 +159,14 @@ export class Agent {
     await this.#fleet.close(this.#spec?.config.drainTimeout ?? 0);
     await this.#calls.close();
     await this.#saving;
+  }
+
+  #want(spec: ClusterSpec): void {
+    this.#spec = spec;
+    this.#error = undefined;
+    this.#failures = 0;
+    this.#fleet.record(spec.recordOutbound);
+    this.#look();
   }
 
   /** Has the loop look again; many calls before it does are one. */
@@ -255,23 +259,25 @@ export class Agent {
       const measured = await measureRoutes(caller, release.manifest.routes, signal);
       this.#measurements.set(release.id, measured);
       this.#options.log.info({ release: release.id, measured }, 'measured');
-      await this.#save();
+      // Without it a restarted agent measures once more: no reason to keep a good node from traffic.
+      await this.#save().catch((error: unknown) =>
+        this.#options.log.warn({ error: messageOf(error) }, 'the measurements were not written down'),
+      );
     } finally {
       this.#measuring.delete(release.id);
     }
   }
 
-  /** Writes what must be known after a kill; one write at a time, the last word last. */
+  /** Writes what must be known after a kill; one write at a time, the last word last. Error: STATE_NOT_WRITTEN. */
   #save(): Promise<void> {
-    this.#saving = this.#saving.then(async () => {
+    const saving = this.#saving.then(async () => {
       if (this.#spec === undefined) return;
       const known = new Set([this.#spec.active.id, ...this.#spec.warm.map(({ id }) => id)]);
       const measurements = Object.fromEntries([...this.#measurements].filter(([id]) => known.has(id)));
-      await writeState(this.#options.dir, { spec: this.#spec, measurements }).catch((error: unknown) => {
-        this.#options.log.error({ error: messageOf(error) }, 'the state could not be written');
-      });
+      await writeState(this.#options.dir, { spec: this.#spec, measurements });
     });
-    return this.#saving;
+    this.#saving = saving.catch(() => undefined); // Whoever asked for the write hears of it; the next must only wait.
+    return saving;
   }
 }
 

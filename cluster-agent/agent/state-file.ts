@@ -1,7 +1,14 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { messageOf, parseConfig, systemCode, type ClusterSpec, type Logger } from '../../common/index.js';
+import {
+  DharmaError,
+  messageOf,
+  parseConfig,
+  systemCode,
+  type ClusterSpec,
+  type Logger,
+} from '../../common/index.js';
 import type { Measurement } from '../routetest/measure.js';
 import { specSchema } from './spec-schema.js';
 
@@ -42,9 +49,20 @@ export async function readState(dir: string, log: Logger): Promise<AgentState | 
   }
 }
 
-/** Replaces the state in one step. It holds the stores' URIs: for this user's eyes only. */
+/** Replaces the state in one step. It holds the stores' URIs: for this user's eyes only. Error: STATE_NOT_WRITTEN. */
 export async function writeState(dir: string, state: AgentState): Promise<void> {
   const file = join(dir, FILE);
-  await writeFile(`${file}.new`, JSON.stringify(state), { mode: 0o600 });
-  await rename(`${file}.new`, file);
+  try {
+    await writeFile(`${file}.new`, JSON.stringify(state), { mode: 0o600 });
+    await rename(`${file}.new`, file);
+  } catch (error) {
+    throw new DharmaError({
+      code: 'STATE_NOT_WRITTEN',
+      message: `the agent's state could not be written: ${messageOf(error)}`,
+      found: file,
+      remedy: 'Make room, or give the right to write there.',
+      httpStatus: 507,
+      cause: error,
+    });
+  }
 }

@@ -80,9 +80,11 @@ describe('an agent', () => {
 
   it('replaces the release in one step, lets old requests finish, and changes env and count without a loss', async () => {
     const root = await temporaryFolder();
+    // It dies at once when it is told to end: only the draining before can save what it has begun.
     const slow = await releaseOf(
       root,
-      httpApp(`(q, r) => setTimeout(() => r.end('slow'), q.url === '/slow' ? 1200 : 1)`),
+      `require('node:http').createServer((q, r) => setTimeout(() => r.end('slow'), q.url === '/slow' ? 1200 : 1))
+        .listen(process.env.PORT, process.env.HOST);`,
     );
     const next = await releaseOf(root, httpApp(`(q, r) => r.end(String(process.env.COLOUR))`));
     const { client } = await startAgent(root);
