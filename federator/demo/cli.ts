@@ -21,7 +21,7 @@ export class Cli {
   async run(args: readonly string[], accept: readonly number[] = [0]): Promise<CliResult> {
     const child = spawn(
       process.execPath,
-      [distPath('federator/cli/main.js'), '--home', this.home, ...args, '--json'],
+      [distPath('federator/cli/main.js'), ...args, '--home', this.home, '--json'],
       {
         stdio: ['ignore', 'pipe', 'pipe'],
         signal: this.signal,
@@ -47,7 +47,7 @@ export class Cli {
 
   /** `federate ARGS` with its output for people, straight to this process's own. */
   async show(args: readonly string[]): Promise<number> {
-    const child = spawn(process.execPath, [distPath('federator/cli/main.js'), '--home', this.home, ...args], {
+    const child = spawn(process.execPath, [distPath('federator/cli/main.js'), ...args, '--home', this.home], {
       stdio: ['ignore', 'inherit', 'inherit'],
       signal: this.signal,
     });

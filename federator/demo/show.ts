@@ -113,6 +113,7 @@ async function federationUp(show: Show): Promise<string> {
 async function addClusters(show: Show, paymentUrl: string): Promise<void> {
   const dir = await mkdtemp(join(tmpdir(), 'dharma-demo-'));
   try {
+    await removeLeftovers(show);
     for (const name of ['blue', 'green'] as const) {
       await show.progress.step(`federate add-cluster ${name}`, async () => {
         const file = join(dir, `${name}.json`);
@@ -120,8 +121,6 @@ async function addClusters(show: Show, paymentUrl: string): Promise<void> {
           await readFile(join(packageRoot, 'examples', 'clusters', `${name}.json`), 'utf8'),
         ) as { env?: Record<string, string> };
         await writeFile(file, JSON.stringify({ ...config, env: { ...config.env, PAYMENT_URL: paymentUrl } }));
-        if ((await status(show)).clusters.some((cluster) => cluster.name === name))
-          await show.cli.run(['remove-cluster', name, '--yes']);
         await show.cli.run([
           'add-cluster',
           name,
@@ -137,6 +136,17 @@ async function addClusters(show: Show, paymentUrl: string): Promise<void> {
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
+}
+
+/** Clusters and a shadow of an earlier show, whose payment provider is gone. */
+async function removeLeftovers(show: Show): Promise<void> {
+  const { clusters, upgrade } = await status(show);
+  if (clusters.length === 0) return;
+  await show.progress.step('what an earlier show left is removed', async () => {
+    if (upgrade?.state === 'shadowing') await show.cli.run(['shadow', 'stop']);
+    for (const { name } of clusters) await show.cli.run(['remove-cluster', name, '--yes']);
+    return clusters.map(({ name }) => name).join(', ');
+  });
 }
 
 async function watchVisitors(show: Show, traffic: Traffic): Promise<void> {
