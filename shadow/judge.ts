@@ -1,6 +1,7 @@
 import type { ArmName, Exchange } from '../common/index.js';
 import { parseAnswer, type Answer } from './answer.js';
 import type { EffectDelta } from './arms-contract.js';
+import { canonical } from './body/tree.js';
 import { compareAnswers } from './compare/compare-answer.js';
 import { compareEffects } from './compare/compare-effects.js';
 import type { Comparison } from './compare/comparison.js';
@@ -8,9 +9,10 @@ import type { Four } from './compare/observation.js';
 import { Symbols } from './compare/symbols.js';
 import { Bindings } from './correlate/bindings.js';
 import { GenerationSet } from './correlate/generation-set.js';
-import { learn, noteIssued, type Memory } from './correlate/learn.js';
+import { answerTree, learn, noteIssued, type Memory } from './correlate/learn.js';
 import { requestWords, rewriteRequest, type Request } from './correlate/rewrite.js';
 import { resourcesOf } from './correlate/role.js';
+import { causeOf, marksOf, type Suspect } from './effect-cause.js';
 import type { Endpoints } from './endpoint.js';
 import { CoverageBook } from './ledger/coverage.js';
 import { LedgerBook, type Outcome } from './ledger/ledger.js';
@@ -30,6 +32,11 @@ const START_SKEW_MS = 60_000;
 
 /** Stands for the answer of an arm that ended or hung: its status is 0. */
 const NO_ANSWER: Answer = parseAnswer({ status: 0, headers: [], body: new Uint8Array() });
+
+interface Replayed extends Suspect {
+  readonly exchange: Exchange;
+  readonly outcome: Outcome;
+}
 
 export interface JudgeOptions {
   readonly arms: readonly ArmName[];
@@ -52,7 +59,8 @@ export class Judge {
   readonly #options: JudgeOptions;
   readonly #memory: Memory;
   readonly #symbols: Symbols;
-  readonly #outcomes = new Map<string, Outcome>();
+  /** Exchanges that are answered and whose effects are not read yet. */
+  readonly #suspects = new Map<string, Replayed>();
   /** How far apart in time the arms can have acted on one exchange, ms: they get it at once. */
   #skewMs = 0;
 
@@ -119,8 +127,15 @@ export class Judge {
       },
       this.#memory,
     );
+    const before = this.tallies.looks;
     const outcome: Outcome = isUnbound ? 'unbound' : this.#compare(exchange, live, answers);
-    this.#outcomes.set(exchange.id, outcome);
+    this.#suspects.set(exchange.id, {
+      exchange,
+      outcome,
+      safe: isSafe(exchange),
+      differs: this.tallies.looks > before,
+      marks: this.#marks(exchange, answers[0]),
+    });
   }
 
   /** What the app did to its stores and called out to while it started, before the first exchange. */
@@ -133,18 +148,29 @@ export class Judge {
       endpoint: '(start of the app)',
     };
     const comparison = { ...this.#comparisonOf(seer, nowMs, false), skewMs: START_SKEW_MS };
-    compareEffects(this.#four(deltas, deltas[0]!), comparison);
+    compareEffects(this.#four(deltas, deltas[0]!), this.#symbols, () => comparison);
   }
 
   /** The exchanges' effects are known: they are accounted for. */
   effects(exchanges: readonly Exchange[], deltas: readonly EffectDelta[]): void {
-    const cause = causeOf(exchanges);
-    if (cause !== undefined && this.#outcomes.get(cause.id) === 'compared')
-      compareEffects(this.#four(deltas, deltas[0]!), this.#comparison(cause, false));
+    const suspects = exchanges.flatMap((exchange) => this.#suspects.get(exchange.id) ?? []);
+    compareEffects(this.#four(deltas, deltas[0]!), this.#symbols, ({ key, content, exchangeId }) => {
+      const told = suspects.find(({ exchange }) => exchange.id === exchangeId);
+      const cause = told ?? causeOf(suspects, key, content);
+      return cause?.outcome === 'compared' ? this.#comparison(cause.exchange, false) : undefined;
+    });
     for (const exchange of exchanges) {
-      this.ledger.settle(this.#outcomes.get(exchange.id) ?? 'unanswered');
-      this.#outcomes.delete(exchange.id);
+      this.ledger.settle(this.#suspects.get(exchange.id)?.outcome ?? 'unanswered');
+      this.#suspects.delete(exchange.id);
     }
+  }
+
+  /** The ids that stand in what the first arm was asked and answered. */
+  #marks(exchange: Exchange, answer: Answer | undefined): ReadonlySet<string> {
+    const { target, headers, body } = this.request(exchange, 0);
+    const asked = [target, ...headers.map(([, value]) => value), Buffer.from(body).toString('latin1')];
+    const told = answer === undefined ? [] : [canonical(answerTree(answer))];
+    return new Set([...asked, ...told].flatMap((text) => marksOf(this.#symbols.apply(0, text))));
   }
 
   #isUnbound(words: ReadonlySet<string>): boolean {
@@ -194,6 +220,7 @@ export class Judge {
       skewMs: this.#skewMs,
       single: this.#options.arms.length === 2,
       exactIndexes: false,
+      markup: false,
       observe: (observation) => this.tallies.add(observation, seer),
     };
   }
@@ -205,11 +232,6 @@ function answerOf(exchange: Exchange): Answer {
     headers: exchange.responseHeaders,
     body: exchange.responseBody,
   });
-}
-
-/** Of several exchanges whose effects were read together, the last that is meant to have any. */
-function causeOf(exchanges: readonly Exchange[]): Exchange | undefined {
-  return exchanges.findLast((exchange) => !isSafe(exchange)) ?? exchanges.at(-1);
 }
 
 function isSafe(exchange: Exchange): boolean {

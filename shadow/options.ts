@@ -38,6 +38,8 @@ export interface ShadowOptions {
   readonly forwarded?: boolean;
   /** Give Node arms live's time and seeded randomness. Default true. */
   readonly determinism?: boolean;
+  /** Read the effects of each exchange apart, where live has a quiet moment between them, even if that lags. Default false. */
+  readonly eachApart?: boolean;
   /** Go on where nothing can keep the arms from the outside: the operator's explicit word. */
   readonly unguarded?: boolean;
   /** Header fields whose values the report hides, besides the usual secrets. */

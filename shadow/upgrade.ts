@@ -201,6 +201,8 @@ export class ShadowRun {
     const replayer = new Replayer({
       links: this.#links,
       signal,
+      eachApart: this.#options.eachApart ?? false,
+      backlog: () => this.#queue.length,
       request: (exchange, arm) => this.#judge.request(exchange, arm),
       onAnswers: (exchange, sent) => this.#judge.answers(exchange, sent),
       onEffects: (exchanges, deltas) => {

@@ -1,3 +1,4 @@
+import type { DifferenceKind } from '../../common/index.js';
 import type { Answer } from '../answer.js';
 import type { Tree } from '../body/tree.js';
 import { compareTree } from './compare-tree.js';
@@ -62,6 +63,7 @@ function compareBodies(answers: Four<Answer>, live: Answer | undefined, comparis
   let seen = false;
   const watching: Comparison = {
     ...comparison,
+    markup: kind === 'html' || kind === 'xml',
     exactIndexes: kind === 'text' || kind === 'html' || kind === 'xml',
     observe: (observation) => {
       seen = true;
@@ -87,11 +89,18 @@ function compareKinds(answers: Four<Answer>, live: Answer | undefined, compariso
     feature: 'type',
     labels,
     liveAgrees: comparison.hasLive ? live?.body.kind === labels[0] && labels[0] === labels[1] : undefined,
-    kind: labels[0] === 'none' ? 'added' : labels[2] === 'none' ? 'removed' : 'retyped',
+    kind: kindChange(labels[0], labels[2]),
     old: excerpt(answers[0]),
     new: excerpt(answers[2]),
     raw: [],
   });
+}
+
+/** Text is text, whatever its markup; only what a program reads otherwise is retyped. */
+function kindChange(old: string, fresh: string): DifferenceKind {
+  if (old === 'none') return 'added';
+  if (fresh === 'none') return 'removed';
+  return ['json', 'bytes'].some((kind) => (old === kind) !== (fresh === kind)) ? 'retyped' : 'changed';
 }
 
 /** Equal values, other bytes: the order of keys or the white space. */

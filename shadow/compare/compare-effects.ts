@@ -2,12 +2,13 @@ import type { OutboundCall } from '../../common/index.js';
 import { joinHeaders, percentDecode } from '../answer.js';
 import type { EffectDelta, EffectEntry } from '../arms-contract.js';
 import { parseBody } from '../body/parse.js';
-import { sameTree, type Tree } from '../body/tree.js';
+import { canonical, sameTree, type Tree } from '../body/tree.js';
 import { compareTree } from './compare-tree.js';
 import type { Comparison } from './comparison.js';
 import { deltaOf } from './effect-delta.js';
 import { masked, matchKeys } from './match-keys.js';
 import type { Four, Place } from './observation.js';
+import type { Symbols } from './symbols.js';
 
 /** Times to live closer than this are one: arms write at slightly different moments, and stores count in seconds. */
 const TTL_TOLERANCE_MS = 3000;
@@ -16,14 +17,28 @@ const TTL_TOLERANCE_MS = 3000;
 const NEVER_COMPARED =
   /^(date|connection|keep-alive|content-length|transfer-encoding|host|traceparent|tracestate|dharma-.*)$/;
 
-/** Compares what one exchange (or a few that overlapped) did in each arm: stores, files, outbound calls. */
-export function compareEffects(deltas: Four<EffectDelta>, comparison: Comparison): void {
-  const effects: Comparison = { ...comparison, hasLive: false };
-  compareEntries(deltas, effects);
-  compareCalls(deltas, effects);
+/** What is known of who caused an effect: texts with symbols for ids, and the exchange where the app's context told. */
+export interface Trace {
+  readonly key: string;
+  readonly content: string;
+  readonly exchangeId: string | undefined;
 }
 
-function compareEntries(deltas: Four<EffectDelta>, comparison: Comparison): void {
+/** The comparison of the exchange that caused an effect; undefined: of none that is compared. */
+export type Attribute = (trace: Trace) => Comparison | undefined;
+
+/** Compares what one exchange (or a few that overlapped) did in each arm: stores, files, outbound calls. */
+export function compareEffects(deltas: Four<EffectDelta>, symbols: Symbols, attribute: Attribute): void {
+  compareEntries(deltas, symbols, attribute);
+  compareCalls(deltas, symbols, attribute);
+}
+
+function traceOf(name: string, trees: Four<Tree | undefined>, symbols: Symbols): Trace {
+  const side = trees.findIndex((tree) => tree !== undefined);
+  return { key: name, content: symbols.apply(side, canonical(trees[side])), exchangeId: undefined };
+}
+
+function compareEntries(deltas: Four<EffectDelta>, symbols: Symbols, attribute: Attribute): void {
   const byArm = deltas.map((delta) => new Map(delta.entries.map((entry) => [nameOf(entry), entry])));
   const trees = byArm.map((entries) => {
     const tree: Record<string, Tree> = {};
@@ -33,17 +48,22 @@ function compareEntries(deltas: Four<EffectDelta>, comparison: Comparison): void
     }
     return tree;
   });
-  for (const [name, keys] of matchKeys(trees, comparison.symbols)) {
+  for (const [name, keys] of matchKeys(trees, symbols)) {
     const place = entryPlace(name);
-    const of = (side: number): Tree | undefined =>
-      keys[side] === undefined ? undefined : trees[side]![keys[side]];
-    compareTree(place, [of(0), of(1), of(2), of(3)], undefined, comparison);
-    compareTtl(
-      place,
-      keys.map((key, side) => (key === undefined ? undefined : byArm[side]!.get(key))),
-      comparison,
-    );
+    const four = keys.map((key, side) => (key === undefined ? undefined : trees[side]![key]));
+    const changes = four as unknown as Four<Tree | undefined>;
+    const comparison = attribute(traceOf(namedKey(keys, symbols), changes, symbols));
+    if (comparison === undefined) continue;
+    const entries = keys.map((key, side) => (key === undefined ? undefined : byArm[side]!.get(key)));
+    compareTree(place, changes, undefined, comparison);
+    compareTtl(place, entries, comparison);
   }
+}
+
+/** The key as the first arm that has it says it, ids as symbols. */
+function namedKey(keys: readonly (string | undefined)[], symbols: Symbols): string {
+  const side = keys.findIndex((key) => key !== undefined);
+  return symbols.apply(side, keys[side] ?? '');
 }
 
 function nameOf(entry: EffectEntry): string {
@@ -52,7 +72,12 @@ function nameOf(entry: EffectEntry): string {
 }
 
 function entryPlace(name: string): Place {
-  return { where: name, general: masked(name.replace(/⟨id \d+⟩/g, '*')), inner: '' };
+  return { where: name, general: generalName(name), inner: '' };
+}
+
+/** The same for every exchange: without ids. */
+function generalName(name: string): string {
+  return masked(name.replace(/⟨id \d+⟩/g, '*'));
 }
 
 /** Whether the exchange gave the key another time to live, rather than time having run. */
@@ -92,15 +117,23 @@ function nearest(ttl: number, all: readonly number[], skewMs: number): number {
   return Math.round(Math.max(...close) / 1000);
 }
 
-function compareCalls(deltas: Four<EffectDelta>, comparison: Comparison): void {
-  const trees = deltas.map((delta, side) =>
-    callsByName(delta.calls, (text) => comparison.symbols.apply(side, text)),
-  );
-  for (const [name, keys] of matchKeys(trees, comparison.symbols)) {
-    const of = (side: number): Tree | undefined =>
-      keys[side] === undefined ? undefined : trees[side]![keys[side]];
-    const place: Place = { where: name, general: masked(name.replace(/⟨id \d+⟩/g, '*')), inner: '' };
-    compareCall(place, [of(0), of(1), of(2), of(3)], comparison);
+function compareCalls(deltas: Four<EffectDelta>, symbols: Symbols, attribute: Attribute): void {
+  const byExchange = new Map<string | undefined, OutboundCall[][]>();
+  for (const [side, delta] of deltas.entries())
+    for (const call of delta.calls) {
+      const sides = byExchange.get(call.exchangeId) ?? deltas.map(() => []);
+      sides[side]!.push(call);
+      byExchange.set(call.exchangeId, sides);
+    }
+  for (const [exchangeId, calls] of byExchange) {
+    const trees = calls.map((list, side) => callsByName(list, (text) => symbols.apply(side, text)));
+    for (const [name, keys] of matchKeys(trees, symbols)) {
+      const four = keys.map((key, side) => (key === undefined ? undefined : trees[side]![key]));
+      const made = four as unknown as Four<Tree | undefined>;
+      const comparison = attribute({ ...traceOf(name, made, symbols), exchangeId });
+      if (comparison === undefined) continue;
+      compareCall({ where: name, general: generalName(name), inner: '' }, made, comparison);
+    }
   }
 }
 

@@ -1,6 +1,13 @@
-import { canonical, isArray, isObject, sameTree, typeOf, type Tree } from '../body/tree.js';
+import { canonical, isArray, isObject, sameTree, typeOf, type Tree, type TreeObject } from '../body/tree.js';
 import { compareLeaf } from './compare-leaf.js';
-import { childPlace, indexPlace, type Four, type Observation, type Place } from './observation.js';
+import {
+  childPlace,
+  elementPlace,
+  indexPlace,
+  type Four,
+  type Observation,
+  type Place,
+} from './observation.js';
 import { differenceKind, show, type Comparison } from './comparison.js';
 import { matchKeys } from './match-keys.js';
 import { LIVE_SIDE, type Symbols } from './symbols.js';
@@ -42,6 +49,10 @@ function observeTypes(place: Place, trees: Trees, live: Tree | undefined, compar
 
 function compareObjects(place: Place, trees: Trees, live: Tree | undefined, comparison: Comparison): void {
   const objects = trees.map((tree) => (isObject(tree) ? tree : {}));
+  if (isAnotherThing(objects, comparison)) {
+    observeWhole(place, trees, objects.map(keysOf) as unknown as Four<string>, live, comparison);
+    return;
+  }
   const liveObject = isObject(live) ? live : {};
   const liveKeys = new Map(
     Object.keys(liveObject).map((key) => [comparison.symbols.apply(LIVE_SIDE, key), key]),
@@ -52,6 +63,38 @@ function compareObjects(place: Place, trees: Trees, live: Tree | undefined, comp
     const liveChild = liveKey === undefined ? undefined : liveObject[liveKey];
     compareTree(childPlace(place, name), children as unknown as Trees, liveChild, comparison);
   }
+}
+
+/** Old and new have not one key in common: an error instead of the thing. One difference, not one a key. */
+function isAnotherThing(objects: readonly TreeObject[], comparison: Comparison): boolean {
+  const [old, , fresh] = objects;
+  const names = new Set(Object.keys(old!).map((key) => comparison.symbols.apply(0, key)));
+  const others = Object.keys(fresh!).map((key) => comparison.symbols.apply(2, key));
+  if (names.size === 0 || others.length === 0 || others.some((name) => names.has(name))) return false;
+  const labels = objects.map(keysOf);
+  return labels[0] === labels[1] && labels[2] === labels[3] && !/\d/.test(labels.join());
+}
+
+function keysOf(object: Tree | undefined): string {
+  return isObject(object) ? Object.keys(object).sort().join() : '';
+}
+
+function observeWhole(
+  place: Place,
+  trees: Trees,
+  labels: Four<string>,
+  live: Tree | undefined,
+  comparison: Comparison,
+): void {
+  comparison.observe({
+    place,
+    feature: 'type',
+    labels,
+    liveAgrees: comparison.hasLive ? keysOf(live) === labels[0] && labels[0] === labels[1] : undefined,
+    kind: 'changed',
+    ...sidesOf(trees, comparison.symbols),
+    raw: [],
+  });
 }
 
 function compareArrays(
@@ -69,6 +112,10 @@ function compareArrays(
     array.map((item) => comparison.symbols.apply(side, canonical(item))),
   );
   const liveItems = live?.map((item) => comparison.symbols.apply(LIVE_SIDE, canonical(item)));
+  if (areOtherItems(arrays, items as unknown as Four<readonly string[]>)) {
+    observeItems(place, items as unknown as Four<readonly string[]>, liveItems, arrays, comparison);
+    return;
+  }
   if (!sameMultiset(items[0]!, items[1]!) && !sameMultiset(items[2]!, items[3]!)) {
     compareItems(place, arrays, live, comparison);
     return;
@@ -98,11 +145,17 @@ function compareItems(
 ): void {
   for (const i of arrays[0].keys())
     compareTree(
-      indexPlace(place, i, comparison.exactIndexes),
+      itemPlace(place, i, arrays[0][i], comparison),
       arrays.map((array) => array[i]) as unknown as Trees,
       live?.[i],
       comparison,
     );
+}
+
+function itemPlace(place: Place, index: number, item: Tree | undefined, comparison: Comparison): Place {
+  if (!comparison.markup) return indexPlace(place, index, comparison.exactIndexes);
+  const tag = isObject(item) ? item['#'] : 'text()';
+  return elementPlace(place, index, typeof tag === 'string' ? tag : 'text()');
 }
 
 /** Lists of unlike lengths have no places to compare one by one: the list is the place. */
@@ -120,6 +173,40 @@ function observeLengths(
     liveAgrees: comparison.hasLive
       ? String(live?.length) === labels[0] && labels[0] === labels[1]
       : undefined,
+    kind: 'changed',
+    ...sidesOf(arrays, comparison.symbols),
+    raw: [],
+  });
+}
+
+/** The update lists other things: repeated within each release, and item by item most of what is in them differs. */
+function areOtherItems(arrays: Four<readonly Tree[]>, items: Four<readonly string[]>): boolean {
+  const [oldA, oldB, newA, newB] = items.map((list) => list.join());
+  if (oldA !== oldB || newA !== newB || arrays[0].length < 2) return false;
+  if (sameMultiset(items[0], items[2]) || !arrays[0].every(isObject)) return false;
+  const unlike = arrays[0].filter((item, i) => mostlyDiffers(item, arrays[2][i]));
+  return unlike.length * 2 > arrays[0].length;
+}
+
+function mostlyDiffers(a: Tree, b: Tree | undefined): boolean {
+  if (!isObject(a) || !isObject(b)) return !sameTree(a, b);
+  const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])];
+  return keys.filter((key) => !sameTree(a[key], b[key])).length * 2 > keys.length;
+}
+
+function observeItems(
+  place: Place,
+  items: Four<readonly string[]>,
+  live: readonly string[] | undefined,
+  arrays: Four<readonly Tree[]>,
+  comparison: Comparison,
+): void {
+  const labels = items.map((list) => list.join()) as unknown as Four<string>;
+  comparison.observe({
+    place,
+    feature: 'value',
+    labels,
+    liveAgrees: comparison.hasLive ? live?.join() === labels[0] && labels[0] === labels[1] : undefined,
     kind: 'changed',
     ...sidesOf(arrays, comparison.symbols),
     raw: [],

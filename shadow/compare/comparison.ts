@@ -16,6 +16,8 @@ export interface Comparison {
   readonly single: boolean;
   /** List items are places of their own (lines of a text, elements of a page) instead of alike. */
   readonly exactIndexes: boolean;
+  /** The tree is HTML or XML. */
+  readonly markup: boolean;
   observe(observation: Observation): void;
 }
 

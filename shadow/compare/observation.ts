@@ -17,6 +17,8 @@ export interface Place {
   readonly general: string;
   /** Inside a value: a cookie's attribute, a JWT's claim, JSON in a string. Empty: the value itself. */
   readonly inner: string;
+  /** Inside an HTML or XML tree. */
+  readonly markup?: boolean;
 }
 
 /** One thing that was not the same in all arms. What is the same everywhere is not observed. */
@@ -40,12 +42,20 @@ export interface Observation {
 }
 
 export function childPlace(place: Place, key: string): Place {
+  // Markup: an element's children stand right below it, its attributes as in XPath.
+  if (key === 'children' && place.markup === true) return place;
+  if (key.startsWith('@') && place.markup === true) return step(place, `/${key}`, `/${key}`);
   return step(place, suffixOf(key), suffixOf(/⟨id|\d.{6}|.{6}\d/.test(key) ? '*' : key));
 }
 
 /** `exact`: items are told apart by where they stand (lines, elements), not alike (a list). */
 export function indexPlace(place: Place, index: number, exact: boolean): Place {
   return step(place, `[${index}]`, exact ? `[${index}]` : '[*]');
+}
+
+/** The element or text at `index` of an element's children. */
+export function elementPlace(place: Place, index: number, tag: string): Place {
+  return step({ ...place, markup: true }, `/${tag}[${index}]`, `/${tag}[${index}]`);
 }
 
 /** From here on, places are inside a value. */
@@ -55,7 +65,7 @@ export function innerPlace(place: Place, inner: string): Place {
 
 function step(place: Place, exact: string, general: string): Place {
   if (place.inner !== '') return { ...place, inner: place.inner + general };
-  return { where: place.where + exact, general: place.general + general, inner: '' };
+  return { ...place, where: place.where + exact, general: place.general + general };
 }
 
 function suffixOf(key: string): string {

@@ -24,6 +24,10 @@ const ARM_DEADLINE_MS = 30_000;
 export interface ReplayerOptions {
   readonly links: readonly ArmLink[];
   readonly signal: AbortSignal;
+  /** Read the effects at every quiet moment, whatever that costs. */
+  readonly eachApart: boolean;
+  /** Exchanges that wait to be replayed. */
+  backlog(): number;
   /** The exchange in the words of the arm of that index. */
   request(exchange: Exchange, arm: number): Request;
   /** Every arm has answered or failed. */

@@ -111,6 +111,7 @@ export async function tryUpgrade(options: TryOptions): Promise<ShadowReport> {
         determinism: options.determinism ?? true,
         unguarded: options.unguarded ?? false,
         forwarded: false,
+        eachApart: true,
         log: options.log,
         signal: options.signal,
         indexOf: (exchange) => Number.parseInt(exchange.id, 16),

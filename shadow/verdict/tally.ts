@@ -50,10 +50,16 @@ export type Seer = Pick<Sighting, 'request' | 'exchange' | 'method' | 'target'> 
 export class Tallies {
   readonly #byKey = new Map<string, Tally>();
   readonly #exchangeable: boolean;
+  #looks = 0;
 
   /** `exchangeable`: there are two arms of each release, so that they could be dealt otherwise. */
   constructor(exchangeable: boolean) {
     this.#exchangeable = exchangeable;
+  }
+
+  /** How often something looked changed, whatever is decided of it. */
+  get looks(): number {
+    return this.#looks;
   }
 
   all(): IterableIterator<Tally> {
@@ -76,6 +82,7 @@ export class Tallies {
       if (partition.pattern === 'cross') tally.crosses += 1;
       return;
     }
+    this.#looks += 1;
     if (observation.frail === true || observation.liveAgrees === false) tally.suspects += 1;
     else tally.changes += 1;
     if (tally.sightings.length < KEPT_SIGHTINGS) tally.sightings.push(sighting(observation, seer));

@@ -4,9 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createLauncher, createReleaseStore } from '../../cluster-agent/index.js';
-import { createLogger, packageRoot, type ShadowReport } from '../../common/index.js';
+import { createLogger, packageRoot } from '../../common/index.js';
 import { tryUpgrade } from '../../shadow/try/try-upgrade.js';
-import { prepareArms } from '../../shadow/arms/prepare.js';
 import { preparePlainArms, startTestRedis } from './support/plain-arms.js';
 
 /** Real upgrades with their truth, kept beside the repository where they are at hand. */
@@ -36,18 +35,17 @@ describe.skipIf(names.length === 0)('real upgrades (skipped where ../shared/case
         newPackageFile: join(folder, 'package.new.json'),
         requestsFile: join(folder, 'requests.jsonl'),
         workDir: join(dir, name),
-        releases: createReleaseStore({ dir: process.env.DHARMA_TEST_RELEASES ?? join(dir, 'releases') }),
+        releases: createReleaseStore({ dir: join(dir, 'releases') }),
         launcher: createLauncher(),
         startStores: async (storeDir) => {
           const redis = await startTestRedis(storeDir);
           return { redis: redis.uri.replace('unix://', ''), close: () => redis.close() };
         },
-        determinism: process.env.DHARMA_TEST_REAL !== undefined,
+        determinism: false,
         log: createLogger('test', 'error'),
         signal: AbortSignal.timeout(110_000),
-        prepare: process.env.DHARMA_TEST_REAL ? prepareArms : preparePlainArms,
+        prepare: preparePlainArms,
       });
-      if (process.env.DHARMA_TEST_PRINT) print(name, report);
       expect([...new Set(report.differing.map(({ request }) => request))]).toEqual(truth.differing_requests);
       expect(report.verdict).toBe(truth.differing_requests.length === 0 ? 'identical' : 'differs');
       expect(report.ledger.compared).toBe(report.ledger.captured);
@@ -55,15 +53,3 @@ describe.skipIf(names.length === 0)('real upgrades (skipped where ../shared/case
     120_000,
   );
 });
-
-function print(name: string, report: ShadowReport): void {
-  const lines = [
-    `== ${name}: ${report.verdict}: ${report.because} ${JSON.stringify(report.ledger)}`,
-    ...report.differing.map(
-      (d) =>
-        `  #${d.request} ${d.where} ${d.kind} ${d.confidence.toFixed(3)} | ${d.old?.slice(0, 150)} | ${d.new?.slice(0, 150)}`,
-    ),
-    ...report.noise.map((n) => `  ~ ${n.endpoint} ${n.where} ${n.count}/${n.of} ${n.shape}`),
-  ];
-  process.stderr.write(`${lines.join('\n')}\n`);
-}

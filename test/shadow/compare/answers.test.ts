@@ -25,6 +25,7 @@ function compare(answers: readonly RawAnswer[]): string[] {
     skewMs: 50,
     single: false,
     exactIndexes: false,
+    markup: false,
     observe: (observation) => seen.push(observation),
   });
   return seen.map(

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { OutboundCall } from '../../../common/index.js';
 import type { EffectDelta, EffectEntry, EffectValue } from '../../../shadow/arms-contract.js';
 import { compareEffects } from '../../../shadow/compare/compare-effects.js';
+import type { Comparison } from '../../../shadow/compare/comparison.js';
 import { deltaOf } from '../../../shadow/compare/effect-delta.js';
 import type { Four, Observation } from '../../../shadow/compare/observation.js';
 import { Symbols } from '../../../shadow/compare/symbols.js';
@@ -12,15 +13,18 @@ const IDS = ['5f0c6a1e5b7d4c7e', 'a1b2c3d400004c7e', '99887766aabbccdd', '012345
 function compare(deltas: Four<Partial<EffectDelta>>): string[] {
   const seen: Observation[] = [];
   const whole = deltas.map((delta) => ({ entries: [], calls: [], ...delta }));
-  compareEffects(whole as unknown as Four<EffectDelta>, {
-    symbols: new Symbols(false),
+  const symbols = new Symbols(false);
+  const comparison: Comparison = {
+    symbols,
     hasLive: false,
     nowMs: Date.now(),
     skewMs: 50,
     single: false,
     exactIndexes: false,
+    markup: false,
     observe: (observation) => seen.push(observation),
-  });
+  };
+  compareEffects(whole as unknown as Four<EffectDelta>, symbols, () => comparison);
   return seen.map(
     ({ place, feature, labels, explained }) =>
       `${place.where} ${feature} ${explained ?? partitionOf(labels).pattern}`,

@@ -1,0 +1,45 @@
+import { strengthOf, words } from './correlate/tokens.js';
+
+/** One of the exchanges whose effects were read together. */
+export interface Suspect {
+  /** GET, HEAD, OPTIONS. */
+  readonly safe: boolean;
+  /** Its own answer changed. */
+  readonly differs: boolean;
+  /** Ids that stand in its request and its answer. */
+  readonly marks: ReadonlySet<string>;
+}
+
+/** The ids of a text in which named ones stand as symbols: symbols and identifying words. */
+export function marksOf(text: string): readonly string[] {
+  const symbols: string[] = text.match(/⟨id \d+⟩/g) ?? [];
+  for (const { word } of words(text)) if (strengthOf(word) === 'strong') symbols.push(word);
+  return symbols;
+}
+
+/**
+ * Which of several exchanges caused an effect, as far as it can be told: the one that speaks of the same ids, one that
+ * is meant to have effects, one whose answer changed too; else the latest. Pure; `undefined` for an empty list.
+ */
+export function causeOf<T extends Suspect>(
+  suspects: readonly T[],
+  key: string,
+  content: string,
+): T | undefined {
+  const keyMarks = marksOf(key);
+  const contentMarks = marksOf(content);
+  let best: T | undefined;
+  let bestScore = -1;
+  for (const suspect of suspects) {
+    const score =
+      (keyMarks.some((mark) => suspect.marks.has(mark)) ? 8 : 0) +
+      (suspect.safe ? 0 : 4) +
+      (contentMarks.some((mark) => suspect.marks.has(mark)) ? 2 : 0) +
+      (suspect.differs ? 1 : 0);
+    if (score >= bestScore) {
+      best = suspect;
+      bestScore = score;
+    }
+  }
+  return best;
+}

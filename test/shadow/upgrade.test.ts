@@ -1,0 +1,183 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createLauncher } from '../../cluster-agent/index.js';
+import { DharmaError, createLogger, type Exchange } from '../../common/index.js';
+import type { PrepareArmsOptions } from '../../shadow/arms-contract.js';
+import { PushSource } from '../../shadow/capture/push-source.js';
+import { runShadow, type ShadowRun } from '../../shadow/upgrade.js';
+import { preparePlainArms } from './support/plain-arms.js';
+import { fixtureRelease } from './support/variant.js';
+
+const flags = {
+  requestTruncated: false,
+  responseTruncated: false,
+  clientAborted: false,
+  upstreamFailed: false,
+  upgraded: false,
+  retried: false,
+};
+
+describe('a shadow upgrade', () => {
+  let dir: string;
+  let source: PushSource;
+  let run: ShadowRun | undefined;
+  let count = 0;
+
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'dharma-upgrade-'));
+    source = new PushSource();
+    count = 0;
+  });
+  afterEach(async () => {
+    await run?.stop();
+    run = undefined;
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  async function start(env: Record<string, string> = {}, prepare = preparePlainArms): Promise<ShadowRun> {
+    run = await runShadow({
+      upgrade: 'u1',
+      workDir: join(dir, 'work'),
+      old: await fixtureRelease(join(dir, 'old'), 'frail-app.mjs', false),
+      new: await fixtureRelease(join(dir, 'new'), 'frail-app.mjs', true),
+      live: {},
+      env,
+      exchanges: source,
+      launcher: createLauncher(),
+      log: createLogger('test', 'silent'),
+      prepare,
+    });
+    return run;
+  }
+
+  /** What live answered to a GET, from now on for `tookMs`. */
+  function exchange(target: string, more: Partial<Exchange> = {}): Exchange {
+    const now = process.hrtime.bigint();
+    return {
+      id: (count++).toString(16).padStart(16, '0'),
+      startedNs: now,
+      firstByteNs: now,
+      finishedNs: now,
+      startedAt: Date.now(),
+      endpoint: '*',
+      node: 'n',
+      client: '127.0.0.1:1',
+      method: 'GET',
+      target,
+      status: 200,
+      flags,
+      requestBodyLength: 0,
+      responseBodyLength: 0,
+      requestHeaders: [['Host', 'shop.example']],
+      responseHeaders: [['content-type', 'application/json']],
+      requestBody: new Uint8Array(),
+      responseBody: Buffer.from(JSON.stringify({ url: target })),
+      ...more,
+    };
+  }
+
+  const push = (captured: Exchange): void => source.push({ kind: 'exchange', exchange: captured });
+
+  it('accounts for every captured exchange, the ones it cannot replay by reason', async () => {
+    const before = exchange('/before');
+    const shadow = await start();
+    push(before);
+    await shadow.ready();
+    push(exchange('/a'));
+    push(exchange('/b', { flags: { ...flags, requestTruncated: true } }));
+    push(exchange('/c', { flags: { ...flags, clientAborted: true } }));
+    push(exchange('/ws', { flags: { ...flags, upgraded: true } }));
+    source.push({ kind: 'dropped', count: 5 });
+    for (let i = 0; i < 30; i += 1) push(exchange(`/slow/${i}`));
+    await shadow.drained();
+    const report = await shadow.report();
+    expect(report.ledger).toEqual({
+      captured: 40,
+      compared: 31,
+      pending: 0,
+      unbound: 0,
+      truncated: 1,
+      unanswered: 0,
+      dropped: {
+        'finished before the clone': 1,
+        'client aborted': 1,
+        'upgrade (WebSocket)': 1,
+        'capture queue full': 5,
+      },
+    });
+    expect(report.verdict).toBe('identical');
+    expect(shadow.status().phase).toBe('replaying');
+    await shadow.stop();
+    expect(shadow.status().phase).toBe('stopped');
+    expect((await shadow.report()).ledger.compared).toBe(31);
+    expect(await readdir(join(dir, 'work'))).not.toContain('exchanges.spool');
+  });
+
+  it('reports a new release that dies on a request, starts it again, and goes on', async () => {
+    const shadow = await start();
+    await shadow.ready();
+    push(exchange('/a'));
+    push(exchange('/crash'));
+    push(exchange('/b'));
+    await shadow.drained();
+    const report = await shadow.report();
+    expect(report.ledger.compared).toBe(3);
+    expect([...new Set(report.differing.map(({ request }) => request))]).toEqual([1]);
+    expect(report.differing).toContainEqual(
+      expect.objectContaining({ request: 1, where: 'status', old: '200', new: '0' }),
+    );
+  });
+
+  it('lets an operator accept a difference, which stays in the report', async () => {
+    const shadow = await start();
+    await shadow.ready();
+    push(exchange('/crash'));
+    await shadow.drained();
+    expect(() => shadow.accept('nonsense')).toThrow(DharmaError);
+    for (const { id } of (await shadow.report()).differences) shadow.accept(id);
+    const report = await shadow.report();
+    expect(report.verdict).toBe('identical');
+    expect(report.accepted).toHaveLength(report.differences.length);
+    expect(report.differences.length).toBeGreaterThan(0);
+  });
+
+  it('takes a new release that does not start for a finding', async () => {
+    const prepare = async (options: PrepareArmsOptions): ReturnType<typeof preparePlainArms> => {
+      try {
+        return await preparePlainArms(options);
+      } catch (error) {
+        const failure = new DharmaError({
+          code: 'ARM_DID_NOT_START',
+          message: 'no',
+          remedy: 'r',
+          cause: error,
+        });
+        throw Object.assign(failure, { arm: 'new-a', logTail: 'cannot start' });
+      }
+    };
+    const shadow = await start({ BREAK: 'start' }, prepare);
+    await expect(shadow.ready()).rejects.toMatchObject({ code: 'ARM_DID_NOT_START' });
+    push(exchange('/a'));
+    await shadow.drained();
+    const report = await shadow.report();
+    expect(report.verdict).toBe('differs');
+    expect(report.differences[0]).toMatchObject({ where: 'start', risk: 'high' });
+    expect(shadow.status()).toMatchObject({ phase: 'failed', error: { code: 'ARM_DID_NOT_START' } });
+  });
+
+  it('can be stopped at any moment', async () => {
+    const shadow = await start();
+    await shadow.stop();
+    await expect(shadow.ready()).rejects.toThrow();
+    const again = await start();
+    await again.ready();
+    for (let i = 0; i < 50; i += 1) push(exchange(`/slow/${i}`));
+    await again.stop();
+    const { ledger } = await again.report();
+    expect(ledger.compared + ledger.pending + Object.values(ledger.dropped).reduce((a, b) => a + b, 0)).toBe(
+      ledger.captured,
+    );
+  });
+});
