@@ -217,7 +217,7 @@ describe('dharma-run --probe-jail', () => {
       expect(ended).toMatchObject({ code: 1, stderr: '' });
       expect(JSON.parse(ended.stdout)).toEqual({
         ok: false,
-        step: user.name === 'root' ? 'network namespace' : 'user namespace',
+        step: 'user namespace',
         error: 'Operation not permitted',
       });
     }

@@ -2,12 +2,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <net/if.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "fail.h"
@@ -19,6 +22,17 @@ static void write_map(const char *path, const char *text)
     if (file < 0 || write(file, text, strlen(text)) != (ssize_t)strlen(text))
         failf(errno, "user namespace: %s", path);
     close(file);
+}
+
+/* Root has it; root of most containers has not, and is then a user like any other. */
+static bool may_create_namespaces(void)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
+
+    if (syscall(SYS_capget, &header, data) != 0)
+        fail("capabilities", errno);
+    return (data[CAP_TO_INDEX(CAP_SYS_ADMIN)].effective & CAP_TO_MASK(CAP_SYS_ADMIN)) != 0;
 }
 
 /* The user keeps its ids, and gets the capabilities, inside alone, that the rest needs. */
@@ -51,7 +65,7 @@ static void raise_loopback(void)
 
 void jail_create(void)
 {
-    if (geteuid() != 0)
+    if (!may_create_namespaces())
         create_user_namespace();
     if (unshare(CLONE_NEWNET) != 0)
         fail("network namespace", errno);
