@@ -39,6 +39,7 @@ export function addClusterPlanner(context: ClusterContext): Planner {
         name: 'release',
         doing: 'installing the release',
         run: (signal) => makeFirstRelease(context, operation, signal),
+        undo: () => forgetFirstRelease(context, operation),
       },
       {
         name: 'cluster',
@@ -95,6 +96,12 @@ async function makeFirstRelease(
   const alone = (await clusters.list()).every(({ _id: name }) => name === operation.subject);
   if (live === null || alone) await clusters.setFederation({ live: release.id });
   else if (live !== release.id) throw releaseDiffers(input.app, release.id, live);
+}
+
+/** A release that no cluster could be started with is not the live one: the next try may bring another. */
+async function forgetFirstRelease({ clusters }: ClusterContext, { input }: OperationDocument): Promise<void> {
+  if (typeof input.app !== 'string' || (await clusters.list()).length > 0) return;
+  await clusters.setFederation({ live: null });
 }
 
 async function insertCluster(

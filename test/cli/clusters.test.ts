@@ -1,0 +1,171 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { systemClock } from '../../common/index.js';
+import type { FederationStatus } from '../../federator/api/schemas.js';
+import { FREE_PORTS, processesWithEnv, sandbox, sayingApp, type CliResult, type Sandbox } from './support.js';
+
+const CONFIG = { nodes: 1, measure: false };
+
+/** One federation with real agents, proxies and nodes; each test goes on where the one before it ended. */
+describe('clusters of a real app', () => {
+  let box: Sandbox;
+  let config: string;
+  beforeAll(async () => {
+    box = await sandbox();
+    config = await box.file('cluster.json', CONFIG);
+    await box.up();
+  });
+  afterAll(() => box.close());
+
+  const add = (name: string, app?: string, file = config): Promise<CliResult> =>
+    box.run('add-cluster', name, '--config', file, ...(app === undefined ? [] : ['--app', app]), '--json');
+  const errorOf = ({ out }: CliResult): { code: string; message: string; found?: string; remedy: string } =>
+    (JSON.parse(out) as { error: { code: string; message: string; remedy: string } }).error;
+  const status = async (): Promise<FederationStatus> =>
+    JSON.parse((await box.run('status', '--json')).out) as FederationStatus;
+  const answer = async (): Promise<string> => (await fetch((await status()).edge.url)).text();
+
+  test.each([
+    [
+      'does not start',
+      'throw new Error("no such luck");',
+      undefined,
+      /APP_EXITED|RELEASE|APP_/,
+      'no such luck',
+    ],
+    ['does not listen', 'setInterval(() => {}, 1000);', { readyTimeout: '1s' }, /APP_NOT_LISTENING/, ''],
+    [
+      'fails a route test',
+      sayingApp('old'),
+      { routes: [{ pattern: '/', test: { path: '/', expect: { contains: 'something else' } } }] },
+      /ROUTE_TEST/,
+      '',
+    ],
+    [
+      'has a route that cannot be',
+      sayingApp('old'),
+      { routes: [{ pattern: '/a/*rest/b' }] },
+      /CONFIG_INVALID/,
+      '*rest',
+    ],
+  ])('an app that %s is told of, and leaves nothing', async (what, source, manifest, code, told) => {
+    const app = await box.app(`bad-${what.replaceAll(' ', '-')}`, source, { name: 'tiny', ...manifest });
+    const result = await add('blue', app);
+    expect(result.code).not.toBe(0);
+    const error = errorOf(result);
+    expect(error.code).toMatch(code);
+    expect(`${error.message} ${error.found ?? ''}`).toContain(told);
+    expect(error.remedy).not.toBe('');
+    const { clusters, live } = await status();
+    expect(clusters).toEqual([]);
+    expect(live).toBeNull();
+    expect(existsSync(join(box.home, 'clusters/blue'))).toBe(false);
+  });
+
+  test('serve through the edge, each with its own config', async () => {
+    const app = await box.app('app', sayingApp('old'), {
+      name: 'tiny',
+      routes: [{ pattern: '/', test: { path: '/' } }],
+    });
+    expect(await add('blue', app)).toMatchObject({ code: 0 });
+    const two = await box.file('green.json', { ...CONFIG, nodes: 2 });
+    expect(await add('green', undefined, two)).toMatchObject({ code: 0 });
+    const { clusters, health } = await status();
+    expect(health).toBe('ok');
+    expect(clusters.map(({ name, nodes }) => [name, nodes.length])).toEqual([
+      ['blue', 1],
+      ['green', 2],
+    ]);
+    expect(await answer()).toMatch(/^old \d+$/);
+  });
+
+  test('are told apart by name', async () => {
+    const twice = await add('blue');
+    expect([twice.code, errorOf(twice).code]).toEqual([1, 'CLUSTER_EXISTS']);
+    const unknown = await box.run('remove-cluster', 'red', '--yes', '--json');
+    expect([unknown.code, errorOf(unknown).code]).toEqual([1, 'CLUSTER_UNKNOWN']);
+  });
+
+  test('are not removed without a word', async () => {
+    const asked = await box.run('remove-cluster', 'green', '--json');
+    expect([asked.code, errorOf(asked).code]).toEqual([4, 'INPUT_NEEDED']);
+    expect((await status()).clusters).toHaveLength(2);
+  });
+
+  test('refuse an update that cannot be installed, and go on as before', async () => {
+    const none = await box.run('shadow', 'start', '--update', 'express@999.0.0', '--json');
+    expect(none.code).toBe(1);
+    expect(errorOf(none).code).toBe('PACKAGE_NOT_FOUND');
+    const { upgrade, edge } = await status();
+    expect(upgrade).toMatchObject({ state: 'failed' });
+    expect(edge.capture).toBe(false);
+    const nothing = await box.run('promote', '--yes', '--json');
+    expect([nothing.code, errorOf(nothing).code]).toEqual([1, 'PROMOTE_NOTHING']);
+  });
+
+  test('take a new release and go back, without a failed request', async () => {
+    const { url } = (await status()).edge;
+    const stop = new AbortController();
+    const seen = { ok: 0, failed: 0, words: new Set<string>() };
+    const traffic = (async () => {
+      while (!stop.signal.aborted) {
+        const response = await fetch(url).catch(() => undefined);
+        if (response?.status === 200) seen.ok += 1;
+        else seen.failed += 1;
+        seen.words.add(((await response?.text()) ?? 'none').split(' ')[0]!);
+      }
+    })();
+    const app = await box.app('next', sayingApp('new'), {
+      name: 'tiny',
+      routes: [{ pattern: '/', test: { path: '/' } }],
+    });
+    expect(await box.run('deploy', app)).toMatchObject({ code: 0 });
+    expect(await answer()).toMatch(/^new/);
+    expect(await box.run('rollback', '--yes')).toMatchObject({ code: 0 });
+    expect(await answer()).toMatch(/^old/);
+    stop.abort();
+    await traffic;
+    expect(seen.failed).toBe(0);
+    expect([...seen.words].sort()).toEqual(['new', 'old']);
+  });
+
+  test('are found again after everything was killed', async () => {
+    const { id } = JSON.parse(await readFile(join(box.home, 'federation.json'), 'utf8')) as { id: string };
+    const all = processesWithEnv('DHARMA_FEDERATION', id).map(({ pid }) => pid);
+    const supervisor = (
+      JSON.parse(await readFile(join(box.home, 'run/dharmad.json'), 'utf8')) as { pid: number }
+    ).pid;
+    for (const pid of [supervisor, ...all]) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // It died with the one before it.
+      }
+    }
+    const deadline = AbortSignal.timeout(30_000);
+    while (processesWithEnv('DHARMA_FEDERATION', id).length > 0) await systemClock.sleep(20, deadline);
+    const again = await box.run('up', ...FREE_PORTS, '--json');
+    expect(again).toMatchObject({ code: 0 });
+    expect(
+      (JSON.parse(again.out) as FederationStatus).clusters.map(({ name, health }) => [name, health]),
+    ).toEqual([
+      ['blue', 'converged'],
+      ['green', 'converged'],
+    ]);
+    expect(await answer()).toMatch(/^old/);
+  });
+
+  test('are removed with all that was theirs', async () => {
+    expect(await box.run('remove-cluster', 'green', '--yes')).toMatchObject({ code: 0 });
+    expect((await status()).clusters.map(({ name }) => name)).toEqual(['blue']);
+    expect(existsSync(join(box.home, 'clusters/green'))).toBe(false);
+    expect(await answer()).toMatch(/^old/);
+    const logs = await box.run('logs', 'blue');
+    expect(logs.code).toBe(0);
+    expect(logs.out).toContain('blue/');
+    const wrong = await box.run('logs', 'mauve', '--json');
+    expect([wrong.code, errorOf(wrong).code]).toEqual([1, 'LOG_UNKNOWN']);
+  });
+});
