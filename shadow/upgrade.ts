@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import {
   DharmaError,
   messageOf,
@@ -136,6 +137,8 @@ export class ShadowRun {
 
   /** Resolves when everything captured until now is accounted for, effects included, or the run has ended. */
   async drained(): Promise<void> {
+    // What a source in this process was given just now is read within this turn of the loop.
+    await setImmediate();
     await Promise.race([this.#ready.then(() => this.#judge.ledger.settled()), this.#work]);
   }
 
