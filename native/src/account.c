@@ -6,8 +6,11 @@
 #define WINDOW 16u
 /** A stale average goes half way to the endpoint's in this time (linkerd's and finagle's customary 10 s). */
 #define HALF_LIFE_NS 10000000000ull
-/** Charge while nothing at all is known. Any positive value will do: equal charges make the choice least-connections. */
-#define COLD_NS 1000000ull
+/**
+ * Charge while nothing at all is known of an endpoint. Equal charges make the choice least-connections, so among themselves
+ * any value will do; a high one keeps later requests away from where the first ones have not been answered yet.
+ */
+#define COLD_NS 100000000ull
 
 #define BUCKETS 4096u
 

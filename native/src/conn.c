@@ -1,5 +1,7 @@
 #include "conn.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -145,6 +147,14 @@ void conn_flush(struct conn *c) {
         // A short write filled the socket; asking again would only say EAGAIN, and the edge comes all the same.
         if ((uint32_t)n < wanted) c->writable = false;
     }
+}
+
+void conn_probe(struct conn *c) {
+    int on = 1, idle = 60, interval = 15, count = 4;
+    setsockopt(c->watch.fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    setsockopt(c->watch.fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+    setsockopt(c->watch.fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+    setsockopt(c->watch.fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
 }
 
 void conn_reset_on_close(struct conn *c) {

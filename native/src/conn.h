@@ -59,6 +59,8 @@ void conn_mark_dirty(struct conn *c);
 void conn_run_again(struct conn *c);
 /** Writes what can be written. Sets cut on error; what was not written stays queued. */
 void conn_flush(struct conn *c);
+/** Has the kernel find out whether a silent peer is still there (within two minutes). */
+void conn_probe(struct conn *c);
 /** Makes the close a reset, which the peer cannot take for an orderly end. */
 void conn_reset_on_close(struct conn *c);
 /** Shuts down the sending side. */

@@ -3,8 +3,8 @@
 #include "frames.h"
 #include "relay.h"
 #include "reply.h"
+#include "request.h"
 #include "response.h"
-#include "rewrite.h"
 #include "worker.h"
 
 static struct exchange *new_exchange(struct worker *w) {
@@ -54,93 +54,6 @@ void exchange_settle(struct exchange *x, enum exchange_outcome outcome) {
     BUG_ON(!w->open_charges && w->charges);
     if (outcome == OUTCOME_SUCCESS) account_learn(x->pair, duration, now);
     if (outcome == OUTCOME_FAILURE) account_fail(x->pair, x->charge, duration, now);
-}
-
-static bool is_idempotent(struct span method) {
-    static const char *const methods[] = {"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"};
-    for (unsigned i = 0; i < COUNT_OF(methods); i++)
-        if (span_eq(method, span_of(methods[i]))) return true;
-    return false;
-}
-
-/** Last element of the received X-Forwarded-For: the client as the trusted peer saw it. */
-static struct span forwarded_client(const struct http1_head *head) {
-    struct span last = {0};
-    for (unsigned i = 0; i < head->count; i++) {
-        struct span rest = head->fields[i].value, item;
-        if (head->fields[i].id == FIELD_X_FORWARDED_FOR)
-            while (span_next(&rest, &item)) last = item;
-    }
-    return last;
-}
-
-static bool is_trusted(struct client *c, const struct snapshot *s) {
-    if (c->trusted_serial == s->serial) return c->trusted;
-    c->trusted = false;
-    for (unsigned i = 0; i < s->config->trusted_count && !c->trusted; i++) c->trusted = cidr_contains(&s->config->trusted[i], &c->peer);
-    c->trusted_serial = s->serial;
-    return c->trusted;
-}
-
-/** Reads a trusted peer's exchange field; false: there is none, or it is not 16 hex digits. */
-static bool received_id(const struct http1_head *head, struct span name, uint64_t *id) {
-    for (unsigned i = 0; i < head->count; i++) {
-        const struct http1_field *f = &head->fields[i];
-        if (f->id != FIELD_OTHER || !span_ieq(f->name, name) || f->value.n != 16) continue;
-        uint64_t v = 0;
-        for (unsigned k = 0; k < 16; k++) {
-            char ch = f->value.p[k], low = (char)(ch | 32);
-            if (ch >= '0' && ch <= '9') v = v << 4 | (unsigned)(ch - '0');
-            else if (low >= 'a' && low <= 'f') v = v << 4 | (unsigned)(low - 'a' + 10);
-            else return false;
-        }
-        *id = v;
-        return true;
-    }
-    return false;
-}
-
-/** Finds the endpoint and what the balancer needs to know. */
-static void classify(struct exchange *x, const struct http1_head *head, struct span target, bool trusted) {
-    struct snapshot *s = snapshot_of(x);
-    int route = route_find(s->routes, head->method, target);
-    if (route < 0) return;
-    const struct config_route *r = &s->config->routes[route];
-    x->balance.endpoint = s->route_endpoint[route];
-    x->balance.sticky = r->sticky;
-    x->realtime = r->class == CLASS_REALTIME;
-    if (r->sticky != STICKY_IP) return;
-    struct span client = trusted ? forwarded_client(head) : (struct span){0};
-    x->balance.sticky_key = span_hash(client.n ? client : span_of(x->client->address), 0);
-}
-
-static void read_request(struct exchange *x, const struct http1_head *head, const struct framing *f) {
-    x->http_1_0 = head->minor == 0;
-    x->keep_alive = f->keep_alive;
-    x->to_head = span_eq(head->method, SPAN("HEAD"));
-    x->idempotent = is_idempotent(head->method);
-    x->upgrade = f->upgrade.n > 0;
-    x->request.kind = f->body;
-    x->request.left = f->length;
-    x->request.done = f->body == BODY_NONE;
-    chunked_init(&x->request.chunked);
-}
-
-/** Writes the upstream's head into a queue that the first connection tried will take over. */
-static void write_head(struct exchange *x, struct outq *out, size_t head_bytes, bool trusted) {
-    struct worker *w = x->client->conn.worker;
-    struct snapshot *s = snapshot_of(x);
-    struct rewrite_request how = {
-        .client = span_of(x->client->address),
-        .fallback_host = s->node_count ? span_of(s->nodes[0].account->host) : SPAN("localhost"),
-        .exchange_field = s->config->exchange_field,
-        .trusted = trusted,
-    };
-    x->id = ((uint64_t)w->index << 48) | w->next_id++;
-    if (how.exchange_field.n && trusted) received_id(&w->head, how.exchange_field, &x->id);
-    how.exchange_id = x->id;
-    char *at = (char *)outq_reserve(out, &w->chunks, rewrite_request_bound(head_bytes, &how));
-    outq_commit(out, rewrite_request_head(at, &w->head, &w->framing, &how));
 }
 
 /** Hands the queued request to a connection. */
@@ -197,14 +110,10 @@ void exchange_begin(struct client *c, size_t head_bytes, uint64_t started) {
     x->client = c;
     x->lease = worker_lease(w);
     x->started = started;
-    bool trusted = is_trusted(c, snapshot_of(x));
-    read_request(x, &w->head, &w->framing);
-    classify(x, &w->head, w->framing.target, trusted);
-    if (w->draining) x->keep_alive = false;
     w->telemetry.open_requests++;
     struct outq out;
     outq_init(&out);
-    write_head(x, &out, head_bytes, trusted);
+    request_prepare(x, &out, head_bytes);
     if (tee_wanted(&w->tee)) x->tape = tape_new(&w->tee, c->conn.in, (struct span){conn_bytes(&c->conn), head_bytes}, &w->head);
     conn_use(&c->conn, head_bytes);
     uint64_t limit = worker_config(w)->limits.body_bytes;
@@ -214,6 +123,7 @@ void exchange_begin(struct client *c, size_t head_bytes, uint64_t started) {
         exchange_refuse(x, 413);
         return;
     }
+    if (!x->request.done) wheel_set(&w->wheel, &c->conn.timer, w->loop.now + worker_config(w)->limits.body_timeout);
     dispatch(x, &out);
     if (c->x == x && !x->request.done) exchange_run(x);
 }
@@ -356,6 +266,9 @@ static void begin_tunnel(struct exchange *x) {
     if (x->tape) tape_finish(x->tape, x, w->loop.now);
     x->tape = NULL;
     x->request.done = x->response.done = false;
+    // A tunnel may be silent for as long as it likes, but not for ever if the other end is no longer there.
+    conn_probe(&x->client->conn);
+    conn_probe(&x->up->conn);
     wheel_set(&w->wheel, &x->up->conn.timer, WHEEL_NEVER);
     wheel_set(&w->wheel, &x->client->conn.timer, WHEEL_NEVER);
     telemetry_upgraded(x->meter, w->loop.now - x->charged_at);

@@ -103,17 +103,17 @@ describe('the choice of a node', () => {
     const sockets = await Promise.all(
       Array.from({ length: 40 }, async () => {
         const socket = await open(proxy.at);
-        let n = 0;
         const next = (): void => {
-          if (n++ < 10) socket.write(get('/'));
+          socket.write(get('/'));
         };
         socket.on('data', next);
         next();
         return socket;
       }),
     );
-    await eventually(() => (good.requests > 150 ? true : undefined));
-    expect(hanging).toBeLessThan(20 + 1);
+    // At a fair share all forty would soon be stuck.
+    await eventually(() => (good.requests > 600 ? true : undefined));
+    expect(hanging).toBeLessThan(sockets.length);
     for (const socket of sockets) socket.destroy();
   });
 

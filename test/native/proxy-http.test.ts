@@ -362,6 +362,13 @@ describe('bodies', () => {
     expect(await exchange(proxy.at, 'GET / HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1\.1 200/);
   });
 
+  it('that never come are given up, on a kept connection too', async () => {
+    const node = await startNode(echo);
+    const proxy = await startProxy([node.node], { limits: { bodyTimeout: 100 } });
+    const answer = await exchange(proxy.at, `${get('/')}POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n`);
+    expect([...answer.matchAll(/HTTP\/1\.1 (\d+)/g)].map((m) => m[1])).toEqual(['200', '408']);
+  });
+
   it('over the limit are refused with 413', async () => {
     const node = await startNode(echo);
     const proxy = await startProxy([node.node], { limits: { bodyBytes: 1000 } });

@@ -1,0 +1,10 @@
+/** @file request.h What a request's head says about its exchange, and the head that goes to the node. */
+#pragma once
+
+#include "exchange.h"
+
+/**
+ * Reads the head in w->head and w->framing into the exchange: endpoint, stickiness, body, connection, trust, id; queues the
+ * rewritten head.
+ */
+void request_prepare(struct exchange *x, struct outq *out, size_t head_bytes);
