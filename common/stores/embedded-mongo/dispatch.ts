@@ -83,6 +83,9 @@ function checkTransaction(body: Doc): void {
 }
 
 function errorReply(error: unknown): Doc {
+  // Arrays and strings beyond what the engine can hold, or nesting beyond its stack: values a client asked for.
+  if (error instanceof RangeError)
+    return errorReply(new MongoServerFault(2, `value out of range: ${error.message}`));
   if (!(error instanceof MongoServerFault)) throw error;
   return { ok: 0, errmsg: error.message, code: error.code, codeName: error.codeName, ...error.extra };
 }

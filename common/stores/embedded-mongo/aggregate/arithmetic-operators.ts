@@ -6,9 +6,12 @@ import {
   SUBTRACTION,
   arithmetic,
   asDouble,
+  divideRounded,
+  exactOf,
+  toDecimal,
   type Arithmetic,
 } from '../bson/numbers.js';
-import { Decimal128, Long, double, isNumeric, typeName } from '../bson/types.js';
+import { Decimal128, Long, double, isInt32, isNumeric, typeName } from '../bson/types.js';
 import { fault } from '../errors.js';
 import type { ValueOperator } from './value-operators.js';
 
@@ -109,29 +112,21 @@ function rounding(name: string, round: (value: number) => number): ValueOperator
   });
 }
 
-function toPlaces(name: string, round: (value: number) => number): ValueOperator {
+/** Rounds to decimal places, exactly: a double is taken at its true value and not at its printed one. */
+function toPlaces(name: string, divide: (dividend: bigint, divisor: bigint) => bigint): ValueOperator {
   return define(1, 2, ([value, places = 0]) => {
     if (isNullish(value) || isNullish(places)) return null;
     const type = typeName(number(name, value));
     const at = asDouble(places);
-    if ((type === 'int' || type === 'long') && at >= 0) return value;
-    const rounded = shifted(round(shifted(asDouble(value), at)), -at);
-    if (type === 'int') return Math.trunc(rounded);
-    if (type === 'long') return Long.fromNumber(rounded);
-    return type === 'decimal' ? Decimal128.fromString(String(rounded)) : double(rounded);
+    const exact = exactOf(value);
+    if (typeof exact === 'string' || -exact.exponent <= at) return value;
+    const coefficient = divide(exact.coefficient, 10n ** BigInt(-exact.exponent - at));
+    const rounded = { coefficient, exponent: -at };
+    if (type === 'decimal') return toDecimal(rounded);
+    const result = Number(`${coefficient}e${-at}`);
+    if (type === 'double') return double(result);
+    return type === 'long' || !isInt32(result) ? Long.fromNumber(result) : result;
   });
-}
-
-/** `value × 10^places` through its decimal text, where multiplying would add an error of its own. */
-function shifted(value: number, places: number): number {
-  const [digits, exponent = '0'] = String(value).split('e');
-  return Number(`${digits}e${Number(exponent) + places}`);
-}
-
-function halfToEven(value: number): number {
-  const floor = Math.floor(value);
-  if (value - floor !== 0.5) return Math.round(value);
-  return floor % 2 === 0 ? floor : floor + 1;
 }
 
 function absolute([value]: Args): unknown {
@@ -188,8 +183,8 @@ export const ARITHMETIC: Readonly<Record<string, ValueOperator>> = {
   $pow: define(2, 2, power),
   $ceil: rounding('$ceil', Math.ceil),
   $floor: rounding('$floor', Math.floor),
-  $round: toPlaces('$round', halfToEven),
-  $trunc: toPlaces('$trunc', Math.trunc),
+  $round: toPlaces('$round', divideRounded),
+  $trunc: toPlaces('$trunc', (dividend, divisor) => dividend / divisor),
   $sum: define(0, Infinity, (args) => sumOf(values(args))),
   $avg: define(0, Infinity, (args) => averageOf(values(args))),
   $min: define(0, Infinity, (args) => extremeOf(values(args), 1)),

@@ -7,7 +7,7 @@ import * as projection from 'mingo/operators/projection';
 import * as query from 'mingo/operators/query';
 import * as window from 'mingo/operators/window';
 import { BSONRegExp, double, isDoc, setField, typeName, type Doc } from '../bson/types.js';
-import { MongoServerFault } from '../errors.js';
+import { MongoServerFault, fault } from '../errors.js';
 import { toRegExp } from '../query/regex.js';
 import type { QueryContext } from '../query/context.js';
 
@@ -16,17 +16,30 @@ import type { QueryContext } from '../query/context.js';
  * values: numbers lose the difference of long and double on the way, which is why the common operators are our own.
  */
 const context = Context.init({ accumulator, expression, pipeline, projection, query, window });
-// No JavaScript of a client's is run here.
+// mingo's own window stage is built on $function; a client's JavaScript is refused before it comes here.
 const OPTIONS = {
   idKey: '_id',
   processingMode: ProcessingMode.CLONE_OFF,
   useStrictMode: true,
-  scriptEnabled: false,
+  scriptEnabled: true,
   failOnError: true,
   context,
 } as const;
 
+/** Operators that run JavaScript: no client's code is run in this process. */
+const SCRIPTS = new Set(['$function', '$accumulator', '$where']);
+
+function refuseScripts(value: unknown): void {
+  if (Array.isArray(value)) value.forEach(refuseScripts);
+  if (!isDoc(value)) return;
+  for (const [name, inner] of Object.entries(value)) {
+    if (SCRIPTS.has(name)) fault(238, `${name} is not supported by the embedded server: use a real mongod`);
+    refuseScripts(inner);
+  }
+}
+
 export function mingoHasExpression(operator: string): boolean {
+  if (SCRIPTS.has(operator)) refuseScripts({ [operator]: null });
   return Object.hasOwn(expression, operator) || Object.hasOwn(accumulator, operator);
 }
 
@@ -104,6 +117,7 @@ export function mingoStage(
   collectionResolver: (name: string) => Doc[],
 ): Doc[] {
   const [name = ''] = Object.keys(stage);
+  refuseScripts(stage);
   const aggregator = new Aggregator([toMingo(stage) as Record<string, never>], {
     ...OPTIONS,
     variables: toMingo(queryContext.variables) as Record<string, never>,

@@ -1,4 +1,4 @@
-import { calculateObjectSize, serialize } from 'bson';
+import { BSONError, serialize } from 'bson';
 import { fault } from '../errors.js';
 import {
   Binary,
@@ -29,20 +29,25 @@ const MALFORMED = 22; // InvalidBSON
  */
 export function decode(bytes: Buffer): Doc {
   const reader = new Reader(bytes);
-  const doc = reader.document(0);
+  const doc = checked(MALFORMED, () => reader.document(0));
   if (reader.at !== bytes.length) fault(MALFORMED, 'bytes follow the end of a BSON document');
   return doc;
 }
 
-/** Writes BSON. A field whose value is undefined is left out. */
-export function encode(doc: Doc): Buffer {
-  const bytes = serialize(doc, { ignoreUndefined: true, checkKeys: false });
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+/** The bson package's classes refuse some values (a regex with unknown options, say): that is the client's to know. */
+function checked<T>(code: number, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof BSONError) fault(code, error.message);
+    throw error;
+  }
 }
 
-/** Bytes `encode` would give, for limits. */
-export function encodedSize(doc: Doc): number {
-  return calculateObjectSize(doc, { ignoreUndefined: true });
+/** Writes BSON. A field whose value is undefined is left out. */
+export function encode(doc: Doc): Buffer {
+  const bytes = checked(2, () => serialize(doc, { ignoreUndefined: true, checkKeys: false }));
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** Where a top-level field stands in `bytes`: [start of the element, start of its value, end]; undefined if absent. */

@@ -104,7 +104,9 @@ export function toDecimal(value: Exact): Decimal128 {
   return Decimal128.fromString(`${negative ? '-' : ''}${coefficient}E${exponent}`);
 }
 
-function divideRounded(dividend: bigint, divisor: bigint): bigint {
+/** The nearest whole quotient, ties to even. The divisor is positive. */
+export function divideRounded(dividend: bigint, divisor: bigint): bigint {
+  if (dividend < 0n) return -divideRounded(-dividend, divisor);
   const quotient = dividend / divisor;
   const twice = (dividend % divisor) * 2n;
   return twice > divisor || (twice === divisor && quotient % 2n === 1n) ? quotient + 1n : quotient;

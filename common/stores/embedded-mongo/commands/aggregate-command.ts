@@ -33,7 +33,7 @@ function aggregate(request: CommandRequest): Doc {
   const start = leading(pipeline);
   const hint = hintArg(body, collection);
   const stage = compilePipeline(pipeline.slice(start.stages), environment);
-  const source = collection === undefined ? [] : readStart(collection, start, hint, context);
+  const source = readStart(collection, start, hint, context);
   const docs = stage(source);
   const last: unknown = pipeline.at(-1);
   const writes = isDoc(last) && ('$out' in last || '$merge' in last);
@@ -82,13 +82,13 @@ function leading(pipeline: readonly unknown[]): Start {
 }
 
 function* readStart(
-  collection: Collection,
+  collection: Collection | undefined,
   start: Start,
   hint: Index | undefined,
   context: QueryContext,
 ): Generator<Doc> {
   for (const id of findIds(collection, { ...start, skip: 0, hint, context })) {
-    const doc = collection.get(id);
+    const doc = collection?.get(id);
     if (doc !== undefined) yield doc;
   }
 }
@@ -102,12 +102,8 @@ function environmentOf(
   return {
     context,
     database,
-    read: (namespace, filter) => {
-      const other = engine.catalog.get(namespace);
-      return other === undefined
-        ? []
-        : readStart(other, { filter, sort: [], limit: 0, stages: 0 }, undefined, context);
-    },
+    read: (namespace, filter) =>
+      readStart(engine.catalog.get(namespace), { filter, sort: [], limit: 0, stages: 0 }, undefined, context),
     stats: (stage) =>
       stage === '$listLocalSessions'
         ? [{ _id: docArg(body, 'lsid') ?? {}, lastUse: request.now }]

@@ -59,7 +59,7 @@ function find(request: CommandRequest): Doc {
   const collection = engine.catalog.get(namespace);
   const wanted = findRequest(request, collection);
   const project = compileProjection(docArg(body, 'projection'), wanted.context, { filter: wanted.filter });
-  const ids = collection === undefined ? [] : findIds(collection, wanted);
+  const ids = findIds(collection, wanted);
   const cursor = engine.cursors.open({
     namespace,
     docs: collection === undefined ? [] : readDocs(collection, ids, project),
@@ -117,9 +117,8 @@ function count(request: CommandRequest): Doc {
   const skip = countArg(body, 'skip', 0);
   const limit = Math.abs(toNumber(body.limit) ?? 0);
   const context = contextOf(request, body, collection);
-  if (collection === undefined) return { n: 0, ok: 1 };
   const hint = hintArg(body, collection);
-  if (Object.keys(filter).length === 0 && hint === undefined) {
+  if (collection !== undefined && Object.keys(filter).length === 0 && hint === undefined) {
     const left = Math.max(0, collection.count - skip);
     return { n: limit === 0 ? left : Math.min(left, limit), ok: 1 };
   }
@@ -138,10 +137,7 @@ function distinct(request: CommandRequest): Doc {
     if (!found.has(key)) found.set(key, value);
   };
   const hint = hintArg(body, collection);
-  const ids =
-    collection === undefined
-      ? []
-      : findIds(collection, { filter, sort: [], skip: 0, limit: 0, hint, context });
+  const ids = findIds(collection, { filter, sort: [], skip: 0, limit: 0, hint, context });
   for (const id of ids)
     for (const value of pathValues(collection?.get(id), path))
       if (Array.isArray(value)) value.forEach(add);

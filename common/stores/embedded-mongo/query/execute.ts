@@ -20,8 +20,10 @@ export interface FindRequest {
  * The ids of the records a request asks for, in its order. Without a sort they come lazily, so that a cursor over a
  * large collection costs no more than what is read of it; a record that is gone by then is passed over by the reader.
  */
-export function findIds(collection: Collection, request: FindRequest): Iterable<number> {
+export function findIds(collection: Collection | undefined, request: FindRequest): Iterable<number> {
   const matches = compileFilter(request.filter, request.context);
+  // What is wrong with a request is wrong also where there is nothing to find.
+  if (collection === undefined) return [];
   const { collation } = request.context;
   const scan = plan(collection, {
     filter: request.filter,

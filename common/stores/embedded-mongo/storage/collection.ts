@@ -38,10 +38,13 @@ export class Collection {
   #validator: Predicate | undefined;
   #nextId = 1;
   #bytes = 0;
+  #writes: number;
 
   constructor(meta: CollectionMeta, store: CollectionStore) {
     this.#meta = meta;
     this.#store = store;
+    // A collection that takes the place of another of its name must not seem to be that one, unchanged.
+    this.#writes = meta.id * 2 ** 32;
     this.#prefix = recordPrefix(meta.id);
     for (const spec of meta.indexes) this.#indexes.set(spec.name as string, new Index(spec));
     this.#compileValidator();
@@ -64,6 +67,7 @@ export class Collection {
   }
 
   set meta(meta: CollectionMeta) {
+    this.#writes += 1;
     this.#meta = meta;
     this.#compileValidator();
   }
@@ -79,6 +83,11 @@ export class Collection {
   /** Sum of the documents' BSON sizes. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** Grows with every change of a document, an index or an option, for `top`. */
+  get writes(): number {
+    return this.#writes;
   }
 
   get indexes(): readonly Index[] {
@@ -157,19 +166,19 @@ export class Collection {
       index.add(keys, doc, id);
     }
     this.#indexes.set(index.name, index);
-    this.#meta = { ...this.#meta, indexes: [...this.#meta.indexes, spec] };
+    this.meta = { ...this.#meta, indexes: [...this.#meta.indexes, spec] };
   }
 
   dropIndex(name: string): void {
     this.#indexes.delete(name);
-    this.#meta = { ...this.#meta, indexes: this.#meta.indexes.filter((spec) => spec.name !== name) };
+    this.meta = { ...this.#meta, indexes: this.#meta.indexes.filter((spec) => spec.name !== name) };
   }
 
   /** Changes the options of an index that say nothing of its keys. */
   alterIndex(name: string, options: Doc): void {
     const index = this.#indexes.get(name) as Index;
     Object.assign(index.spec, options);
-    this.#meta = {
+    this.meta = {
       ...this.#meta,
       indexes: this.#meta.indexes.map((spec) => (spec.name === name ? index.spec : spec)),
     };
@@ -182,6 +191,7 @@ export class Collection {
 
   #write(id: number, doc: Doc, raw: Buffer): void {
     const key = this.#key(id);
+    this.#writes += 1;
     this.#track(id, raw.length);
     this.#store.cache.set(key, doc, raw.length);
     this.#store.storage.put(key, raw);
@@ -189,6 +199,7 @@ export class Collection {
 
   #forget(id: number): void {
     const key = this.#key(id);
+    this.#writes += 1;
     this.#bytes -= this.#records.get(id) ?? 0;
     this.#records.delete(id);
     this.#store.cache.delete(key);
