@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { packageRoot } from '../../common/paths.js';
+import { COMMANDS } from '../../federator/cli/commands/index.js';
 
 const read = (file: string): Promise<string> => readFile(join(packageRoot, file), 'utf8');
 
@@ -49,4 +50,23 @@ it.each(['README.md', 'CONTRIBUTING.md', '.ci/run'])('%s names only npm scripts 
   ];
   expect(named.length).toBeGreaterThan(0);
   for (const [, script] of named) expect(scripts).toHaveProperty(script ?? '');
+});
+
+it('README tells every command of federate, and none that is not there', async () => {
+  const commands = COMMANDS.map((command) => command.name);
+  const readme = await read('README.md');
+  const table = readme.split('| command | what |')[1]?.split('\n\n')[0] ?? '';
+  const told = table.split('\n').flatMap((row) => {
+    const names = [...(row.split('|')[1] ?? '').matchAll(/`([^`]+)`/g)].map((name) => name[1] ?? '');
+    // "`shadow start`, `status`": the group is said once.
+    const group = names[0]?.includes(' ') ? `${names[0].split(' ')[0]} ` : '';
+    return names.map((name) => (name.startsWith(group) ? name : `${group}${name}`));
+  });
+  expect(told.sort()).toEqual([...commands].sort());
+  for (const [, typed = ''] of readme.matchAll(/federate ((?:shadow )?[a-z-]+)/g))
+    if (typed !== 'federate')
+      expect(
+        commands.filter((name) => `${typed} `.startsWith(`${name} `)),
+        typed,
+      ).not.toEqual([]);
 });
