@@ -1,6 +1,6 @@
 import { MongoClient } from 'mongodb';
 import type { EffectValue } from '../arms-contract.js';
-import { definitionOf, namespacesOf, split } from './mongo-catalog.js';
+import { definitionOf, split } from './mongo-catalog.js';
 import { idOfDocument } from './mongo-value.js';
 
 /** A collection's documents by the text of their ids. */
@@ -12,19 +12,17 @@ export type DocumentIds = ReadonlyMap<string, Uint8Array>;
  */
 export class GoldenMongo {
   readonly #client: MongoClient;
-  readonly namespaces: readonly string[];
   readonly #documents = new Map<string, Promise<DocumentIds>>();
   readonly #definitions = new Map<string, Promise<EffectValue | undefined>>();
 
-  private constructor(client: MongoClient, namespaces: readonly string[]) {
+  private constructor(client: MongoClient) {
     this.#client = client;
-    this.namespaces = namespaces;
   }
 
   static async open(uri: string): Promise<GoldenMongo> {
     const client = new MongoClient(uri, { appName: 'dharma-golden', maxPoolSize: 4 });
     await client.connect();
-    return new GoldenMongo(client, await namespacesOf(client));
+    return new GoldenMongo(client);
   }
 
   documents(namespace: string): Promise<DocumentIds> {

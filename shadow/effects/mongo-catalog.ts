@@ -1,6 +1,5 @@
 import type { Document, MongoClient } from 'mongodb';
 import type { EffectValue } from '../arms-contract.js';
-import { databasesOf } from '../clone/mongo.js';
 
 /** `db.collection` into its two names. */
 export function split(namespace: string): [database: string, collection: string] {
@@ -8,15 +7,10 @@ export function split(namespace: string): [database: string, collection: string]
   return [namespace.slice(0, dot), namespace.slice(dot + 1)];
 }
 
-/** Every collection of the app's, as `db.collection`; views and the server's own left out. */
-export async function namespacesOf(client: MongoClient): Promise<string[]> {
-  const found: string[] = [];
-  for (const database of await databasesOf(client, '')) {
-    const collections = await client.db(database).listCollections({}, { nameOnly: true }).toArray();
-    for (const { name, type } of collections)
-      if (type !== 'view' && !name.startsWith('system.')) found.push(`${database}.${name}`);
-  }
-  return found;
+/** Whether a namespace is the server's own affair, and no effect of an app's. */
+export function isServers(namespace: string): boolean {
+  const [database, collection] = split(namespace);
+  return ['admin', 'local', 'config'].includes(database) || collection.startsWith('system.');
 }
 
 /** Indexes by name, and the collection's options; undefined when there is none of that name. */
@@ -24,8 +18,9 @@ export async function definitionOf(client: MongoClient, namespace: string): Prom
   const [database, name] = split(namespace);
   const [info] = await client.db(database).listCollections({ name }).toArray();
   if (info === undefined) return undefined;
-  const indexes = await client.db(database).collection(name).listIndexes().toArray();
   const { options } = info as { options?: Document };
+  if (info.type === 'view') return asJson({ view: options ?? {} });
+  const indexes = await client.db(database).collection(name).listIndexes().toArray();
   const byName = Object.fromEntries(
     (indexes as Document[]).map(({ name: index, v: _version, ns: _ns, key, ...rest }) => [
       String(index),
@@ -33,5 +28,9 @@ export async function definitionOf(client: MongoClient, namespace: string): Prom
       { ...rest, key: Object.entries(key as Document).map(([field, kind]) => `${field}:${String(kind)}`) },
     ]),
   );
-  return JSON.parse(JSON.stringify({ indexes: byName, options: options ?? {} })) as EffectValue;
+  return asJson({ indexes: byName, options: options ?? {} });
+}
+
+function asJson(value: Document): EffectValue {
+  return JSON.parse(JSON.stringify(value)) as EffectValue;
 }

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { MongoClient, type Document } from 'mongodb';
 import type { EffectEntry, EffectValue } from '../arms-contract.js';
 import type { DocumentIds, GoldenMongo } from './golden-mongo.js';
-import { definitionOf, namespacesOf, split } from './mongo-catalog.js';
+import { definitionOf, isServers, split } from './mongo-catalog.js';
 import { idOfDocument, valueOfDocument } from './mongo-value.js';
 
 /** Collections larger than this, bytes, are not read whole at each quiet point: the report says so. */
@@ -14,8 +14,6 @@ interface Overlay {
   readonly documents: Map<string, Uint8Array | undefined>;
   /** Indexes and options at the last reading; undefined: there was no such collection. */
   definition: EffectValue | undefined;
-  /** Writes the server had counted at the last reading, where it counts them. */
-  writes: number | undefined;
 }
 
 /**
@@ -29,6 +27,7 @@ export class MongoEffects {
   readonly #home: string | undefined;
   readonly #overlays = new Map<string, Overlay>();
   readonly #notRead = new Set<string>();
+  #writes: ReadonlyMap<string, number> = new Map();
 
   private constructor(client: MongoClient, golden: GoldenMongo, home: string | undefined) {
     this.#client = client;
@@ -36,10 +35,18 @@ export class MongoEffects {
     this.#home = home;
   }
 
+  /** Begins to watch; what is written from now on is told. */
   static async start(uri: string, golden: GoldenMongo, home: string | undefined): Promise<MongoEffects> {
     const client = new MongoClient(uri, { appName: 'dharma-effects', maxPoolSize: 4 });
-    await client.connect();
-    return new MongoEffects(client, golden, home);
+    const effects = new MongoEffects(client, golden, home);
+    try {
+      await client.connect();
+      effects.#writes = await effects.#writeCounts();
+    } catch (error) {
+      await effects.close();
+      throw error;
+    }
+    return effects;
   }
 
   async close(): Promise<void> {
@@ -53,33 +60,30 @@ export class MongoEffects {
 
   /** What changed since the last call; documents of a collection in their natural order. */
   async collect(): Promise<EffectEntry[]> {
-    const counts = await this.#writeCounts();
-    const namespaces = new Set([...this.#golden.namespaces, ...this.#overlays.keys()]);
-    for (const namespace of await namespacesOf(this.#client)) namespaces.add(namespace);
-    const entries: EffectEntry[] = [];
-    for (const namespace of [...namespaces].sort())
-      entries.push(...(await this.#changesOf(namespace, counts?.get(namespace))));
-    return entries;
+    const before = this.#writes;
+    const now = await this.#writeCounts();
+    this.#writes = now;
+    const namespaces = [...new Set([...before.keys(), ...now.keys()])].sort();
+    const written = namespaces.filter((namespace) => before.get(namespace) !== now.get(namespace));
+    return (await Promise.all(written.map((namespace) => this.#changesOf(namespace)))).flat();
   }
 
-  /** Writes so far by namespace, as the server counts them; undefined where it does not. */
-  async #writeCounts(): Promise<ReadonlyMap<string, number> | undefined> {
-    const { totals } = (await this.#client.db('admin').command({ top: 1 })) as { totals?: Document };
-    const counts = Object.entries(totals ?? {}).flatMap(([namespace, counters]): [string, number][] => {
-      const { insert, update, remove } = counters as Record<string, { count?: number } | undefined>;
-      return insert === undefined
-        ? []
-        : [[namespace, Number(insert.count) + Number(update?.count) + Number(remove?.count)]];
-    });
-    return counts.length === 0 ? undefined : new Map(counts);
+  /** How often each collection was written, as the server counts it: one command, whatever it stores. */
+  async #writeCounts(): Promise<ReadonlyMap<string, number>> {
+    const { totals } = (await this.#client.db('admin').command({ top: 1 })) as { totals: Document };
+    return new Map(
+      Object.entries(totals).flatMap(([namespace, counters]): [string, number][] => {
+        const { writeLock } = counters as { writeLock?: { count: number } };
+        return writeLock === undefined || isServers(namespace) ? [] : [[namespace, Number(writeLock.count)]];
+      }),
+    );
   }
 
-  async #changesOf(namespace: string, writes: number | undefined): Promise<EffectEntry[]> {
+  async #changesOf(namespace: string): Promise<EffectEntry[]> {
     const overlay = await this.#overlayOf(namespace);
     const entries = await this.#definitionChange(namespace, overlay);
-    if (writes !== undefined && writes === overlay.writes) return entries;
-    overlay.writes = writes;
-    if (await this.#tooLarge(namespace)) return entries;
+    const { view } = (overlay.definition ?? {}) as { readonly view?: EffectValue };
+    if (view !== undefined || (await this.#tooLarge(namespace))) return entries;
     return [...entries, ...(await this.#documentChanges(namespace, overlay))];
   }
 
@@ -87,7 +91,7 @@ export class MongoEffects {
     let overlay = this.#overlays.get(namespace);
     if (overlay === undefined) {
       const definition = await this.#golden.definition(namespace);
-      overlay = { documents: new Map(), definition, writes: undefined };
+      overlay = { documents: new Map(), definition };
       this.#overlays.set(namespace, overlay);
     }
     return overlay;
