@@ -365,7 +365,10 @@ describe('bodies', () => {
   it('that never come are given up, on a kept connection too', async () => {
     const node = await startNode(echo);
     const proxy = await startProxy([node.node], { limits: { bodyTimeout: 100 } });
-    const answer = await exchange(proxy.at, `${get('/')}POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n`);
+    const answer = await exchange(
+      proxy.at,
+      `${get('/')}POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n`,
+    );
     expect([...answer.matchAll(/HTTP\/1\.1 (\d+)/g)].map((m) => m[1])).toEqual(['200', '408']);
   });
 
