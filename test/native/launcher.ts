@@ -1,13 +1,20 @@
 import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { chown, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { findNative } from '../../common/paths.js';
 
 /** The launcher under test. */
-export const launcher = resolve('native/build/dharma-run');
-if (!existsSync(launcher)) throw new Error(`${launcher} is missing: npm run build:native`);
+export const launcher = built('dharma-run');
+
+function built(program: string): string {
+  const path = findNative(program);
+  if (path === undefined) throw new Error(`${program} is not built: npm run build:native`);
+  return path;
+}
+
 export const fixture = (name: string): string => resolve('test/native/fixtures', name);
 
 /** Who runs the launcher: as root a jail needs no user namespace, so that both ways are tried where they can be. */

@@ -5,7 +5,7 @@ import { mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
 import { constants, networkInterfaces } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import { cleanUp, fixture, folderFor, launcher, noJail, run, users } from './launcher.js';
@@ -209,11 +209,12 @@ describe.each(users)('a jail, as $name', (user) => {
 });
 
 describe('dharma-run --probe-jail', () => {
+  const seen = ['--readable', dirname(launcher)];
   const impossible = noJail(users[0]!);
 
   it.skipIf(impossible)('says which step fails where a jail cannot be had: in a jail', async () => {
     for (const user of users) {
-      const ended = await run(['--jail', '--', launcher, '--probe-jail'], { user }).ended;
+      const ended = await run(['--jail', ...seen, '--', launcher, '--probe-jail'], { user }).ended;
       expect(ended).toMatchObject({ code: 1, stderr: '' });
       expect(JSON.parse(ended.stdout)).toEqual({
         ok: false,
@@ -224,7 +225,7 @@ describe('dharma-run --probe-jail', () => {
   });
 
   it.skipIf(impossible)('runs nothing when a jail cannot be had', async () => {
-    const ended = await run(['--jail', '--', launcher, '--jail', '--', 'echo', 'ran']).ended;
+    const ended = await run(['--jail', ...seen, '--', launcher, '--jail', '--', 'echo', 'ran']).ended;
     expect(ended).toMatchObject({ code: 125, stdout: '' });
     expect(ended.stderr).toMatch(/^dharma-run: \w+ namespace: Operation not permitted\n$/);
   });
