@@ -210,6 +210,7 @@ export class Agent {
       serving: this.#serving?.group,
       nodes: this.#fleet.planned,
     });
+    this.#options.log.debug({ generation: spec.generation, nodes: this.#fleet.planned, next }, 'plan');
     for (const name of next.retire) this.#fleet.retire(name);
     for (const { group, count } of next.start)
       for (let i = 0; i < count; i++) await this.#fleet.start(spec, releases.get(group)!, signal);
@@ -232,6 +233,7 @@ export class Agent {
       (name) => this.#fleet.address(name),
       (nodes) => proxySettings(spec.config, routes, nodes),
     );
+    this.#options.log.debug({ serving, traffic, listed }, 'traffic directed');
     this.#serving = serving === undefined ? undefined : { group: serving, release: release.id };
     this.#fleet.stopRetired(listed, spec.config.drainTimeout);
   }

@@ -5,6 +5,7 @@ import {
   messageOf,
   systemClock,
   systemCode,
+  throwIfAborted,
   type AppLauncher,
   type Backoff,
   type Clock,
@@ -119,6 +120,8 @@ export class Node {
     const { signal } = this.#abort;
     try {
       this.#app = await this.#options.launcher.launch(this.#options.launch, signal);
+      // Told to stop in the very moment it came up: `stop()` has not seen it.
+      throwIfAborted(signal);
       const { target } = this.#app;
       if (!('port' in target)) throw new Error('a node of a cluster listens at an address');
       this.#port = target.port;
