@@ -22,7 +22,9 @@ run(async () => {
 /** Each native test program ends with a line `N passed, N failed`. */
 async function nativeTests() {
   say('native unit tests (make test)');
-  const { code, output } = await show('make', ['-C', join(root, 'native'), '--no-print-directory', 'test']);
+  const { code, output } = await show('make', ['-C', join(root, 'native'), '--no-print-directory', 'test'], {
+    keep: true,
+  });
   const lines = [...output.matchAll(/\b(\d+) passed, (\d+) failed\b/g)];
   const count = (group) => lines.reduce((total, line) => total + Number(line[group]), 0);
   return { passed: count(1), failed: atLeastOne(count(2), code) };
@@ -58,12 +60,15 @@ function countsOf(report, code) {
 /** What ends badly without a failed test to its name has failed too. */
 const atLeastOne = (failed, code) => (code !== 0 && failed === 0 ? 1 : failed);
 
-/** Runs a command, showing and keeping what it prints. */
-function show(command, args) {
+/** Runs a command, showing what it prints; `keep` gives it back as well, at the cost of its terminal. */
+function show(command, args, { keep = false } = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(command, args, {
+      cwd: root,
+      stdio: ['ignore', keep ? 'pipe' : 'inherit', 'inherit'],
+    });
     const chunks = [];
-    child.stdout.on('data', (chunk) => {
+    child.stdout?.on('data', (chunk) => {
       chunks.push(chunk);
       process.stdout.write(chunk);
     });
