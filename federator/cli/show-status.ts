@@ -2,6 +2,11 @@ import { formatDuration } from '../../common/index.js';
 import type { Cluster, FederationStatus, Upgrade } from '../api/schemas.js';
 import type { Printer } from './printer.js';
 
+const MONGO: Readonly<Record<string, string>> = {
+  embedded: 'embedded stand-in, for one machine (federate doctor says what to install)',
+  given: 'given by URI',
+};
+
 /** The federation for people. */
 export function showStatus(status: FederationStatus, printer: Printer): void {
   const { colors: c } = printer;
@@ -9,7 +14,7 @@ export function showStatus(status: FederationStatus, printer: Printer): void {
   printer.line(`${c.bold('federation')}  ${health}`);
   printer.line(`edge        ${status.edge.url}${status.edge.capture ? c.yellow('  copying requests') : ''}`);
   printer.line(`api         ${status.api.url}`);
-  printer.line(`stores      mongo: ${status.stores.mongo}`);
+  printer.line(`stores      mongo: ${MONGO[status.stores.mongo] ?? status.stores.mongo}`);
   printer.line(`release     ${status.live ?? 'none yet'}`);
   if (status.upgrade !== null) printer.line(`upgrade     ${upgradeLine(status.upgrade)}`);
   for (const operation of status.operations)

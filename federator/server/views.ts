@@ -39,7 +39,11 @@ export class Views {
     ]);
     const views = documents.map((cluster) => this.#cluster(cluster));
     const { problem } = this.#active.reconciler;
-    const problems = [...problemsOf(views), ...(problem === undefined ? [] : [problem])];
+    const problems = [
+      ...problemsOf(views),
+      ...(problem === undefined ? [] : [problem]),
+      ...(await this.#shadowProblems(running)),
+    ];
     const { edge } = supervisor;
     return {
       federation: this.#runtime.federation,
@@ -94,6 +98,13 @@ export class Views {
     const latest = (await this.#active.upgrades.list(50)).find((upgrade) => upgrade.kind === 'shadow');
     if (latest === undefined) throw noUpgrade('current');
     return latest;
+  }
+
+  /** A shadow that failed while it ran copies nothing any more, and nobody would know. */
+  async #shadowProblems(running: UpgradeDocument | undefined): Promise<string[]> {
+    if (running?.state !== 'shadowing') return [];
+    const told = await this.#database.reports.findOne({ _id: running._id });
+    return told?.status.phase === 'failed' ? [`the shadow failed: ${told.status.step}`] : [];
   }
 
   #cluster(cluster: ClusterDocument): Cluster {

@@ -71,7 +71,7 @@ export class ShadowWorker {
     await this.#outbound.close();
     for (const agent of this.#agents.values()) await agent.close();
     await this.#database.close();
-    await rm(this.#workDir, { recursive: true, force: true });
+    await rm(this.#options.home.shadow(this.#options.upgrade), { recursive: true, force: true });
   }
 
   get #workDir(): string {
