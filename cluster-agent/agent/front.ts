@@ -102,10 +102,6 @@ export class Front {
     return this.#telemetry.endpoints(this.#options.clock.monotonic());
   }
 
-  get logFile(): string | undefined {
-    return this.#proxy?.logFile;
-  }
-
   /** Lets the proxy finish what it has. */
   async close(): Promise<void> {
     clearTimeout(this.#timer);
