@@ -35,7 +35,7 @@ export function ensureNative({ log = say, install = true } = {}) {
   if (stands() && existsSync(stamp) && readFileSync(stamp, 'utf8') === now) return dir;
   ensureSystem(['native'], { install });
   log('building the proxy (make)');
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  mkdirSync(dir, { recursive: true });
   if (dir === packageDir()) make(dir);
   else buildAnew(dir);
   writeFileSync(stamp, now);
