@@ -22,6 +22,7 @@ export interface StartStoreOptions {
 export interface StartedStore {
   readonly uri: string;
   readonly socketPath: string | undefined;
+  /** Of the process to signal: the launcher's, which passes signals on, where dharma-run is built. */
   readonly pid: number;
   readonly version: string;
   readonly logFile: string;

@@ -52,8 +52,7 @@ const filter = fc.oneof(
 async function fill(list: readonly Document[]): Promise<void> {
   for (const name of ['indexed', 'plain']) {
     await mongo.db.collection(name).deleteMany({});
-    if (list.length > 0)
-      await mongo.db.collection(name).insertMany(list.map((one) => ({ ...one })));
+    if (list.length > 0) await mongo.db.collection(name).insertMany(list.map((one) => ({ ...one })));
   }
 }
 

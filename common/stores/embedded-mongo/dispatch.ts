@@ -29,15 +29,17 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map(
 
 /** Runs one request. Resolves to the reply when it may be sent: after what it wrote is as safe as was asked for. */
 export async function dispatch(engine: Engine, connectionId: number, request: Request): Promise<Doc> {
+  const writesBefore = engine.storage.writes;
+  let reply: Doc;
+  let body: Doc;
   try {
-    const body = bodyOf(request);
-    const writesBefore = engine.storage.writes;
-    const reply = run(engine, connectionId, body, request);
-    if (engine.storage.writes !== writesBefore && waitsForDisk(body)) await engine.storage.durable();
-    return reply;
+    body = bodyOf(request);
+    reply = run(engine, connectionId, body, request);
   } catch (error) {
-    return errorReply(error);
+    return errorReply(error, engine.storage.writes !== writesBefore);
   }
+  if (engine.storage.writes !== writesBefore && waitsForDisk(body)) await engine.storage.durable();
+  return reply;
 }
 
 /** An OP_QUERY's command may be wrapped ($query), and names its database beside it. */
@@ -82,10 +84,18 @@ function checkTransaction(body: Doc): void {
     fault(20, 'Transaction numbers are only allowed on a replica set member or mongos');
 }
 
-function errorReply(error: unknown): Doc {
+/**
+ * The reply for what a command threw. A bug ends the server when the command had begun to write: then what is in memory
+ * may not be what is on disk.
+ */
+function errorReply(error: unknown, hasWritten: boolean): Doc {
   // Arrays and strings beyond what the engine can hold, or nesting beyond its stack: values a client asked for.
   if (error instanceof RangeError)
-    return errorReply(new MongoServerFault(2, `value out of range: ${error.message}`));
-  if (!(error instanceof MongoServerFault)) throw error;
+    return errorReply(new MongoServerFault(2, `value out of range: ${error.message}`), hasWritten);
+  if (!(error instanceof MongoServerFault)) {
+    if (hasWritten || !(error instanceof Error)) throw error;
+    process.stderr.write(`dharma embedded Mongo: a bug, please report it: ${error.stack ?? error.message}\n`);
+    return errorReply(new MongoServerFault(1, `internal error: ${error.message}`), hasWritten);
+  }
   return { ok: 0, errmsg: error.message, code: error.code, codeName: error.codeName, ...error.extra };
 }
