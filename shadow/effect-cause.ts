@@ -1,4 +1,4 @@
-import { strengthOf, words } from './correlate/tokens.js';
+import { identifyingWords } from './correlate/tokens.js';
 
 /** One of the exchanges whose effects were read together. */
 export interface Suspect {
@@ -7,14 +7,13 @@ export interface Suspect {
   /** Its own answer changed. */
   readonly differs: boolean;
   /** Ids that stand in its request and its answer. */
-  readonly marks: ReadonlySet<string>;
+  readonly marks: () => ReadonlySet<string>;
 }
 
 /** The ids of a text in which named ones stand as symbols: symbols and identifying words. */
 export function marksOf(text: string): readonly string[] {
   const symbols: string[] = text.match(/⟨id \d+⟩/g) ?? [];
-  for (const { word } of words(text)) if (strengthOf(word) === 'strong') symbols.push(word);
-  return symbols;
+  return [...symbols, ...identifyingWords(text)];
 }
 
 /**
@@ -31,10 +30,11 @@ export function causeOf<T extends Suspect>(
   let best: T | undefined;
   let bestScore = -1;
   for (const suspect of suspects) {
+    const marks = suspect.marks();
     const score =
-      (keyMarks.some((mark) => suspect.marks.has(mark)) ? 8 : 0) +
+      (keyMarks.some((mark) => marks.has(mark)) ? 8 : 0) +
       (suspect.safe ? 0 : 4) +
-      (contentMarks.some((mark) => suspect.marks.has(mark)) ? 2 : 0) +
+      (contentMarks.some((mark) => marks.has(mark)) ? 2 : 0) +
       (suspect.differs ? 1 : 0);
     if (score >= bestScore) {
       best = suspect;

@@ -134,7 +134,7 @@ export class Judge {
       outcome,
       safe: isSafe(exchange),
       differs: this.tallies.looks > before,
-      marks: this.#marks(exchange, answers[0]),
+      marks: () => this.#marks(exchange, answers[0]),
     });
   }
 

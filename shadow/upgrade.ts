@@ -28,6 +28,9 @@ import { REDACTED_HEADERS } from './report/redact.js';
 /** The engine's options: the part's door fills in who starts the arms. */
 export type EngineOptions = ShadowOptions & { readonly prepare: PrepareArms };
 
+/** A status weighs every place that was ever noisy: it is told as often as an eye follows, not with every exchange. */
+const PROGRESS_EVERY_MS = 200;
+
 const NO_GUARD: GuardCount = { enforcement: 'none', answered: 0, refused: 0, calls: [], escaped: 0 };
 
 /**
@@ -63,6 +66,7 @@ export class ShadowRun {
   #replayStartedAt: number | undefined;
   #lastSettledAt: number | undefined;
   #lastTakenNs: bigint | undefined;
+  #toldAt = 0;
   #stopping: Promise<void> | undefined;
 
   /** @internal Use `startShadow`. */
@@ -86,11 +90,11 @@ export class ShadowRun {
       join(options.workDir, 'exchanges.spool'),
       options.spoolBytes ?? DEFAULT_SPOOL_BYTES,
     );
-    this.#capturing = capture(options.exchanges, this.#queue, this.#judge, options.log).finally(() =>
-      this.#queue.end(),
-    );
+    this.#capturing = capture(options.exchanges, this.#queue, this.#judge, options.log)
+      .catch((error: unknown) => this.#fail(error))
+      .finally(() => this.#queue.end());
     const prepared = this.#prepare();
-    this.#outbound = this.#feedOutbound(prepared);
+    this.#outbound = this.#feedOutbound(prepared).catch((error: unknown) => this.#fail(error));
     this.#ready = prepared.then(() => undefined);
     this.#work = prepared.then((arms) => this.#replay(arms)).catch((error: unknown) => this.#fail(error));
     this.#ready.catch(() => undefined); // Told by #work; whoever asks with ready() gets it too.
@@ -214,8 +218,7 @@ export class ShadowRun {
           this.#indexes.delete(exchange.id);
           arms.forget(exchange.id);
         }
-        this.#lastSettledAt = this.#clock.monotonic();
-        this.#options.onProgress?.(this.status());
+        this.#settled();
       },
     });
     await replayer.run({ next: () => this.#take(arms) });
@@ -249,6 +252,14 @@ export class ShadowRun {
         : { code: 'SHADOW_FAILED', message: messageOf(error), remedy: 'See the log, and start it again.' };
     this.#options.log.error({ error: this.#error }, 'the shadow failed');
     this.#say('failed', this.#error.message);
+  }
+
+  #settled(): void {
+    const now = this.#clock.monotonic();
+    this.#lastSettledAt = now;
+    if (this.#options.onProgress === undefined || now - this.#toldAt < PROGRESS_EVERY_MS) return;
+    this.#toldAt = now;
+    this.#options.onProgress(this.status());
   }
 
   #say(phase: ShadowPhase, step: string): void {

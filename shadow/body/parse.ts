@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { decodeContent, decodeText } from './decode.js';
 import { multipartBoundary, parseForm, parseMultipart } from './form.js';
-import { jsonSkeleton, looksLikeJson, parseJson } from './json.js';
+import { looksLikeJson, parseJson } from './json.js';
 import { parseMarkup } from './markup.js';
 import type { Tree } from './tree.js';
 
@@ -11,8 +11,8 @@ export type BodyKind = 'none' | 'json' | 'html' | 'xml' | 'form' | 'multipart' |
 export interface ParsedBody {
   readonly kind: BodyKind;
   readonly tree: Tree;
-  /** Set for JSON: its form without its values. */
-  readonly skeleton?: string;
+  /** Set for JSON: the text itself, for its form. */
+  readonly text?: string;
 }
 
 const NONE: ParsedBody = { kind: 'none', tree: null };
@@ -40,7 +40,7 @@ export function parseBody(
 export function parseText(text: string, type: string): ParsedBody {
   if (/[/+]json$/.test(type) || (!/xml|html|form/.test(type) && looksLikeJson(text))) {
     const tree = parseJson(text);
-    if (tree !== undefined) return { kind: 'json', tree, skeleton: jsonSkeleton(text) };
+    if (tree !== undefined) return { kind: 'json', tree, text };
   }
   if (type === 'text/html' || type === 'application/xhtml+xml')
     return { kind: 'html', tree: parseMarkup(text, false) };

@@ -1,5 +1,6 @@
 import type { DifferenceKind } from '../../common/index.js';
 import type { Answer } from '../answer.js';
+import { jsonSkeleton } from '../body/json.js';
 import type { Tree } from '../body/tree.js';
 import { compareTree } from './compare-tree.js';
 import type { Comparison } from './comparison.js';
@@ -105,19 +106,25 @@ function kindChange(old: string, fresh: string): DifferenceKind {
 
 /** Equal values, other bytes: the order of keys or the white space. */
 function compareForm(answers: Four<Answer>, live: Answer | undefined, comparison: Comparison): void {
-  const labels = pick(answers, (a) => a.body.skeleton ?? '');
+  const labels = pick(answers, formOf);
   if (labels.every((label) => label === labels[0])) return;
   const observation: Observation = {
     place: { where: 'body', general: 'body', inner: ' form' },
     feature: 'form',
     labels,
-    liveAgrees: comparison.hasLive ? live?.body.skeleton === labels[0] && labels[0] === labels[1] : undefined,
+    liveAgrees: comparison.hasLive
+      ? live !== undefined && formOf(live) === labels[0] && labels[0] === labels[1]
+      : undefined,
     kind: 'changed',
     old: excerpt(answers[0]),
     new: excerpt(answers[2]),
     raw: [],
   };
   comparison.observe(observation);
+}
+
+function formOf(answer: Answer): string {
+  return jsonSkeleton(answer.body.text ?? '');
 }
 
 function excerpt(answer: Answer): string | undefined {

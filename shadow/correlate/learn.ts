@@ -3,7 +3,7 @@ import { isArray, isObject, type Tree } from '../body/tree.js';
 import type { Bindings, Role } from './bindings.js';
 import type { GenerationSet } from './generation-set.js';
 import { parseTimeText } from './time-text.js';
-import { differingWords, strengthOf, words, type WordPair } from './tokens.js';
+import { differingWords, identifyingWords, strengthOf, type WordPair } from './tokens.js';
 
 /** One exchange, answered by live and by the arms. An arm that gave no answer is undefined. */
 export interface Answered {
@@ -35,14 +35,14 @@ export function learn(answered: Answered, memory: Memory): void {
   const issued = new Set<string>();
   // First all that is seen, so that a value both sides have (in another place) is never taken for another's name.
   eachLeaf(live, '', (text) => {
-    for (const word of identifying(text)) {
+    for (const word of identifyingWords(text)) {
       memory.liveSeen.add(word);
       if (!answered.requestWords.has(word)) issued.add(word);
     }
   });
   for (const [i, arm] of arms.entries())
     eachLeaf(arm, '', (text) => {
-      for (const word of identifying(text)) memory.bindings[i]!.see(word);
+      for (const word of identifyingWords(text)) memory.bindings[i]!.see(word);
     });
   const spot = { key: '', evenFixed: true };
   const creates = { key: '', evenFixed: !answered.safe };
@@ -86,7 +86,7 @@ export function noteIssued(
   memory: Memory,
 ): void {
   eachLeaf(safe ? live.cookies : answerTree(live), '', (text) => {
-    for (const word of identifying(text))
+    for (const word of identifyingWords(text))
       if (!requestWords.has(word) && !memory.bindings.some((bindings) => bindings.knows(word)))
         memory.unbound.add(word);
   });
@@ -95,10 +95,6 @@ export function noteIssued(
 /** What of an answer can carry issued values. */
 export function answerTree(answer: Answer): Tree {
   return { headers: answer.headers, cookies: answer.cookies, body: answer.body.tree };
-}
-
-function* identifying(text: string): Generator<string> {
-  for (const { word } of words(text)) if (strengthOf(word) === 'strong') yield word;
 }
 
 function eachLeaf(tree: Tree | undefined, key: string, visit: (text: string, key: string) => void): void {

@@ -4,7 +4,7 @@ import { looksLikeJson, parseJson } from '../body/json.js';
 import { isArray, isObject, type Tree } from '../body/tree.js';
 import type { Bindings } from './bindings.js';
 import { resourcesOf, splitTarget } from './role.js';
-import { strengthOf, words } from './tokens.js';
+import { identifyingWords } from './tokens.js';
 
 export interface Request {
   readonly method: string;
@@ -146,7 +146,7 @@ function rewriteJsonValues(bytes: Buffer, resources: readonly string[], bindings
 export function requestWords(request: Request): ReadonlySet<string> {
   const found = new Set<string>();
   const add = (text: string): void => {
-    for (const { word } of words(text)) if (strengthOf(word) === 'strong') found.add(word);
+    for (const word of identifyingWords(text)) found.add(word);
   };
   add(percentDecode(request.target));
   for (const [name, value] of request.headers)

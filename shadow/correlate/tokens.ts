@@ -9,6 +9,16 @@ export function* words(text: string): Generator<{ readonly word: string; readonl
   for (const match of text.matchAll(FINE)) yield { word: match[0], index: match.index };
 }
 
+/** The shortest a word can be to identify by itself. */
+const SHORTEST_STRONG = 8;
+const LONG = new RegExp(`[A-Za-z0-9_-]{${SHORTEST_STRONG},}`, 'g');
+
+/** The words of a text that identify by themselves. */
+export function identifyingWords(text: string): readonly string[] {
+  if (text.length < SHORTEST_STRONG) return [];
+  return text.match(LONG)?.filter((word) => strengthOf(word) === 'strong') ?? [];
+}
+
 /**
  * How far a value identifies by itself, told from its structure alone:
  * - `strong`: long and mixed enough that where it stands again, it is the same thing;
@@ -19,10 +29,12 @@ export function* words(text: string): Generator<{ readonly word: string; readonl
 export type Strength = 'strong' | 'weak' | 'sequence' | 'plain';
 
 export function strengthOf(value: string): Strength {
+  if (value.length < 4 && !/^\d+$/.test(value)) return 'plain';
   if (/^\d+$/.test(value)) return value.length >= 10 ? 'strong' : value.length >= 4 ? 'weak' : 'sequence';
   const letters = /[A-Za-z]/.test(value);
   const digits = /\d/.test(value);
-  if (letters && digits) return value.length >= 8 ? 'strong' : value.length >= 4 ? 'weak' : 'plain';
+  if (letters && digits)
+    return value.length >= SHORTEST_STRONG ? 'strong' : value.length >= 4 ? 'weak' : 'plain';
   if (!letters) return 'plain';
   return looksScrambled(value) ? (value.length >= 12 ? 'strong' : 'weak') : 'plain';
 }

@@ -88,6 +88,7 @@ describe('rewriting a request into an arm’s words', () => {
           expect(Buffer.from(result.body).equals(Buffer.from(body))).toBe(true);
         },
       ),
+      { numRuns: 30 },
     );
   });
 
