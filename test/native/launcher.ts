@@ -23,13 +23,16 @@ export interface User {
   readonly ids: { readonly uid?: number; readonly gid?: number };
 }
 const NOBODY = 65534;
+const nobody: User = { name: 'an unprivileged user', ids: { uid: NOBODY, gid: NOBODY } };
 export const users: readonly User[] =
   process.getuid?.() === 0
-    ? [
-        { name: 'root', ids: {} },
-        { name: 'an unprivileged user', ids: { uid: NOBODY, gid: NOBODY } },
-      ]
+    ? // Below a folder that is root's alone (a clone in /root, say) nobody else can start the launcher.
+      [{ name: 'root', ids: {} }, ...(canStart(nobody) ? [nobody] : [])]
     : [{ name: 'an unprivileged user', ids: {} }];
+
+function canStart({ ids }: User): boolean {
+  return spawnSync(launcher, ['--version'], ids).error === undefined;
+}
 
 /** Why `user` cannot have a jail on this machine, from the launcher's own probe; undefined when it can. */
 export function noJail(user: User): string | undefined {
