@@ -44,7 +44,8 @@ describe('the choice of a node', () => {
     const nodes = await Promise.all(['a', 'b', 'c'].map((name) => after(5, name)));
     const proxy = await startProxy(nodes.map((n) => n.node));
     await send(proxy.at, 150, 6);
-    for (const node of nodes) expect(node.requests).toBeGreaterThan(25);
+    // Fifty each; a machine that stalls one of them for a moment makes it look slow, and rightly so.
+    for (const node of nodes) expect(node.requests).toBeGreaterThan(15);
   });
 
   it('prefers a fast node to a slow one, but never starves it', async () => {

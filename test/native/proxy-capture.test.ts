@@ -133,12 +133,16 @@ describe('capture', () => {
   });
 
   it('says how an exchange failed', async () => {
-    const silent = await startRawNode(() => undefined, 'silent');
+    let reached = false;
+    const silent = await startRawNode(
+      (peerSocket) => peerSocket.on('data', () => (reached = true)),
+      'silent',
+    );
     const proxy = await startProxy([silent.node], capture);
     const peer = await subscribe(proxy, { exchanges: true });
     const socket = await open(proxy.at);
     socket.write(get('/abort'));
-    await eventually(() => (silent.connections ? true : undefined));
+    await eventually(() => reached || undefined);
     socket.destroy();
     expect((await peer.exchanges(1))[0]).toMatchObject({
       target: '/abort',
