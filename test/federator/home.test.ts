@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { Home } from '../../federator/home/home.js';
+import type { Home } from '../../federator/home/home.js';
 import { lockHolder, takeLock } from '../../federator/home/lock.js';
 import { portOwner } from '../../federator/home/port-owner.js';
 import {

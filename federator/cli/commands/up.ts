@@ -1,11 +1,20 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { openSync } from 'node:fs';
-import { createLogger, DharmaError, distPath, ensureNative, ExitCode } from '../../../common/index.js';
+import {
+  createLogger,
+  DharmaError,
+  distPath,
+  ensureNative,
+  ExitCode,
+  systemClock,
+} from '../../../common/index.js';
 import { FederationClient } from '../../client/client.js';
+import { SupervisorClient } from '../../daemon/client.js';
 import { runSupervisor } from '../../daemon/run.js';
 import { isStartMessage } from '../../daemon/protocol.js';
 import type { Home } from '../../home/home.js';
 import { lockHolder } from '../../home/lock.js';
+import { notRunning } from '../../home/token.js';
 import type { FederationStatus } from '../../api/schemas.js';
 import type { Command, CommandContext, CommandInput, Outcome } from '../command.js';
 import { numberOption } from '../options.js';
@@ -42,8 +51,24 @@ export const up: Command = {
 };
 
 async function alreadyUp(context: CommandContext): Promise<Outcome> {
+  await whenStarted(context);
   context.printer.note(`a federation runs in ${context.home.dir} already`);
   return whenBack(context, undefined);
+}
+
+/** Another `up` may have begun a moment ago: waits until it has come to something. Error: NOT_RUNNING. */
+async function whenStarted({ home, printer, signal }: CommandContext): Promise<void> {
+  const supervisor = new SupervisorClient(home);
+  while ((await lockHolder(home)) !== undefined) {
+    const phase = await supervisor.state().then(
+      (state) => state.phase,
+      () => 'starting', // Its socket is the first thing it opens, and the last it closes.
+    );
+    if (phase === 'up') return;
+    printer.doing(phase === 'starting' ? 'waiting for the federation to start' : 'waiting for it to stop');
+    await systemClock.sleep(200, signal);
+  }
+  throw notRunning(home);
 }
 
 /** Waits until the clusters there were serve again. */
