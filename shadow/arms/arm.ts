@@ -11,6 +11,7 @@ import {
 } from '../../common/index.js';
 import type { Arm, EffectDelta, PrepareArmsOptions } from '../arms-contract.js';
 import { databaseInUri } from '../clone/mongo.js';
+import { activityOf } from '../effects/activity.js';
 import { EffectCollector, type EffectSource } from '../effects/collector.js';
 import { FileEffects } from '../effects/files.js';
 import type { GoldenMongo } from '../effects/golden-mongo.js';
@@ -186,6 +187,7 @@ export class ShadowArm implements Arm {
     this.#collector = new EffectCollector({
       sources,
       clock: prepare.clock,
+      activity: () => activityOf(this.#app.pid),
       takeCalls: async () => {
         for (const attempt of await guardLog.read()) this.#guard.noteRefused(attempt);
         return this.#guard.takeCalls();

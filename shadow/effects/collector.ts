@@ -11,15 +11,17 @@ export interface CollectorOptions {
   readonly sources: readonly EffectSource[];
   /** Outbound calls since they were last taken. */
   readonly takeCalls: () => Promise<readonly OutboundCall[]> | readonly OutboundCall[];
+  /** A text that stays the same while the app does nothing; undefined while it wants to run. Default: always quiet. */
+  readonly activity?: () => Promise<string | undefined>;
   readonly clock: Clock;
 }
 
 /** Between two readings, ms: about a round trip of the app's to a store and back on a busy machine. */
 const PAUSE_MS = 5;
-/** An app that writes without end (a ticker, say) is not waited for: after so many readings that is how it is. */
-const MOST_READINGS = 10;
+/** An app that is never quiet (a ticker, say) is not waited for beyond this, ms: then that is how it is. */
+const MOST_WAIT_MS = 500;
 
-/** Reads until two readings in a row show nothing more, so that what an app does just after answering is told with it. */
+/** Reads until two readings in a row show nothing more, and the app lay still between them, so that what an app does just after answering is told with it. */
 export class EffectCollector {
   readonly #options: CollectorOptions;
   #costMs = 0;
@@ -38,14 +40,21 @@ export class EffectCollector {
     const startedAt = clock.monotonic();
     const merged = new Map<string, EffectEntry>();
     const calls: OutboundCall[] = [];
-    for (let reading = 0, quiet = 0; reading < MOST_READINGS && quiet < 2; reading++) {
+    let activity: string | undefined;
+    let deadline = Number.POSITIVE_INFINITY;
+    for (let quiet = 0; quiet < 2 && clock.monotonic() < deadline;) {
       throwIfAborted(signal);
-      if (reading > 0) await clock.sleep(PAUSE_MS, signal);
       const entries = (await Promise.all(sources.map((source) => source.collect()))).flat();
       const more = await this.#options.takeCalls();
       for (const entry of entries) merge(merged, entry);
       calls.push(...more);
-      quiet = entries.length === 0 && more.length === 0 ? quiet + 1 : 0;
+      const last = activity;
+      activity = await (this.#options.activity?.() ?? '');
+      const still = activity !== undefined && (quiet === 0 || activity === last);
+      quiet = still && entries.length === 0 && more.length === 0 ? quiet + 1 : 0;
+      // Counted from the end of the first reading, so that there is always a second.
+      deadline = Math.min(deadline, clock.monotonic() + MOST_WAIT_MS);
+      if (quiet < 2) await clock.sleep(PAUSE_MS, signal);
     }
     this.#costMs = clock.monotonic() - startedAt;
     const notRead = sources.flatMap((source) => source.notRead ?? []);
