@@ -7,6 +7,9 @@ import { Sender, type SendOptions, type Sent } from './sender.js';
 /** Answers whose times are kept for the median: the latest ones. */
 const KEPT_TIMES = 1000;
 
+/** After a connection broke, how long the end of its process may take to show, ms. Only failures wait for it. */
+const END_GRACE_MS = 1000;
+
 /** The way to one arm: its connections, and its app started again when it ended. The owner must `close()` it. */
 export class ArmLink {
   readonly arm: Arm;
@@ -14,6 +17,8 @@ export class ArmLink {
   readonly #times: number[] = [];
   #sender: Sender;
   #ended = false;
+  /** Resolves when the app as it runs now has ended. */
+  #end: Promise<void> = Promise.resolve();
   #reviving: Promise<void> | undefined;
   #answered = 0;
 
@@ -35,10 +40,32 @@ export class ArmLink {
 
   async send(request: Request, options: SendOptions): Promise<Sent> {
     if (this.#ended) await this.#revive(options.signal);
-    if (this.#ended) return { kind: 'failed', reason: 'the app has ended' };
+    if (this.#ended) return { kind: 'failed', reason: 'the app has ended', how: 'unreached' };
     const sent = await this.#sender.send(request, options);
     if (sent.kind === 'answered') this.#times[this.#answered++ % KEPT_TIMES] = sent.tookMs;
+    else if (sent.how === 'unreached' || sent.how === 'cut') {
+      const ended = await this.#endsNow();
+      // What nobody took had no effect: it can be sent again.
+      if (ended && sent.how === 'unreached' && this.arm.restart !== undefined)
+        return this.#again(request, options);
+    }
     return sent;
+  }
+
+  async #again(request: Request, options: SendOptions): Promise<Sent> {
+    await this.#revive(options.signal);
+    return this.#sender.send(request, options);
+  }
+
+  /** A connection breaks a moment before its process is seen to have ended: whether this one's has. */
+  async #endsNow(): Promise<boolean> {
+    let timer: NodeJS.Timeout | undefined;
+    const grace = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, END_GRACE_MS);
+    });
+    await Promise.race([this.#end, grace]);
+    clearTimeout(timer);
+    return this.#ended;
   }
 
   async close(): Promise<void> {
@@ -48,7 +75,7 @@ export class ArmLink {
   #connect(): Sender {
     const app = this.arm.app;
     this.#ended = false;
-    void app.exited.then((exit) => {
+    this.#end = app.exited.then((exit) => {
       if (this.arm.app !== app) return;
       this.#ended = true;
       this.#log.warn({ arm: this.name, exit }, 'arm ended');

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { Pool } from 'undici';
-import type { HeaderField, RunningApp } from '../../common/index.js';
+import { systemCode, type HeaderField, type RunningApp } from '../../common/index.js';
 import type { RawAnswer } from '../answer.js';
 import type { Request } from '../correlate/rewrite.js';
 
@@ -16,7 +16,12 @@ export interface SendOptions {
 /** What an arm made of a request. */
 export type Sent =
   | { readonly kind: 'answered'; readonly answer: RawAnswer; readonly tookMs: number }
-  | { readonly kind: 'failed'; readonly reason: string };
+  | {
+      readonly kind: 'failed';
+      readonly reason: string;
+      /** `unreached`: nobody took the connection; `cut`: it ended; `late`: the deadline passed; `refused`: it cannot be sent. */
+      readonly how: 'unreached' | 'cut' | 'late' | 'refused';
+    };
 
 /** Sends requests to one arm over kept-alive connections. The owner must `close()` it. */
 export class Sender {
@@ -60,6 +65,7 @@ export class Sender {
       return {
         kind: 'failed',
         reason: error instanceof Error ? `${error.name}: ${error.message}` : String(error),
+        how: howItFailed(error),
       };
     }
   }
@@ -67,6 +73,13 @@ export class Sender {
   async close(): Promise<void> {
     await this.#pool.destroy();
   }
+}
+
+function howItFailed(error: unknown): 'unreached' | 'cut' | 'late' | 'refused' {
+  if (error instanceof Error && error.name === 'TimeoutError') return 'late';
+  const code = systemCode(error);
+  if (code === 'ECONNREFUSED' || code === 'ENOENT') return 'unreached';
+  return code === 'UND_ERR_INVALID_ARG' ? 'refused' : 'cut';
 }
 
 function hostOf(host: string): string {

@@ -101,7 +101,7 @@ function hasBodyByCustom(method: string): boolean {
 type Recorded = Omit<Exchange, 'id' | 'startedAt' | 'startedNs' | 'firstByteNs' | 'finishedNs'>;
 
 function exchangeOf(request: Request, sent: Sent): Recorded {
-  if (sent.kind === 'failed' && sent.reason.startsWith('InvalidArgumentError'))
+  if (sent.kind === 'failed' && sent.how === 'refused')
     throw new DharmaError({
       code: 'REQUEST_CANNOT_BE_SENT',
       message: `a request cannot be sent: ${sent.reason}`,
