@@ -6,6 +6,8 @@ export interface Suspect {
   readonly safe: boolean;
   /** Its own answer changed. */
   readonly differs: boolean;
+  /** An effect that is surely its own changed. */
+  readonly effectDiffers: boolean;
   /** Ids that stand in its request and its answer. */
   readonly marks: () => ReadonlySet<string>;
 }
@@ -18,7 +20,7 @@ export function marksOf(text: string): readonly string[] {
 
 /**
  * Which of several exchanges caused an effect, as far as it can be told: the one that speaks of the same ids, one that
- * is meant to have effects, one whose answer changed too; else the latest. Pure; `undefined` for an empty list.
+ * is meant to have effects, one whose answer or other effect changed too; else the latest. Pure; `undefined` for an empty list.
  */
 export function causeOf<T extends Suspect>(
   suspects: readonly T[],
@@ -35,6 +37,7 @@ export function causeOf<T extends Suspect>(
       (keyMarks.some((mark) => marks.has(mark)) ? 8 : 0) +
       (suspect.safe ? 0 : 4) +
       (contentMarks.some((mark) => marks.has(mark)) ? 2 : 0) +
+      (suspect.effectDiffers ? 1.5 : 0) +
       (suspect.differs ? 1 : 0);
     if (score >= bestScore) {
       best = suspect;

@@ -34,6 +34,7 @@ const START_SKEW_MS = 60_000;
 const NO_ANSWER: Answer = parseAnswer({ status: 0, headers: [], body: new Uint8Array() });
 
 interface Replayed extends Suspect {
+  effectDiffers: boolean;
   readonly exchange: Exchange;
   readonly outcome: Outcome;
 }
@@ -134,6 +135,7 @@ export class Judge {
       outcome,
       safe: isSafe(exchange),
       differs: this.tallies.looks > before,
+      effectDiffers: false,
       marks: () => this.#marks(exchange, answers[0]),
     });
   }
@@ -154,9 +156,14 @@ export class Judge {
   /** The exchanges' effects are known: they are accounted for. */
   effects(exchanges: readonly Exchange[], deltas: readonly EffectDelta[]): void {
     const suspects = exchanges.flatMap((exchange) => this.#suspects.get(exchange.id) ?? []);
+    let last: Replayed | undefined;
+    let looks = this.tallies.looks;
     compareEffects(this.#four(deltas, deltas[0]!), this.#symbols, ({ key, content, exchangeId }) => {
+      if (last !== undefined && this.tallies.looks > looks) last.effectDiffers = true;
       const told = suspects.find(({ exchange }) => exchange.id === exchangeId);
       const cause = told ?? causeOf(suspects, key, content);
+      last = cause;
+      looks = this.tallies.looks;
       return cause?.outcome === 'compared' ? this.#comparison(cause.exchange, false) : undefined;
     });
     for (const exchange of exchanges) {

@@ -1,4 +1,5 @@
-import { dirname } from 'node:path';
+import { existsSync, realpathSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { distPath, type JailSpec, type LaunchSpec } from '../../common/index.js';
 
 /**
@@ -21,7 +22,12 @@ export function portInJail(jail: JailSpec): number {
  */
 export function jailArguments(spec: LaunchSpec, jail: JailSpec, appPort: number): string[] {
   const preloaded = (spec.preloads ?? []).length === 0 ? [] : [distPath('.')];
-  const readable = [spec.release.dir, dirname(process.execPath), ...preloaded];
+  const readable = [
+    spec.release.dir,
+    ...linkedModules(spec.release.dir),
+    dirname(process.execPath),
+    ...preloaded,
+  ];
   return [
     '--nice',
     String(COPY_NICE),
@@ -32,4 +38,12 @@ export function jailArguments(spec: LaunchSpec, jail: JailSpec, appPort: number)
     ...[spec.workDir, ...jail.writable].flatMap((folder) => ['--writable', folder]),
     ...readable.flatMap((folder) => ['--readable', folder]),
   ];
+}
+
+/** The installed packages, where the release only links to them: the link's target is shown too. */
+function linkedModules(releaseDir: string): string[] {
+  const modules = join(releaseDir, 'node_modules');
+  if (!existsSync(modules)) return [];
+  const real = realpathSync(modules);
+  return real === modules ? [] : [real];
 }

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { getPriority } from 'node:os';
 import { DharmaError, systemCode } from '../errors.js';
 import { findNative } from '../paths.js';
 
@@ -83,6 +84,7 @@ export class Child {
             // With our id: a child that starts after our death would not know otherwise.
             [
               `--die-with-parent=${process.pid}`,
+              ...niceness(spec.launcherArgs),
               ...(spec.launcherArgs ?? []),
               '--',
               spec.command,
@@ -146,6 +148,12 @@ export class Child {
       if (systemCode(error) !== 'ESRCH') throw error;
     }
   }
+}
+
+/** What this process gives way to, its children do too: a session of their own would not know of it by itself. */
+function niceness(launcherArgs: readonly string[] = []): string[] {
+  const nice = getPriority();
+  return nice > 0 && !launcherArgs.includes('--nice') ? ['--nice', String(nice)] : [];
 }
 
 async function started(child: ChildProcess, spec: ChildSpec): Promise<void> {

@@ -14,8 +14,14 @@ export function agentSpec(home: Home, name: string): ChildSpec {
   };
 }
 
+/** A shadow, its mirror stores and its arms give way to what is live: a third of the CPU where both want it. */
+const SHADOW_NICE = 5;
+
 export function workerSpec(home: Home, upgrade: string): ChildSpec {
-  return node(home, `shadow-${upgrade}`, 'federator/shadow-worker/main.js', ['--upgrade', upgrade], true);
+  return {
+    ...node(home, `shadow-${upgrade}`, 'federator/shadow-worker/main.js', ['--upgrade', upgrade], true),
+    launcherArgs: ['--nice', String(SHADOW_NICE)],
+  };
 }
 
 function node(home: Home, name: string, program: string, args: readonly string[], ipc = false): ChildSpec {

@@ -5,6 +5,7 @@ import { parseBody } from '../body/parse.js';
 import { canonical, sameTree, type Tree } from '../body/tree.js';
 import { compareTree } from './compare-tree.js';
 import type { Comparison } from './comparison.js';
+import { marksOf } from '../effect-cause.js';
 import { deltaOf } from './effect-delta.js';
 import { masked, matchKeys } from './match-keys.js';
 import type { Four, Place } from './observation.js';
@@ -48,13 +49,17 @@ function compareEntries(deltas: Four<EffectDelta>, symbols: Symbols, attribute: 
     }
     return tree;
   });
-  for (const [name, keys] of matchKeys(trees, symbols)) {
+  // What says by its key whose it is comes first: it tells who else changed something (see causeOf).
+  const matched = [...matchKeys(trees, symbols)]
+    .map(([name, keys]) => ({ name, keys, key: namedKey(keys, symbols) }))
+    .sort((a, b) => Number(marksOf(b.key).length > 0) - Number(marksOf(a.key).length > 0));
+  for (const { name, keys, key } of matched) {
     const place = entryPlace(name);
-    const four = keys.map((key, side) => (key === undefined ? undefined : trees[side]![key]));
+    const four = keys.map((named, side) => (named === undefined ? undefined : trees[side]![named]));
     const changes = four as unknown as Four<Tree | undefined>;
-    const comparison = attribute(traceOf(namedKey(keys, symbols), changes, symbols));
+    const comparison = attribute(traceOf(key, changes, symbols));
     if (comparison === undefined) continue;
-    const entries = keys.map((key, side) => (key === undefined ? undefined : byArm[side]!.get(key)));
+    const entries = keys.map((named, side) => (named === undefined ? undefined : byArm[side]!.get(named)));
     compareTree(place, changes, undefined, comparison);
     compareTtl(place, entries, comparison);
   }

@@ -89,7 +89,7 @@ function tellOne(
     ...(place.inner === '' ? {} : { detail: place.inner.trim() }),
     kind,
     risk: RISK[kind],
-    count: Math.max(sightings.length, ...group.map(({ tally }) => tally.changes + tally.suspects)),
+    count: Math.max(sightings.length, ...group.map(({ tally }) => tally.changedIn.count)),
     of: context.compared.get(endpoint) ?? sightings.length,
     noise: Math.max(...beside.map(({ tally }) => tally.noise)),
     confidence,
@@ -144,7 +144,7 @@ export function tellNoise(
 ): readonly NoiseSeen[] {
   const noise: NoiseSeen[] = [];
   for (const tally of tallies) {
-    const count = tally.noise + tally.explained;
+    const { count } = tally.unsteadyIn;
     if (count === 0 || !['value', 'order', 'type'].includes(tally.feature)) continue;
     noise.push({
       endpoint: tally.endpoint,

@@ -8,6 +8,8 @@ import {
   type ShadowReport,
 } from '../../common/index.js';
 
+import { valueDiff } from './value-diff.js';
+
 export interface RenderOptions {
   /** ANSI colours: for a terminal only. */
   readonly color: boolean;
@@ -101,6 +103,7 @@ function renderDifference(difference: Difference, colors: Colors, width: number)
   lines.push(
     clip(`    old  ${example.old ?? '(absent)'}`, width),
     clip(`    new  ${example.new ?? '(absent)'}`, width),
+    ...valueDiff(example.old, example.new).map((line) => colors.dim(clip(`         ${line}`, width))),
   );
   return lines;
 }

@@ -20,6 +20,22 @@ export interface Sighting {
 const KEPT_SIGHTINGS = 1000;
 const KEPT_VALUES = 64;
 
+/** Counts exchanges. They are judged one after the other, so that the last one is all that must be known. */
+export class ExchangeCount {
+  #last: number | undefined;
+  #count = 0;
+
+  get count(): number {
+    return this.#count;
+  }
+
+  add(request: number): void {
+    if (this.#last === request) return;
+    this.#last = request;
+    this.#count += 1;
+  }
+}
+
 /** What has been seen of one feature of one place of one endpoint. */
 export interface Tally {
   readonly endpoint: string;
@@ -35,6 +51,9 @@ export interface Tally {
   crosses: number;
   /** Known differences: ids under their names, times of day. */
   explained: number;
+  /** Exchanges in which it was noise or explained, and those in which it looked changed: a list can show it often. */
+  readonly unsteadyIn: ExchangeCount;
+  readonly changedIn: ExchangeCount;
   explanation: 'id' | 'time' | undefined;
   evidence: Evidence;
   readonly sightings: Sighting[];
@@ -70,6 +89,7 @@ export class Tallies {
     const tally = this.#tally(observation, seer.endpoint);
     for (const value of observation.raw) if (tally.values.length < KEPT_VALUES) tally.values.push(value);
     if (observation.explained !== undefined) {
+      tally.unsteadyIn.add(seer.request);
       tally.explained += 1;
       tally.explanation ??= observation.explained;
       return;
@@ -78,11 +98,13 @@ export class Tallies {
     if (partition.pattern === 'same') return;
     if (this.#exchangeable) tally.evidence = weigh(tally.evidence, partition);
     if (partition.pattern !== 'change') {
+      tally.unsteadyIn.add(seer.request);
       tally.noise += 1;
       if (partition.pattern === 'cross') tally.crosses += 1;
       return;
     }
     this.#looks += 1;
+    tally.changedIn.add(seer.request);
     if (observation.frail === true || observation.liveAgrees === false) tally.suspects += 1;
     else tally.changes += 1;
     if (tally.sightings.length < KEPT_SIGHTINGS) tally.sightings.push(sighting(observation, seer));
@@ -102,6 +124,8 @@ export class Tallies {
       noise: 0,
       crosses: 0,
       explained: 0,
+      unsteadyIn: new ExchangeCount(),
+      changedIn: new ExchangeCount(),
       explanation: undefined,
       evidence: NO_EVIDENCE,
       sightings: [],

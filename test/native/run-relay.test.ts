@@ -5,13 +5,15 @@ import { chmod } from 'node:fs/promises';
 import { Agent, createServer as createHttp, request } from 'node:http';
 import { connect, createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { cleanUp, fixture, folderFor, noJail, run, users } from './launcher.js';
 import type { Running } from './launcher.js';
 
 const node = process.execPath;
 const inside = fixture('relay-inside.mjs');
+/** Shown in the jail: a clone may lie below /tmp, which a jail hides. */
+const fixtures = dirname(inside);
 const PORT = 27017;
 const closers: (() => void)[] = [];
 
@@ -61,7 +63,10 @@ describe.each(users)('the relay of a jail, as $name', (user) => {
 
   describe('--bridge', () => {
     const client = (path: string, ...args: string[]): Running =>
-      run(['--jail', '--bridge', `${path}:${PORT}`, '--', node, inside, ...args], { user, cwd: '/' });
+      run(['--jail', '--readable', fixtures, '--bridge', `${path}:${PORT}`, '--', node, inside, ...args], {
+        user,
+        cwd: '/',
+      });
 
     it.skipIf(impossible)('carries thousands of keep-alive requests and large bodies', async () => {
       const path = join(await folderFor(user), 'host.sock');
@@ -106,7 +111,7 @@ describe.each(users)('the relay of a jail, as $name', (user) => {
       argument = '127.0.0.1',
     ): Promise<{ path: string; running: Running }> => {
       const path = join(await folderFor(user), 'in.sock');
-      const flags = ['--jail', '--inward', `${PORT}:${path}`];
+      const flags = ['--jail', '--readable', fixtures, '--inward', `${PORT}:${path}`];
       const running = run([...flags, '--', node, inside, role, String(PORT), argument], { user, cwd: '/' });
       await running.printed('ready');
       return { path, running };
@@ -165,7 +170,7 @@ describe.each(users)('the relay of a jail, as $name', (user) => {
 
     it.skipIf(impossible)('replaces the socket of a dead launcher, and leaves a live one alone', async () => {
       const { path, running } = await serve('echoServer');
-      const flags = ['--jail', '--inward', `${PORT}:${path}`, '--'];
+      const flags = ['--jail', '--readable', fixtures, '--inward', `${PORT}:${path}`, '--'];
       const second = await run([...flags, 'true'], { user }).ended;
       expect(second).toMatchObject({
         code: 125,

@@ -94,6 +94,9 @@ describe('a proxy as a process', () => {
     const { proxy, url } = await startProxy({ settings: { nodes: [one!] } });
     process.kill(await launcherChild(proxy.pid!), 'SIGKILL');
     await proxy.push({ nodes: [two!] });
+    // The dying proxy may have been the one that took it: the next one has it too, once it listens.
+    const { hostname: host, port } = new URL(url);
+    await until(() => accepts({ host, port: Number(port) }));
     expect(await (await fetch(url)).text()).toBe('two');
   });
 
