@@ -12,10 +12,11 @@ import { Cli } from './cli.js';
 import { Progress } from './progress.js';
 import { endShow, runShow, stay } from './show.js';
 
-const USAGE = `Usage: npm start [-- --once]
+const USAGE = `Usage: npm start [-- --once [--report FILE]]
 
-  --once       end after the report, and leave nothing behind
-  --home DIR   where the federation keeps its state (default ./.dharma; with --once a temporary folder)
+  --once         end after the report, and leave nothing behind
+  --report FILE  also write the report there, as JSON
+  --home DIR     where the federation keeps its state (default ./.dharma; with --once a temporary folder)
 `;
 
 async function main(): Promise<void> {
@@ -23,6 +24,7 @@ async function main(): Promise<void> {
     options: {
       once: { type: 'boolean', default: false },
       home: { type: 'string' },
+      report: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -38,7 +40,10 @@ async function main(): Promise<void> {
   const home = temporary ? await mkdtemp(join(tmpdir(), 'dharma-')) : resolve(values.home ?? '.dharma');
   const progress = new Progress(process.stdout);
   const cli = new Cli(home, abort.signal);
-  const show = { cli, progress, home, once: values.once, signal: abort.signal, owned: [] };
+  const show = {
+    ...{ cli, progress, home, once: values.once, signal: abort.signal, owned: [] },
+    reportFile: values.report === undefined ? undefined : resolve(values.report),
+  };
   try {
     await runShow(show);
     if (!values.once) await stay(show);

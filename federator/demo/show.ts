@@ -29,6 +29,8 @@ export interface Show {
   readonly progress: Progress;
   readonly home: string;
   readonly once: boolean;
+  /** Where the report is written as JSON too. */
+  readonly reportFile: string | undefined;
   readonly signal: AbortSignal;
   /** Ended in reverse order when the show ends, however it ends. */
   readonly owned: { readonly name: string; close(): Promise<unknown> }[];
@@ -58,6 +60,10 @@ export async function runShow(show: Show): Promise<void> {
 
   show.progress.heading('The report');
   await show.cli.show(['shadow', 'report']);
+  if (show.reportFile !== undefined) {
+    const { data } = await show.cli.run(['shadow', 'report'], [0, 1, 3]);
+    await writeFile(show.reportFile, `${JSON.stringify(data, null, 2)}\n`);
+  }
 
   show.progress.heading('Meanwhile, in the real world');
   showVisitors(show, visitors, baseline, felt);

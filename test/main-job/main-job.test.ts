@@ -1,0 +1,81 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { distPath, packageRoot, type ShadowReport } from '../../common/index.js';
+
+/** It takes about two minutes on two cores; the deadline only ends what hangs. */
+const DEADLINE_MS = 480_000;
+
+describe('the main job, as `npm start -- --once` runs it', () => {
+  let dir: string;
+  let ended: { readonly code: number | null; readonly output: string };
+  let report: ShadowReport;
+  let truth: { readonly changes: readonly { readonly endpoint: string }[] };
+
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'dharma-main-'));
+    const reportFile = join(dir, 'report.json');
+    ended = await runShow(['--once', '--home', join(dir, 'h'), '--report', reportFile]);
+    expect(ended, ended.output).toMatchObject({ code: 0 });
+    report = JSON.parse(await readFile(reportFile, 'utf8')) as ShadowReport;
+    truth = JSON.parse(
+      await readFile(join(packageRoot, 'examples', 'shop', 'truth.json'), 'utf8'),
+    ) as typeof truth;
+  }, DEADLINE_MS);
+  afterAll(() => rm(dir, { recursive: true, force: true }));
+
+  it('names what Express 5 changes for the shop, and nothing else', () => {
+    expect(report.verdict).toBe('differs');
+    const told = new Set(report.differences.map(({ endpoint }) => endpoint));
+    expect([...told].sort()).toEqual([...new Set(truth.changes.map(({ endpoint }) => endpoint))].sort());
+    // Nested filters are not parsed any more: everything is listed.
+    expect(report.differences).toContainEqual(
+      expect.objectContaining({ endpoint: 'GET /api/products', where: 'body:$.total', kind: 'changed' }),
+    );
+    expect(report.packages).toContainEqual({ name: 'express', old: '4.21.2', new: '5.1.0' });
+  });
+
+  it('accounts for every exchange it captured', () => {
+    const { captured, compared, pending, unbound, truncated, unanswered, dropped } = report.ledger;
+    const lost = Object.values(dropped).reduce((sum, count) => sum + count, 0);
+    expect(compared + pending + unbound + truncated + unanswered + lost).toBe(captured);
+    expect(compared).toBeGreaterThan(100);
+  });
+
+  it('lets no copy have an effect, and no visitor see a failure', () => {
+    expect(report.guard.escaped).toBe(0);
+    expect(report.guard.answered).toBeGreaterThan(0);
+    expect(ended.output).toMatch(/✔ \d+ requests of visitors, 0 failed/);
+    expect(ended.output).toMatch(/✔ (\d+) orders placed by visitors, \1 in the live database/);
+    expect(ended.output).toMatch(/✔ (\d+) payments asked for by visitors, \1 at the payment provider/);
+  });
+
+  it('leaves no process behind', async () => {
+    expect(await processesOf(dir)).toEqual([]);
+  });
+});
+
+function runShow(args: readonly string[]): Promise<{ code: number | null; output: string }> {
+  const child = spawn(process.execPath, [distPath('federator/demo/main.js'), ...args], {
+    // Fewer visitors than in the show: the tests share the machine with each other.
+    env: { ...process.env, NO_COLOR: '1', DHARMA_DEMO_RATE: '20', DHARMA_DEMO_ENOUGH: '400' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += String(chunk)));
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => resolve({ code, output }));
+  });
+}
+
+/** Command lines that name the folder. */
+async function processesOf(folder: string): Promise<string[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const lines = await Promise.all(
+    pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')), // Ended meanwhile.
+  );
+  return lines.map((line) => line.replaceAll('\0', ' ')).filter((line) => line.includes(folder));
+}
