@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import {
   clusterConfigSchema,
@@ -8,9 +8,11 @@ import {
   parseConfig,
   readConfig,
 } from '../../../common/index.js';
-import { readFile } from 'node:fs/promises';
 import type { Command } from '../command.js';
 import { textOption } from '../options.js';
+
+/** Keys of the config that only sizing will read. */
+const SIZING_KEYS = ['waitMultiplier', 'reconfigure', 'nodeSize'];
 
 export const addCluster: Command = {
   name: 'add-cluster',
@@ -40,6 +42,9 @@ export const addCluster: Command = {
     printer.doing(`adding cluster ${name}`);
     await api.follow(operation, (doing) => printer.doing(doing), signal);
     printer.done(`cluster ${name} serves`);
+    const kept = SIZING_KEYS.filter((key) => key in config);
+    if (kept.length > 0)
+      printer.note(`note: sizing is not built yet: ${kept.join(', ')} change nothing, nodes stays as configured`);
     const cluster = (await api.status(signal)).clusters.find((each) => each.name === name);
     return { data: cluster ?? null };
   },
