@@ -33,8 +33,9 @@ async function main(): Promise<void> {
     return;
   }
   const abort = new AbortController();
+  // Not once: npm passes a Ctrl-C on that the terminal has sent already, and the second must not cut the ending short.
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () => abort.abort(new Error(`stopped by ${signal}`)));
+    process.on(signal, () => abort.abort(new Error(`stopped by ${signal}`)));
 
   const temporary = values.once && values.home === undefined;
   const home = temporary ? await mkdtemp(join(tmpdir(), 'dharma-')) : resolve(values.home ?? '.dharma');

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { freePort, packageRoot, waitForAccept } from '../../common/index.js';
+import { tiedScript } from './tied.js';
 
 /** What the payment provider was asked since its start. */
 export interface Charges {
@@ -21,7 +22,7 @@ export class PaymentStub {
 
   static async start(signal: AbortSignal): Promise<PaymentStub> {
     const port = await freePort();
-    const child = spawn(process.execPath, [join(packageRoot, 'examples', 'payment-stub', 'main.js')], {
+    const child = spawn(...tiedScript(join(packageRoot, 'examples', 'payment-stub', 'main.js'), []), {
       env: { PATH: process.env.PATH, HOST: '127.0.0.1', PORT: String(port) },
       stdio: 'ignore',
       detached: true,

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { packageRoot } from '../../common/index.js';
+import { tiedScript } from './tied.js';
 
 /** Latencies in ms, as examples/traffic.mjs tells them. */
 interface Latency {
@@ -37,8 +38,7 @@ export class Traffic {
   constructor(url: string, rate: number) {
     const script = join(packageRoot, 'examples', 'traffic.mjs');
     this.#child = spawn(
-      process.execPath,
-      [script, '--url', url, '--rate', String(rate), '--every', '1', '--json'],
+      ...tiedScript(script, ['--url', url, '--rate', String(rate), '--every', '1', '--json']),
       { stdio: ['ignore', 'pipe', 'inherit'], detached: true },
     );
     this.#ended = once(this.#child, 'close');

@@ -57,6 +57,31 @@ describe('the main job, as `npm start -- --once` runs it', () => {
   });
 });
 
+describe('the main job, stopped by Ctrl-C', () => {
+  it('ends what it started, though npm passes the signal on a second time', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'dharma-main-'));
+    try {
+      const args = ['--once', '--home', join(dir, 'h')];
+      const child = spawn(process.execPath, [distPath('federator/demo/main.js'), ...args], { stdio: 'pipe' });
+      let output = '';
+      child.stderr.on('data', (chunk) => (output += String(chunk)));
+      await new Promise<void>((resolve) => {
+        child.stdout.on('data', (chunk) => {
+          output += String(chunk);
+          if (output.includes('edge at')) resolve();
+        });
+      });
+      child.kill('SIGINT');
+      child.kill('SIGINT');
+      const code = await new Promise((resolve) => child.once('close', resolve));
+      expect(code, output).toBe(1);
+      expect(await processesOf(dir)).toEqual([]);
+    } finally {
+      await rm(dir, { recursive: true, force: true });
+    }
+  });
+});
+
 function runShow(args: readonly string[]): Promise<{ code: number | null; output: string }> {
   const child = spawn(process.execPath, [distPath('federator/demo/main.js'), ...args], {
     // Fewer visitors than in the show: the tests share the machine with each other.
