@@ -38,7 +38,8 @@ export function causeOf<T extends Suspect>(
       (suspect.safe ? 0 : 4) +
       (contentMarks.some((mark) => marks.has(mark)) ? 2 : 0) +
       (suspect.effectDiffers ? 1.5 : 0) +
-      (suspect.differs ? 1 : 0);
+      // What differs between old and new is sooner the doing of one that differs than of one that only names the same ids.
+      (suspect.differs ? 3 : 0);
     if (score >= bestScore) {
       best = suspect;
       bestScore = score;

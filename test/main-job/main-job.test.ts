@@ -28,8 +28,14 @@ describe('the main job, as `npm start -- --once` runs it', () => {
 
   it('names what Express 5 changes for the shop, and nothing else', () => {
     expect(report.verdict).toBe('differs');
-    const told = new Set(report.differences.map(({ endpoint }) => endpoint));
+    const answers = report.differences.filter(({ where }) => !where.startsWith('state:'));
+    const told = new Set(answers.map(({ endpoint }) => endpoint));
     expect([...told].sort()).toEqual([...new Set(truth.changes.map(({ endpoint }) => endpoint))].sort());
+    // The cancellation that fails: its order stays open and its products' stock low. Where exchanges overlap, which of
+    // them did that is a best guess, so that the endpoint it stands under is not held against the report.
+    const effects = report.differences.filter(({ where }) => where.startsWith('state:'));
+    expect(effects.filter(({ where }) => !/^state:mongo:(orders|products)\//.test(where))).toEqual([]);
+    expect(effects.length).toBeGreaterThan(0);
     // Nested filters are not parsed any more: everything is listed.
     expect(report.differences).toContainEqual(
       expect.objectContaining({ endpoint: 'GET /api/products', where: 'body:$.total', kind: 'changed' }),
