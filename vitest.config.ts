@@ -9,7 +9,5 @@ export default defineConfig({
     hookTimeout: 120_000,
     // Two cores carry the tests and everything they start.
     maxWorkers: 2,
-    // CI's machine is shared too: what fails once and passes at once again is told as retried, not as a failure.
-    retry: process.env.CI === 'true' ? 1 : 0,
   },
 });
