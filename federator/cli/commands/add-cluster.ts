@@ -44,7 +44,9 @@ export const addCluster: Command = {
     printer.done(`cluster ${name} serves`);
     const kept = SIZING_KEYS.filter((key) => key in config);
     if (kept.length > 0)
-      printer.note(`note: sizing is not built yet: ${kept.join(', ')} change nothing, nodes stays as configured`);
+      printer.note(
+        `note: sizing is not built yet: ${kept.join(', ')} change nothing, nodes stays as configured`,
+      );
     const cluster = (await api.status(signal)).clusters.find((each) => each.name === name);
     return { data: cluster ?? null };
   },
