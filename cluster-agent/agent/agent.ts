@@ -28,7 +28,7 @@ import { readLogs, type NodeLog } from './logs.js';
 import { plan, type GroupKey } from './plan.js';
 import { proxySettings } from './proxy-settings.js';
 import { readState, writeState } from './state-file.js';
-import { clusterStatus } from './status.js';
+import { clusterStatus, type Serving } from './status.js';
 
 export interface AgentOptions {
   readonly name: string;
@@ -58,7 +58,7 @@ export class Agent {
   readonly #measurements = new Map<string, readonly Measurement[]>();
   readonly #measuring = new Set<string>();
   #spec: ClusterSpec | undefined;
-  #serving: { readonly group: GroupKey; readonly release: string } | undefined;
+  #serving: Serving | undefined;
   #error: DharmaErrorJson | undefined;
   #failures = 0;
   #wake: () => void = () => undefined;
@@ -227,6 +227,7 @@ export class Agent {
     const release = (serving === undefined ? undefined : this.#fleet.release(serving)) ?? spec.active;
     const { routes } = release.manifest;
     await this.#front.ensure(spec, proxySettings(spec.config, routes, []), signal);
+    const nodes = traffic.map((name) => this.#fleet.address(name));
     const listed = await this.#front.direct(
       traffic,
       this.#fleet.running,
@@ -234,7 +235,9 @@ export class Agent {
       (nodes) => proxySettings(spec.config, routes, nodes),
     );
     this.#options.log.debug({ serving, traffic, listed }, 'traffic directed');
-    this.#serving = serving === undefined ? undefined : { group: serving, release: release.id };
+    const { generation } = spec;
+    this.#serving =
+      serving === undefined ? undefined : { generation, group: serving, release: release.id, nodes };
     this.#fleet.stopRetired(listed, spec.config.drainTimeout);
   }
 

@@ -4,17 +4,27 @@ import type {
   DharmaErrorJson,
   EndpointStatus,
   NodeStatus,
+  ProxyNode,
 } from '../../common/index.js';
 import type { Measurement } from '../routetest/measure.js';
 import type { EndpointWindow } from '../telemetry/rolling.js';
 import type { GroupKey } from './plan.js';
 
+/** Where requests go by the config that the proxy has acknowledged. */
+export interface Serving {
+  /** Of the spec it was made from. */
+  readonly generation: number;
+  readonly group: GroupKey;
+  /** Id of the group's release. */
+  readonly release: string;
+  readonly nodes: readonly Pick<ProxyNode, 'name' | 'address' | 'port'>[];
+}
+
 export interface StatusInput {
   readonly spec: ClusterSpec;
   readonly activeGroup: GroupKey;
   readonly warmGroups: readonly GroupKey[];
-  /** Group and release that the proxy sends requests to by the config it has acknowledged. */
-  readonly serving: { readonly group: GroupKey; readonly release: string } | undefined;
+  readonly serving: Serving | undefined;
   readonly nodes: readonly {
     readonly group: GroupKey;
     readonly status: NodeStatus;
@@ -37,7 +47,9 @@ export function clusterStatus(input: StatusInput): ClusterStatus {
     input.error ?? nodes.find((node) => wanted.includes(node.group) && node.error !== undefined)?.error;
   const converged =
     wanted.every(isReady) &&
-    input.serving?.group === input.activeGroup &&
+    input.serving?.generation === spec.generation &&
+    input.serving.group === input.activeGroup &&
+    nodes.every((node) => node.group !== input.activeGroup || isServing(node.status, input.serving)) &&
     nodes.length === new Set(wanted).size * spec.config.nodes;
   const releases = [spec.active, ...spec.warm].map(({ id }) => id);
   return {
@@ -51,6 +63,11 @@ export function clusterStatus(input: StatusInput): ClusterStatus {
     proxy: input.proxy,
     endpoints: endpointStatuses(input.windows, input.measurements),
   };
+}
+
+/** A node may be ready before the proxy knows: one that was started again is another process, on a port of its own. */
+function isServing({ name, port }: NodeStatus, serving: Serving | undefined): boolean {
+  return serving?.nodes.some((node) => node.name === name && node.port === port) === true;
 }
 
 /** Endpoints that were measured or used, ordered by name. */

@@ -47,7 +47,7 @@ function statusOf(nodes: StatusInput['nodes'], more: Partial<StatusInput> = {}) 
     spec,
     activeGroup: 'new',
     warmGroups: ['old'],
-    serving: { group: 'new', release: 'r-new' },
+    serving: SERVING,
     nodes,
     proxy: { pid: 1, address: '', port: 1, restarts: 0 },
     error: undefined,
@@ -57,6 +57,12 @@ function statusOf(nodes: StatusInput['nodes'], more: Partial<StatusInput> = {}) 
   });
 }
 
+const SERVING = {
+  generation: 3,
+  group: 'new',
+  release: 'r-new',
+  nodes: [{ name: 'new-1', address: '', port: 0 }],
+};
 const problem = { code: 'X', message: 'm', remedy: 'r' };
 
 describe('the status of a cluster', () => {
@@ -79,7 +85,28 @@ describe('the status of a cluster', () => {
     [
       'the traffic has not moved yet',
       [node('new', 'ready'), node('old', 'ready')],
-      { serving: { group: 'old', release: 'r-old' } },
+      { serving: { ...SERVING, group: 'old', release: 'r-old' } },
+      'converging',
+      ['r-new', 'r-old'],
+    ],
+    [
+      'the proxy goes by an older spec',
+      [node('new', 'ready'), node('old', 'ready')],
+      { serving: { ...SERVING, generation: 2 } },
+      'converging',
+      ['r-new', 'r-old'],
+    ],
+    [
+      'the proxy does not know yet that a node is back',
+      [node('new', 'ready'), node('old', 'ready')],
+      { serving: { ...SERVING, nodes: [] } },
+      'converging',
+      ['r-new', 'r-old'],
+    ],
+    [
+      'the proxy knows a node by the port of its former life',
+      [node('new', 'ready'), node('old', 'ready')],
+      { serving: { ...SERVING, nodes: [{ ...SERVING.nodes[0]!, port: 7 }] } },
       'converging',
       ['r-new', 'r-old'],
     ],
