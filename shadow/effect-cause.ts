@@ -8,6 +8,8 @@ export interface Suspect {
   readonly differs: boolean;
   /** An effect that is surely its own changed. */
   readonly effectDiffers: boolean;
+  /** How likely an exchange of its endpoint has an effect at such a place, 0 to 1 (see EffectHabits). */
+  readonly likelihood: (place: string) => number;
   /** Ids that stand in its request and its answer. */
   readonly marks: () => ReadonlySet<string>;
 }
@@ -19,13 +21,15 @@ export function marksOf(text: string): readonly string[] {
 }
 
 /**
- * Which of several exchanges caused an effect, as far as it can be told: the one that speaks of the same ids, one that
- * is meant to have effects, one whose answer or other effect changed too; else the latest. Pure; `undefined` for an empty list.
+ * Which of several exchanges caused an effect, as far as it can be told: one whose endpoint does such things, the one that
+ * speaks of the same ids, one that is meant to have effects, one whose answer or other effect changed too; else the latest.
+ * `key` and `content` have symbols for ids, `place` is the key's general name. Pure; `undefined` for an empty list.
  */
 export function causeOf<T extends Suspect>(
   suspects: readonly T[],
   key: string,
   content: string,
+  place: string,
 ): T | undefined {
   const keyMarks = marksOf(key);
   const contentMarks = marksOf(content);
@@ -34,6 +38,8 @@ export function causeOf<T extends Suspect>(
   for (const suspect of suspects) {
     const marks = suspect.marks();
     const score =
+      // More than any id: what one endpoint was never seen to do alone, and another was, is the other's.
+      10 * suspect.likelihood(place) +
       (keyMarks.some((mark) => marks.has(mark)) ? 8 : 0) +
       (suspect.safe ? 0 : 4) +
       (contentMarks.some((mark) => marks.has(mark)) ? 2 : 0) +

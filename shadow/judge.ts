@@ -13,6 +13,7 @@ import { answerTree, learn, noteIssued, type Memory } from './correlate/learn.js
 import { requestWords, rewriteRequest, type Request } from './correlate/rewrite.js';
 import { resourcesOf } from './correlate/role.js';
 import { causeOf, marksOf, type Suspect } from './effect-cause.js';
+import { EffectHabits } from './effect-habits.js';
 import type { Endpoints } from './endpoint.js';
 import { CoverageBook } from './ledger/coverage.js';
 import { LedgerBook, type Outcome } from './ledger/ledger.js';
@@ -62,6 +63,7 @@ export class Judge {
   readonly #symbols: Symbols;
   /** Exchanges that are answered and whose effects are not read yet. */
   readonly #suspects = new Map<string, Replayed>();
+  readonly #habits = new EffectHabits();
   /** How far apart in time the arms can have acted on one exchange, ms: they get it at once. */
   #skewMs = 0;
 
@@ -136,6 +138,7 @@ export class Judge {
       safe: isSafe(exchange),
       differs: this.tallies.looks > before,
       effectDiffers: false,
+      likelihood: (place) => this.#habits.likelihood(this.#options.endpoints.of(exchange), place),
       marks: () => this.#marks(exchange, answers[0]),
     });
   }
@@ -158,14 +161,17 @@ export class Judge {
     const suspects = exchanges.flatMap((exchange) => this.#suspects.get(exchange.id) ?? []);
     let last: Replayed | undefined;
     let looks = this.tallies.looks;
-    compareEffects(this.#four(deltas, deltas[0]!), this.#symbols, ({ key, content, exchangeId }) => {
+    const places: string[] = [];
+    compareEffects(this.#four(deltas, deltas[0]!), this.#symbols, ({ key, content, place, exchangeId }) => {
+      places.push(place);
       if (last !== undefined && this.tallies.looks > looks) last.effectDiffers = true;
       const told = suspects.find(({ exchange }) => exchange.id === exchangeId);
-      const cause = told ?? causeOf(suspects, key, content);
+      const cause = told ?? causeOf(suspects, key, content, place);
       last = cause;
       looks = this.tallies.looks;
       return cause?.outcome === 'compared' ? this.#comparison(cause.exchange, false) : undefined;
     });
+    if (exchanges.length === 1) this.#habits.add(this.#options.endpoints.of(exchanges[0]!), places);
     for (const exchange of exchanges) {
       this.ledger.settle(this.#suspects.get(exchange.id)?.outcome ?? 'unanswered');
       this.#suspects.delete(exchange.id);

@@ -22,6 +22,8 @@ const NEVER_COMPARED =
 export interface Trace {
   readonly key: string;
   readonly content: string;
+  /** The place's general name. */
+  readonly place: string;
   readonly exchangeId: string | undefined;
 }
 
@@ -34,9 +36,14 @@ export function compareEffects(deltas: Four<EffectDelta>, symbols: Symbols, attr
   compareCalls(deltas, symbols, attribute);
 }
 
-function traceOf(name: string, trees: Four<Tree | undefined>, symbols: Symbols): Trace {
+function traceOf(name: string, place: Place, trees: Four<Tree | undefined>, symbols: Symbols): Trace {
   const side = trees.findIndex((tree) => tree !== undefined);
-  return { key: name, content: symbols.apply(side, canonical(trees[side])), exchangeId: undefined };
+  return {
+    key: name,
+    content: symbols.apply(side, canonical(trees[side])),
+    place: place.general,
+    exchangeId: undefined,
+  };
 }
 
 function compareEntries(deltas: Four<EffectDelta>, symbols: Symbols, attribute: Attribute): void {
@@ -57,7 +64,7 @@ function compareEntries(deltas: Four<EffectDelta>, symbols: Symbols, attribute: 
     const place = entryPlace(name);
     const four = keys.map((named, side) => (named === undefined ? undefined : trees[side]![named]));
     const changes = four as unknown as Four<Tree | undefined>;
-    const comparison = attribute(traceOf(key, changes, symbols));
+    const comparison = attribute(traceOf(key, place, changes, symbols));
     if (comparison === undefined) continue;
     const entries = keys.map((named, side) => (named === undefined ? undefined : byArm[side]!.get(named)));
     compareTree(place, changes, undefined, comparison);
@@ -135,9 +142,10 @@ function compareCalls(deltas: Four<EffectDelta>, symbols: Symbols, attribute: At
     for (const [name, keys] of matchKeys(trees, symbols)) {
       const four = keys.map((key, side) => (key === undefined ? undefined : trees[side]![key]));
       const made = four as unknown as Four<Tree | undefined>;
-      const comparison = attribute({ ...traceOf(name, made, symbols), exchangeId });
+      const place = { where: name, general: generalName(name), inner: '' };
+      const comparison = attribute({ ...traceOf(name, place, made, symbols), exchangeId });
       if (comparison === undefined) continue;
-      compareCall({ where: name, general: generalName(name), inner: '' }, made, comparison);
+      compareCall(place, made, comparison);
     }
   }
 }
