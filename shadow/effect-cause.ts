@@ -38,8 +38,9 @@ export function causeOf<T extends Suspect>(
   for (const suspect of suspects) {
     const marks = suspect.marks();
     const score =
-      // More than any id: what one endpoint was never seen to do alone, and another was, is the other's.
-      10 * suspect.likelihood(place) +
+      // Counts more than any id, but only against one: what an endpoint was often alone and never seen to do is another's;
+      // of those that may well have done it, it does not say which.
+      20 * Math.min(suspect.likelihood(place), 0.5) +
       (keyMarks.some((mark) => marks.has(mark)) ? 8 : 0) +
       (suspect.safe ? 0 : 4) +
       (contentMarks.some((mark) => marks.has(mark)) ? 2 : 0) +

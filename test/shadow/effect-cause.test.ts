@@ -52,6 +52,14 @@ describe('the cause of an effect that several exchanges may have had', () => {
     expect(causeOf([cart, cancel], place, '', place)?.name).toBe('cancel');
     expect(causeOf([cancel, cart], 'state:redis:cart:9', '', 'state:redis:cart:*')?.name).toBe('cart');
   });
+
+  it('is the one that differs, though it is not known yet what its endpoint does', () => {
+    const place = 'state:mongo:orders/⟨id 7⟩';
+    const created = suspect('created', { ids: ['⟨id 7⟩'], likelihood: () => 0.98 });
+    const cancelled = suspect('cancelled', { ids: ['⟨id 7⟩'], differs: true });
+    expect(causeOf([created, cancelled], place, '', place)?.name).toBe('cancelled');
+    expect(causeOf([cancelled, created], place, '', place)?.name).toBe('cancelled');
+  });
 });
 
 describe('habits', () => {
