@@ -1,5 +1,6 @@
 /** What every part may know. The only door of common/. */
 export * from './clock.js';
+export * from './deadline.js';
 export * from './config/cluster.js';
 export * from './config/manifest.js';
 export * from './config/parse.js';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DharmaError, messageOf, throwIfAborted } from '../../common/index.js';
+import { DharmaError, isLate, messageOf, throwIfAborted, withDeadline } from '../../common/index.js';
 import { callDots, type DotsCall, type RawAnswer } from './dots-client.js';
 import { busy, notAnswering, refused, sizeUnknown, unreadable } from './provider-errors.js';
 import type { Host, HostIntent, HostPrice, Provider } from './provider.js';
@@ -144,17 +144,15 @@ export class DigitalOceanProvider implements Provider {
       baseUrl = 'https://api.digitalocean.com',
       callDeadlineMs = DEFAULT_CALL_DEADLINE_MS,
     } = this.#options;
-    const deadline = AbortSignal.timeout(callDeadlineMs);
-    let answer: RawAnswer;
-    try {
-      answer = await callDots({ token, baseUrl }, call, AbortSignal.any([signal, deadline]));
-    } catch (error) {
-      throwIfAborted(signal);
-      throw notAnswering(
-        this.name,
-        deadline.aborted ? `no answer within ${callDeadlineMs} ms` : messageOf(error),
-      );
-    }
+    const answer = await withDeadline(callDeadlineMs, signal, (deadline) =>
+      callDots({ token, baseUrl }, call, deadline).catch((error: unknown) => {
+        throwIfAborted(signal);
+        throw notAnswering(
+          this.name,
+          isLate(deadline) ? `no answer within ${callDeadlineMs} ms` : messageOf(error),
+        );
+      }),
+    );
     if (allowed.includes(answer.status)) return schema.parse(undefined);
     if (answer.status >= 400) throw failure(this.name, answer);
     const value = schema.safeParse(answer.text === '' ? undefined : parsed(answer.text));

@@ -1,5 +1,5 @@
 import { Pool } from 'undici';
-import type { RouteTest } from '../../common/index.js';
+import { withDeadline, type RouteTest } from '../../common/index.js';
 import type { Answer } from './check.js';
 
 /** Sends route tests to one node directly, over connections that are kept. The owner must `close()` it. */
@@ -17,16 +17,17 @@ export class NodeCaller {
   }
 
   /** The answer to the test's request, read to its end. Rejects when there is none in time. */
-  async call(test: RouteTest, signal: AbortSignal): Promise<Answer> {
-    const timeout = AbortSignal.timeout(this.#timeoutMs);
-    const { statusCode, headers, body } = await this.#pool.request({
-      method: test.method,
-      path: test.path,
-      headers: test.headers,
-      body: test.body ?? null,
-      signal: AbortSignal.any([signal, timeout]),
+  async call(test: RouteTest, outer: AbortSignal): Promise<Answer> {
+    return withDeadline(this.#timeoutMs, outer, async (signal) => {
+      const { statusCode, headers, body } = await this.#pool.request({
+        method: test.method,
+        path: test.path,
+        headers: test.headers,
+        body: test.body ?? null,
+        signal,
+      });
+      return { status: statusCode, headers, body: await body.text() };
     });
-    return { status: statusCode, headers, body: await body.text() };
   }
 
   async close(): Promise<void> {

@@ -2,6 +2,7 @@ import { accessSync, constants, mkdirSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { systemClock } from '../clock.js';
+import { isLate, withDeadline } from '../deadline.js';
 import { DharmaError, systemCode, throwIfAborted } from '../errors.js';
 import { Child, logTail, type ChildExit, type ChildSpec } from '../process/child.js';
 
@@ -76,19 +77,29 @@ export async function startStore<T>(
 ): Promise<readonly [Child, T]> {
   throwIfAborted(outer);
   const child = await Child.start(spec);
-  const deadline = AbortSignal.timeout(READY_WITHIN_MS);
-  const signal = outer === undefined ? deadline : AbortSignal.any([deadline, outer]);
   try {
-    for (let pauseMs = 5; ; pauseMs = Math.min(pauseMs * 1.5, 200)) {
-      if (child.exit !== undefined) throw await notStarted(spec, 'it ended at once');
-      const result = await answers(signal);
-      if (result !== undefined) return [child, result];
-      await systemClock.sleep(pauseMs, signal);
-    }
+    return await withDeadline(READY_WITHIN_MS, outer, (signal) =>
+      untilItAnswers(spec, child, answers, signal).catch(async (error: unknown) => {
+        throw isLate(signal) ? await notStarted(spec, 'it did not answer', error) : error;
+      }),
+    );
   } catch (error) {
     await child.stop();
-    if (deadline.aborted && outer?.aborted !== true) throw await notStarted(spec, 'it did not answer', error);
     throw error;
+  }
+}
+
+async function untilItAnswers<T>(
+  spec: ChildSpec,
+  child: Child,
+  answers: (signal: AbortSignal) => Promise<T | undefined>,
+  signal: AbortSignal,
+): Promise<readonly [Child, T]> {
+  for (let pauseMs = 5; ; pauseMs = Math.min(pauseMs * 1.5, 200)) {
+    if (child.exit !== undefined) throw await notStarted(spec, 'it ended at once');
+    const result = await answers(signal);
+    if (result !== undefined) return [child, result];
+    await systemClock.sleep(pauseMs, signal);
   }
 }
 

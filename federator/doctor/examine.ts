@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { access, constants, stat, statfs } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { findNative, freePort, systemCode } from '../../common/index.js';
+import { findNative, freePort, systemCode, withDeadline } from '../../common/index.js';
 import type { Home } from '../home/home.js';
 import { lockHolder } from '../home/lock.js';
 import { portOwner } from '../home/port-owner.js';
@@ -27,8 +27,11 @@ const DISK_WANTED_BYTES = 2 * 1024 ** 3;
 const CHECK_MS = 10_000;
 
 /** Looks at everything, in the order in which it is needed. */
-export async function examine(home: Home, signal: AbortSignal): Promise<Finding[]> {
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(CHECK_MS)]);
+export async function examine(home: Home, outer: AbortSignal): Promise<Finding[]> {
+  return withDeadline(CHECK_MS, outer, (signal) => checks(home, signal));
+}
+
+async function checks(home: Home, deadline: AbortSignal): Promise<Finding[]> {
   return Promise.all([
     nodeVersion(),
     compiler(),

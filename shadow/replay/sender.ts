@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { Pool } from 'undici';
-import { systemCode, type HeaderField, type RunningApp } from '../../common/index.js';
+import { systemCode, withDeadline, type HeaderField, type RunningApp } from '../../common/index.js';
 import type { RawAnswer } from '../answer.js';
 import type { Request } from '../correlate/rewrite.js';
 
@@ -43,23 +43,11 @@ export class Sender {
 
   async send(request: Request, options: SendOptions): Promise<Sent> {
     const startedAt = performance.now();
-    const signal = AbortSignal.any([options.signal, AbortSignal.timeout(options.deadlineMs)]);
     try {
-      const response = await this.#pool.request({
-        method: request.method,
-        path: request.target,
-        headers: headerList(request, options),
-        body: bodyOf(request, options),
-        signal,
-        responseHeaders: 'raw',
-      });
-      const body = new Uint8Array(await response.body.arrayBuffer());
-      const headers = pairs(response.headers as unknown as readonly string[]);
-      return {
-        kind: 'answered',
-        answer: { status: response.statusCode, headers, body },
-        tookMs: performance.now() - startedAt,
-      };
+      const answer = await withDeadline(options.deadlineMs, options.signal, (signal) =>
+        this.#exchange(request, options, signal),
+      );
+      return { kind: 'answered', answer, tookMs: performance.now() - startedAt };
     } catch (error) {
       options.signal.throwIfAborted();
       return {
@@ -72,6 +60,22 @@ export class Sender {
 
   async close(): Promise<void> {
     await this.#pool.destroy();
+  }
+
+  async #exchange(request: Request, options: SendOptions, signal: AbortSignal): Promise<RawAnswer> {
+    const { statusCode, headers, body } = await this.#pool.request({
+      method: request.method,
+      path: request.target,
+      headers: headerList(request, options),
+      body: bodyOf(request, options),
+      signal,
+      responseHeaders: 'raw',
+    });
+    return {
+      status: statusCode,
+      headers: pairs(headers as unknown as readonly string[]),
+      body: new Uint8Array(await body.arrayBuffer()),
+    };
   }
 }
 
