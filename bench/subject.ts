@@ -10,6 +10,7 @@ import {
   freePort,
   logTail,
   waitForAccept,
+  withDeadline,
   type ProxyNode,
 } from '../common/index.js';
 
@@ -52,9 +53,10 @@ async function startChild(
   const child = await Child.start({ name, command, args, cwd: folder, env: baseEnv(), logFile });
   const ended = new AbortController();
   void child.exited.then(() => ended.abort(new Error('it ended')));
-  const signal = AbortSignal.any([AbortSignal.timeout(START_MS), ended.signal]);
   try {
-    await waitForAccept({ host: '127.0.0.1', port }, signal);
+    await withDeadline(START_MS, ended.signal, (signal) =>
+      waitForAccept({ host: '127.0.0.1', port }, signal),
+    );
   } catch (error) {
     await child.stop(STOP_MS);
     throw new Error(`${name} does not listen on ${port}: ${await logTail(logFile)}`, { cause: error });
