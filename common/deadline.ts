@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { throwIfAborted } from './errors.js';
 
 /**
@@ -15,6 +16,7 @@ export async function withDeadline<T>(
   const controller = new AbortController();
   const timer = setTimeout(() => controller.abort(timeoutError(ms)), ms);
   const pass = (): void => controller.abort(outer?.reason);
+  if (outer !== undefined) setMaxListeners(0, outer); // As many as wait at once; each takes its own away again.
   outer?.addEventListener('abort', pass, { once: true });
   try {
     return await work(controller.signal);

@@ -250,7 +250,9 @@ export class ShadowRun {
       error instanceof DharmaError
         ? { code: error.code, message: error.message, remedy: error.remedy }
         : { code: 'SHADOW_FAILED', message: messageOf(error), remedy: 'See the log, and start it again.' };
-    this.#options.log.error({ error: this.#error }, 'the shadow failed');
+    // What is no error of an operator's is a bug: where it happened must be told.
+    const stack = error instanceof DharmaError || !(error instanceof Error) ? undefined : error.stack;
+    this.#options.log.error({ error: this.#error, stack }, 'the shadow failed');
     this.#say('failed', this.#error.message);
   }
 

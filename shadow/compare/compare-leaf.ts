@@ -121,8 +121,12 @@ function compareWords(
   const liveRow = live?.replace(pattern, 'w') === skeletons[0] ? live?.match(pattern) : undefined;
   for (const i of rows[0]!.keys()) {
     const values = rows.map((row) => row[i]!) as unknown as Four<string>;
-    if (!allEqual(values))
-      compareTexts(innerPlace(place, ` word ${i + 1}`), values, liveRow?.[i], comparison, descend);
+    if (allEqual(values)) continue;
+    const word = innerPlace(place, ` word ${i + 1}`);
+    // A symbol is whole, though there is a space in it: taken apart, it would be taken apart for ever.
+    if (values.some((value) => value.startsWith('⟨')))
+      comparison.observe(base(word, values, liveRow?.[i], values, comparison));
+    else compareTexts(word, values, liveRow?.[i], comparison, descend);
   }
 }
 

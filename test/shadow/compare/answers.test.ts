@@ -48,6 +48,35 @@ const IDS = [
 ];
 
 describe('comparing answers', () => {
+  it('takes the name of an id for one word, where the arms name another in a sentence', () => {
+    const other = ['aa11bb22cc33dd44', 'ee55ff66aa77bb88', '9f8e7d6c5b4a3f2e', '0a1b2c3d4e5f6a7b'];
+    const bodies = [0, 1, 2, 3].map((side) =>
+      JSON.stringify({
+        x: IDS[side],
+        y: other[side],
+        text: `see ${side === 3 ? other[side]! : IDS[side]!} now`,
+      }),
+    );
+    expect(json(bodies as unknown as Bodies)).toEqual([
+      'body:$.x value id',
+      'body:$.y value id',
+      'body:$.text value single',
+      'body:$.text word 2 value single',
+    ]);
+  });
+
+  it('ends, whatever sentences the arms make of whatever ids', () => {
+    const word = fc.constantFrom(...IDS, 'a', 'b1', '⟨id 1⟩', '⟨', '⟩', '"', '{', '}', ',', '7');
+    const text = fc.array(word, { maxLength: 6 }).map((words) => words.join(' '));
+    const body = fc.record({ a: text, b: text, c: fc.array(text, { maxLength: 3 }) });
+    fc.assert(
+      fc.property(fc.tuple(body, body, body, body, body), (bodies) => {
+        json(bodies.map((one) => JSON.stringify(one)) as unknown as Bodies);
+        html(bodies.map((one) => `<p>${one.a}</p><i>${one.b}</i>`) as unknown as Bodies);
+      }),
+    );
+  });
+
   it('sees nothing in equal answers, whatever they hold', () => {
     fc.assert(
       fc.property(fc.json(), (body) => {
