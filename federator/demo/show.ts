@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { MongoClient } from 'mongodb';
 import pc from 'picocolors';
-import { messageOf, packageRoot, systemClock, type ShadowStatus } from '../../common/index.js';
+import { DharmaError, messageOf, packageRoot, systemClock, type ShadowStatus } from '../../common/index.js';
 import type { FederationStatus } from '../api/schemas.js';
+import { FederationClient } from '../client/client.js';
 import { Home } from '../home/home.js';
 import { readRuntime } from '../home/runtime.js';
 import type { Cli } from './cli.js';
@@ -253,6 +254,10 @@ async function status(show: Show): Promise<FederationStatus> {
   return (await show.cli.run(['status'], [0, 3])).data as FederationStatus;
 }
 
+/** Asked by the API itself: a process for each look would take from the visitors what the copies leave them. */
 async function shadowStatus(show: Show): Promise<ShadowStatus> {
-  return (await show.cli.run(['shadow', 'status'], [0, 1, 3])).data as ShadowStatus;
+  const client = await FederationClient.connect(new Home(show.home));
+  const { status } = await client.shadow('current', show.signal);
+  if (status.error !== undefined) throw new DharmaError(status.error);
+  return status;
 }
