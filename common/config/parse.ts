@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { z } from 'zod';
 import { DharmaError, ExitCode, systemCode } from '../errors.js';
+import { keysAt } from './keys.js';
 
 /** What is wrong with one key: its path, what was found there, what is allowed. */
 export interface ConfigProblem {
@@ -16,7 +17,7 @@ export interface ConfigProblem {
 export function parseConfig<T extends z.ZodType>(schema: T, value: unknown, source: string): z.output<T> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const problems = result.error.issues.flatMap((issue) => problemsOf(issue, value));
+  const problems = result.error.issues.flatMap((issue) => problemsOf(issue, value, schema));
   throw new DharmaError({
     code: 'CONFIG_INVALID',
     message: `${source} is not valid: ${problems.map((p) => `${p.path}: ${p.allowed}, found ${p.found}`).join('; ')}`,
@@ -56,12 +57,14 @@ export async function readConfig<T extends z.ZodType>(schema: T, file: string): 
   return parseConfig(schema, value, file);
 }
 
-function problemsOf(issue: z.core.$ZodIssue, root: unknown): ConfigProblem[] {
+function problemsOf(issue: z.core.$ZodIssue, root: unknown, schema: z.ZodType): ConfigProblem[] {
   if (issue.code === 'unrecognized_keys') {
+    const known = keysAt(schema, issue.path);
+    const allowed = known.length === 0 ? 'no such key' : `one of ${known.join(', ')}`;
     return issue.keys.map((key) => ({
       path: pathOf([...issue.path, key]),
       found: 'a key that is not known here',
-      allowed: 'no such key',
+      allowed,
     }));
   }
   const found = issue.path.reduce<unknown>(
@@ -69,7 +72,12 @@ function problemsOf(issue: z.core.$ZodIssue, root: unknown): ConfigProblem[] {
       value === null || typeof value !== 'object' ? undefined : (value as Record<PropertyKey, unknown>)[key],
     root,
   );
-  return [{ path: pathOf(issue.path), found: shown(found), allowed: issue.message }];
+  return [{ path: pathOf(issue.path), found: shown(found), allowed: expectation(issue) }];
+}
+
+/** Zod's own words say what was received too, which is told apart. */
+function expectation({ message }: z.core.$ZodIssue): string {
+  return message.replace(/^Invalid input: (expected [^,]+), received .*$/, '$1');
 }
 
 function pathOf(path: readonly PropertyKey[]): string {

@@ -126,3 +126,17 @@ describe('a route pattern', () => {
     expect(endpointName({ pattern: '/o/:id', endpoint: 'order' })).toBe('order');
   });
 });
+
+describe('a key that is not known', () => {
+  it.each([
+    ['at the top', { nodez: 1 }, clusterConfigSchema, /^x is not valid: nodez: one of .*\bnodes, .*found/],
+    [
+      'deep inside',
+      { name: 'a', routes: [{ pattern: '/a', test: { path: '/a', expect: { stat: 1 } } }] },
+      manifestSchema,
+      /routes\[0\]\.test\.expect\.stat: one of status, contains, headers, found/,
+    ],
+  ])('%s is answered with those that are', (_where, value, schema, message) => {
+    expect(refusal(() => parseConfig(schema, value, 'x')).message).toMatch(message);
+  });
+});
