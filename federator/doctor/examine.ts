@@ -23,6 +23,9 @@ export interface Finding {
 /** A release with its dependencies and four mirror stores of a small app take about this much. */
 const DISK_WANTED_BYTES = 2 * 1024 ** 3;
 
+/** In a clone and in an installed package alike. */
+const BUILT_BY = 'federate up builds it, with a C compiler and make';
+
 /** No check takes longer. */
 const CHECK_MS = 10_000;
 
@@ -80,13 +83,7 @@ async function compiler(): Promise<Finding> {
 
 async function native(program: string, role: string): Promise<Finding> {
   const path = findNative(program);
-  return finding(
-    program,
-    `${program} (${role})`,
-    path !== undefined,
-    path ?? 'not built',
-    'npm run build:native',
-  );
+  return finding(program, `${program} (${role})`, path !== undefined, path ?? 'not built', BUILT_BY);
 }
 
 async function redisServer(signal: AbortSignal): Promise<Finding> {
@@ -116,8 +113,7 @@ async function mongoServer(): Promise<Finding> {
 async function jail(signal: AbortSignal): Promise<Finding> {
   const launcher = findNative('dharma-run');
   const what = 'jails for shadows (namespaces)';
-  if (launcher === undefined)
-    return finding('jail', what, false, 'dharma-run is not built', 'npm run build:native');
+  if (launcher === undefined) return finding('jail', what, false, 'dharma-run is not built', BUILT_BY);
   const fix =
     'sudo sysctl -w kernel.unprivileged_userns_clone=1 (and kernel.apparmor_restrict_unprivileged_userns=0 on Ubuntu)';
   try {
