@@ -2,6 +2,7 @@ import { isDoc, type Doc } from '../bson/types.js';
 import { fault } from '../errors.js';
 import { lengthOf } from '../iterables.js';
 import { findIds } from '../query/execute.js';
+import { naturalOrder } from '../query/natural.js';
 import { plan } from '../query/planner.js';
 import { compileSort } from '../query/sort.js';
 import { contextOf, countArg, docArg, hintArg } from './args.js';
@@ -35,13 +36,18 @@ export function explain(request: CommandRequest): Doc {
   const collection = engine.catalog.get(namespace);
   const innerRequest = { ...request, name, body: inner };
   const context = contextOf(innerRequest, inner, collection);
-  const sort = compileSort(inner.sort);
+  const sorted = naturalOrder(inner.sort);
+  const natural = sorted ?? naturalOrder(inner.hint);
+  const sort = sorted === undefined ? compileSort(inner.sort) : [];
   if (collection === undefined) return { queryPlanner: { namespace, winningPlan: { stage: 'EOF' } }, ok: 1 };
   const hint = hintArg(inner, collection);
-  const scan = plan(collection, { filter, sort, collation: context.collation, hint });
+  const scan =
+    natural === undefined
+      ? plan(collection, { filter, sort, collation: context.collation, hint })
+      : undefined;
   const input: Doc =
     scan === undefined
-      ? { stage: 'COLLSCAN', direction: 'forward' }
+      ? { stage: 'COLLSCAN', direction: natural === -1 ? 'backward' : 'forward' }
       : {
           stage: 'FETCH',
           inputStage: {
@@ -55,7 +61,7 @@ export function explain(request: CommandRequest): Doc {
   const sorts = sort.length > 0 && scan?.order === undefined;
   const limit = countArg(inner, 'limit', 0);
   const nReturned = lengthOf(
-    findIds(collection, { filter, sort, skip: countArg(inner, 'skip', 0), limit, hint, context }),
+    findIds(collection, { filter, sort, skip: countArg(inner, 'skip', 0), limit, hint, natural, context }),
   );
   return {
     explainVersion: '1',

@@ -5,6 +5,7 @@ import { fault } from '../errors.js';
 import { FIRST_BATCH } from '../cursors.js';
 import { lengthOf } from '../iterables.js';
 import { findIds, type FindRequest } from '../query/execute.js';
+import { naturalOrder } from '../query/natural.js';
 import { parsePath, pathValues } from '../query/paths.js';
 import { compileProjection, type Projection } from '../query/projection.js';
 import { compileSort } from '../query/sort.js';
@@ -39,9 +40,11 @@ const FIND_ARGS = [
 /** What a `find` command asks for. */
 export function findRequest(request: CommandRequest, collection: Collection | undefined): FindRequest {
   const { body } = request;
+  const sorted = naturalOrder(body.sort);
   return {
     filter: docArg(body, 'filter') ?? {},
-    sort: compileSort(body.sort),
+    sort: sorted === undefined ? compileSort(body.sort) : [],
+    natural: sorted ?? naturalOrder(body.hint),
     skip: countArg(body, 'skip', 0),
     limit: Math.abs(toNumber(body.limit) ?? 0),
     hint: hintArg(body, collection),

@@ -2,6 +2,7 @@ import type { Doc } from '../bson/types.js';
 import type { Collection } from '../storage/collection.js';
 import type { Index } from '../storage/index.js';
 import type { QueryContext } from './context.js';
+import type { NaturalOrder } from './natural.js';
 import { compileFilter, type Predicate } from './filter.js';
 import { plan, type IndexScan } from './planner.js';
 import { sortBy, type SortField } from './sort.js';
@@ -13,6 +14,8 @@ export interface FindRequest {
   /** 0 for no limit. */
   readonly limit: number;
   readonly hint?: Index | undefined;
+  /** Read the records in their own order, by no index. */
+  readonly natural?: NaturalOrder | undefined;
   readonly context: QueryContext;
 }
 
@@ -25,24 +28,20 @@ export function findIds(collection: Collection | undefined, request: FindRequest
   // What is wrong with a request is wrong also where there is nothing to find.
   if (collection === undefined) return [];
   const { collation } = request.context;
-  const scan = plan(collection, {
-    filter: request.filter,
-    sort: request.sort,
-    collation,
-    hint: request.hint,
-  });
+  const scan =
+    request.natural === undefined
+      ? plan(collection, { filter: request.filter, sort: request.sort, collation, hint: request.hint })
+      : undefined;
+  const records = (): Iterable<number> =>
+    request.natural === -1 ? [...collection.ids()].reverse() : collection.ids();
   const inOrder = request.sort.length === 0 || scan?.order !== undefined;
   const needed = request.limit === 0 ? Infinity : request.skip + request.limit;
   if (inOrder) {
-    const found = matching(
-      collection,
-      scan === undefined ? collection.ids() : scanIds(scan, needed),
-      matches,
-    );
+    const found = matching(collection, scan === undefined ? records() : scanIds(scan, needed), matches);
     // An index must not be walked while it changes: what is asked for is taken at once.
     return window(scan === undefined ? found : take(found, needed), request);
   }
-  const ids = scan === undefined ? collection.ids() : scanIds(scan, Infinity);
+  const ids = scan === undefined ? records() : scanIds(scan, Infinity);
   const sorted = sortBy(
     matching(collection, ids, matches),
     (id) => collection.get(id) as Doc,

@@ -89,12 +89,13 @@ function scanOf(
   let used = 0;
   for (const field of index.fields) {
     const equal = bounds.get(field.name)?.equal;
+    if (meetsElsewhere(index, used)) break;
     if (equal === undefined || prefixes.length * equal.length > MAX_RANGES) break;
     const keys = [...new Set(equal.map((value) => fieldKey(value, field.descending, index.collation?.fold)))];
     prefixes = prefixes.flatMap((prefix) => keys.map((key) => prefix + key));
     used += 1;
   }
-  const next = index.fields[used];
+  const next = meetsElsewhere(index, used) ? undefined : index.fields[used];
   const range = next === undefined ? undefined : rangeOf(next, bounds.get(next.name), index);
   const order = prefixes.length === 1 ? orderOf(index, used, request.sort) : undefined;
   if (used === 0 && range === undefined && order === undefined && request.hint === undefined)
@@ -106,6 +107,15 @@ function scanOf(
   const full = index.unique && used === index.fields.length;
   const score = used * 4 + (full ? 2 : 0) + (range === undefined ? 0 : 2) + (order === undefined ? 0 : 1);
   return { scan: { index, ranges: prefixes.length > 1 ? ranges.toSorted(byStart) : ranges, order }, score };
+}
+
+/**
+ * Whether the index's field at `at` may lie in the same array as a field before it. Then different elements can meet the
+ * conditions on the two, and no single key has both: the scan must not be narrowed by the second.
+ */
+function meetsElsewhere(index: Index, at: number): boolean {
+  const root = index.fields[at]?.path[0];
+  return index.multikey && index.fields.slice(0, at).some(({ path }) => path[0] === root);
 }
 
 function byStart(a: readonly [string, string], b: readonly [string, string]): number {
