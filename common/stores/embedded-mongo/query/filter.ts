@@ -106,7 +106,21 @@ export function matchedElement(
     const index = array.findIndex(test);
     if (index >= 0) return index;
   }
+  for (const clause of alternatives(filter)) {
+    if (!compileFilter(clause, context)(doc)) continue;
+    const index = matchedElement(clause, arrayPath, doc, context);
+    if (index !== undefined) return index;
+  }
   return undefined;
+}
+
+/** The clauses of which one must hold: those of every `$or`. */
+function* alternatives(filter: Doc): Generator<Doc> {
+  for (const [name, clauses] of Object.entries(filter)) {
+    if (!Array.isArray(clauses)) continue;
+    if (name === '$or') yield* clauses.filter(isDoc);
+    else if (name === '$and') for (const clause of clauses) if (isDoc(clause)) yield* alternatives(clause);
+  }
 }
 
 function elementTest(rest: string, condition: unknown, context: QueryContext): (element: unknown) => boolean {

@@ -57,7 +57,7 @@ export function compileOperators(condition: Doc, context: OperatorContext): Valu
 }
 
 function compileOperator(operator: string, operand: unknown, all: Doc, context: OperatorContext): ValuesTest {
-  const compile = OPERATORS[operator];
+  const compile = Object.hasOwn(OPERATORS, operator) ? OPERATORS[operator] : undefined;
   if (compile === undefined) return fault(2, `unknown operator: ${operator}`);
   return compile(operand, context, all);
 }
@@ -172,7 +172,13 @@ function elementMatch(operand: unknown, context: OperatorContext): ValuesTest {
   }
   const test = context.compileFilter(operand);
   return (values) =>
-    values.some((value) => Array.isArray(value) && value.some((item) => isDoc(item) && test(item)));
+    values.some((value) => Array.isArray(value) && value.some((item) => matchesElement(item, test)));
+}
+
+/** An array within the array counts as a document whose fields are its positions. */
+function matchesElement(item: unknown, test: (doc: Doc) => boolean): boolean {
+  if (Array.isArray(item)) return test(Object.fromEntries(item.entries()));
+  return isDoc(item) && test(item);
 }
 
 function size(operand: unknown): ValuesTest {

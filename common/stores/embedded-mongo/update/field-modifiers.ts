@@ -81,7 +81,7 @@ function bit(operand: unknown, path: string): (value: unknown) => unknown {
       `The $bit modifier is not compatible with a ${typeName(operand)}. You must pass in an embedded document: {$bit: {field: {and/or/xor: #}}}`,
     );
   const steps = Object.entries(operand).map(([name, mask]) => {
-    const operation = BIT_OPERATIONS[name];
+    const operation = Object.hasOwn(BIT_OPERATIONS, name) ? BIT_OPERATIONS[name] : undefined;
     if (operation === undefined)
       return fault(2, `The $bit modifier only supports 'and', 'or', and 'xor', not '${name}'`);
     return [operation, integer(mask, path)] as const;

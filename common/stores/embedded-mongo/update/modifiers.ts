@@ -20,6 +20,7 @@ export function compileModifiers(update: Doc, expand: ExpandContext): (doc: Doc,
   const edits: Edit[] = [];
   const renames: (readonly [Path, Path])[] = [];
   for (const [operator, operands] of Object.entries(update)) {
+    checkOperator(operator);
     if (!isDoc(operands))
       return fault(
         9,
@@ -43,13 +44,16 @@ export function compileModifiers(update: Doc, expand: ExpandContext): (doc: Doc,
   };
 }
 
-function compileEdit(operator: string, path: string, operand: unknown, expand: ExpandContext): Edit {
-  const compile = MODIFIERS[operator];
-  if (compile === undefined)
-    return fault(
+function checkOperator(operator: string): void {
+  if (operator !== '$rename' && !Object.hasOwn(MODIFIERS, operator))
+    fault(
       9,
       `Unknown modifier: ${operator}. Expected a valid update modifier or pipeline-style update specified as an array`,
     );
+}
+
+function compileEdit(operator: string, path: string, operand: unknown, expand: ExpandContext): Edit {
+  const compile = MODIFIERS[operator] as CompileModifier;
   return { operator, path: checkedPath(path), modify: compile(operand, path, expand.context) };
 }
 

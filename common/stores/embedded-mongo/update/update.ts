@@ -1,13 +1,11 @@
 import { equalValues } from '../bson/compare.js';
-import { ObjectId, isDoc, setField, type Doc } from '../bson/types.js';
+import { ObjectId, isDoc, type Doc } from '../bson/types.js';
 import { MongoServerFault, fault } from '../errors.js';
 import { compilePipelineUpdate } from '../aggregate/update-pipeline.js';
 import type { QueryContext } from '../query/context.js';
-import { conjuncts } from '../query/filter.js';
-import { isOperatorDoc } from '../query/operators.js';
 import { parseArrayFilters } from './array-filters.js';
 import { compileModifiers } from './modifiers.js';
-import { setPath } from './path-edit.js';
+import { fixedId, seedOf } from './upsert-seed.js';
 
 export interface UpdateRequest {
   readonly update: unknown;
@@ -93,36 +91,9 @@ function withSameId(before: Doc, after: Doc): Doc {
 
 function withId(doc: Doc, filter: Doc): Doc {
   if (Object.hasOwn(doc, '_id')) {
-    const wanted = idOf(filter);
+    const wanted = fixedId(filter);
     if (wanted !== undefined) checkSameId(wanted, doc._id);
     return doc;
   }
-  return { _id: idOf(filter) ?? new ObjectId(), ...doc };
-}
-
-function idOf(filter: Doc): unknown {
-  return seedOf(filter)._id;
-}
-
-/** What an upsert starts from: the fields the filter fixes by equality. */
-export function seedOf(filter: Doc): Doc {
-  const seed: Doc = {};
-  const seen = new Set<string>();
-  for (const [path, condition] of conjuncts(filter)) {
-    const value = fixedValue(condition);
-    if (value === undefined) continue;
-    if (seen.has(path)) fault(54, `cannot infer query fields to set, path '${path}' is matched twice`);
-    seen.add(path);
-    if (path.includes('.')) setPath(seed, path.split('.'), value);
-    else setField(seed, path, value);
-  }
-  return seed;
-}
-
-function fixedValue(condition: unknown): unknown {
-  if (!isOperatorDoc(condition)) return condition;
-  if ('$eq' in condition) return condition.$eq;
-  const { $all: all } = condition;
-  if (Array.isArray(all) && all.length === 1 && !isOperatorDoc(all[0])) return all[0];
-  return undefined;
+  return { _id: fixedId(filter) ?? new ObjectId(), ...doc };
 }
