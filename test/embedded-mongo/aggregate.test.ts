@@ -1,4 +1,4 @@
-import { Double, Long } from 'mongodb';
+import { Decimal128, Double, Long, ObjectId, type Document } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTestMongo, type TestMongo } from './harness.js';
 
@@ -220,5 +220,70 @@ describe('expressions', () => {
     [2, { $project: { v: { $divide: [1, 0] } } }],
   ])('answers error %i to %j', async (code, stage) => {
     await expect(run([stage])).rejects.toMatchObject({ code });
+  });
+});
+
+describe('conversions', () => {
+  const stored = {
+    id: new ObjectId('0123456789ab0123456789ab'),
+    hex: '0123456789ab0123456789ab',
+    long: Long.fromString('9007199254740993'),
+    decimal: Decimal128.fromString('1.10'),
+    none: null,
+  };
+
+  async function results(expressions: Record<string, unknown>): Promise<Document> {
+    const c = mongo.db.collection('conversions');
+    await c.replaceOne({}, stored, { upsert: true });
+    const stages = [{ $project: { _id: 0, ...expressions } }];
+    const [found] = await c.aggregate(stages).toArray();
+    return found as Document;
+  }
+
+  it('between ids, texts and dates are exact', async () => {
+    const found = await results({
+      idText: { $toString: '$id' },
+      textId: { $toObjectId: '$hex' },
+      longText: { $toString: '$long' },
+      decimalText: { $toString: '$decimal' },
+      idDate: { $toDate: '$id' },
+      converted: { $convert: { input: '$hex', to: 'objectId' } },
+      saved: { $convert: { input: 'no id', to: 7, onError: 'saved' } },
+      none: { $toObjectId: '$none' },
+    });
+    expect(found).toEqual({
+      idText: stored.hex,
+      textId: stored.id,
+      longText: '9007199254740993',
+      decimalText: '1.10',
+      idDate: stored.id.getTimestamp(),
+      converted: stored.id,
+      saved: 'saved',
+      none: null,
+    });
+  });
+
+  it('to numbers give the type that was asked for', async () => {
+    const types = await results({
+      long: { $type: { $toLong: 1 } },
+      double: { $type: { $toDouble: 1 } },
+      decimal: { $type: { $toDecimal: '1.5' } },
+      int: { $type: { $toInt: 1.9 } },
+    });
+    expect(types).toEqual({ long: 'long', double: 'double', decimal: 'decimal', int: 'int' });
+  });
+
+  it('that cannot be are failures of their own', async () => {
+    for (const wrong of [{ $toInt: 'x' }, { $toInt: 2 ** 31 }, { $toObjectId: 'x' }, { $toString: [[1]] }])
+      await expect(results({ wrong })).rejects.toMatchObject({ code: 241 });
+  });
+
+  it('to upper and lower case know ASCII letters, and make nothing an empty text', async () => {
+    const found = await results({
+      none: { $toUpper: '$none' },
+      missing: { $toLower: '$no' },
+      text: { $toLower: 'ÀB' },
+    });
+    expect(found).toEqual({ none: '', missing: '', text: 'Àb' });
   });
 });

@@ -2,6 +2,7 @@ import { field, isDoc, setField, type Doc } from '../bson/types.js';
 import { fault } from '../errors.js';
 import type { QueryContext } from '../query/context.js';
 import { expressionPath, parsePath } from '../query/paths.js';
+import { CONVERT_OPERATORS } from './convert-operators.js';
 import { mingoHasExpression, mingoOperator } from './mingo-bridge.js';
 import type { Compiled, CompileScope } from './scope.js';
 import { SCOPED } from './scoped-operators.js';
@@ -96,7 +97,7 @@ function compileFields(expression: Doc, names: readonly string[], scope: Compile
 }
 
 function compileOperator(operator: string, operand: unknown, scope: CompileScope): Compiled {
-  const scoped = SCOPED[operator];
+  const scoped = SCOPED[operator] ?? CONVERT_OPERATORS[operator];
   if (scoped !== undefined) return scoped(operand, scope);
   const own = VALUE_OPERATORS[operator];
   if (own !== undefined) return compileOwn(operator, own, operand, scope);

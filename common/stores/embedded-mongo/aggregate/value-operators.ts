@@ -59,6 +59,7 @@ const COMPARISON: Readonly<Record<string, ValueOperator>> = {
   $lt: comparison((order) => order < 0),
   $lte: comparison((order) => order <= 0),
   $not: operator(1, 1, ([value]) => !truthy(value)),
+  $type: operator(1, 1, ([value]) => typeName(value)),
 };
 
 function elementAt(items: unknown, index: unknown): unknown {
