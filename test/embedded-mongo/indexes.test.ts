@@ -64,7 +64,7 @@ describe('index definitions', () => {
     const c = mongo.db.collection('definitions');
     await c.createIndex({ a: 1, b: -1 }, { name: 'ab', expireAfterSeconds: 10 });
     await c.createIndex({ a: 1, b: -1 }, { name: 'ab', expireAfterSeconds: 10 });
-    expect((await failure(c.createIndex({ a: 1, b: -1 }, { name: 'ab', unique: true }))).code).toBe(85);
+    expect((await failure(c.createIndex({ a: 1, b: -1 }, { name: 'ab', unique: true }))).code).toBe(86);
     expect((await failure(c.createIndex({ z: 1 }, { name: 'ab' }))).code).toBe(86);
     expect((await c.indexes())[1]).toEqual({
       v: 2,
@@ -125,5 +125,45 @@ describe('TTL indexes', () => {
     await c.insertOne({ _id: 'later' as never, at: new Date(Date.now() + 3_600_000) });
     await expect.poll(() => c.countDocuments({ _id: 'old' as never }), { timeout: 20_000 }).toBe(0);
     expect(await c.countDocuments()).toBe(3);
+  });
+});
+
+describe('the definition of an index', () => {
+  it('with another uniqueness is another index, which may not take the name', async () => {
+    const c = mongo.db.collection('kinds');
+    await c.createIndex({ a: 1 }, { unique: true });
+    expect((await failure(c.createIndex({ a: 1 }))).code).toBe(86);
+    expect((await failure(c.createIndex({ a: 1 }, { unique: true, name: 'other' }))).code).toBe(85);
+    expect(await c.createIndex({ a: 1 }, { name: 'plain' })).toBe('plain');
+  });
+
+  it('is refused with a partial filter that mongod would refuse', async () => {
+    const c = mongo.db.collection('partial_filters');
+    for (const wrong of [{ a: { $ne: 1 } }, { a: { $exists: false } }, { a: /x/ }, { $nor: [{ a: 1 }] }])
+      expect((await failure(c.createIndex({ a: 1 }, { partialFilterExpression: wrong }))).code).toBe(67);
+    const right = { $or: [{ a: { $gt: 1, $type: 'int' } }, { b: { $in: [1, 2] } }], c: { $exists: true } };
+    expect(await c.createIndex({ a: 1 }, { partialFilterExpression: right })).toBe('a_1');
+  });
+});
+
+describe('an index that is made unique', () => {
+  it('refuses new duplicates first, and is unique when the old ones are gone', async () => {
+    const c = mongo.db.collection<{ _id: number; x: number; y?: number }>('prepared');
+    await c.insertMany([1, 2, 3].map((_id) => ({ _id, x: _id === 3 ? 3 : 1 })));
+    await c.createIndex({ x: 1 });
+    const change = async (index: object): Promise<unknown> =>
+      mongo.db.command({ collMod: 'prepared', index: { name: 'x_1', ...index } });
+    expect((await failure(change({ unique: true }))).code).toBe(72);
+    await change({ prepareUnique: true });
+    expect((await failure(c.insertOne({ _id: 4, x: 1 }))).code).toBe(11000);
+    // What is a duplicate already may change otherwise.
+    await c.updateOne({ _id: 2 }, { $set: { y: 1 } });
+    const refused = await failure(change({ unique: true }));
+    expect(refused.code).toBe(359);
+    expect(refused.errorResponse).toMatchObject({ violations: [{ ids: [1, 2] }] });
+    await c.deleteOne({ _id: 2 });
+    await change({ unique: true });
+    expect(await c.indexes()).toMatchObject([{ name: '_id_' }, { name: 'x_1', unique: true }]);
+    expect((await failure(c.insertOne({ _id: 5, x: 1 }))).code).toBe(11000);
   });
 });

@@ -1,5 +1,5 @@
 import { decode } from './bson/codec.js';
-import type { Doc } from './bson/types.js';
+import { toNumber, typeName, type Doc } from './bson/types.js';
 import { AGGREGATE_COMMANDS } from './commands/aggregate-command.js';
 import { BULK_WRITE_COMMANDS } from './commands/bulk-write-command.js';
 import { CATALOG_COMMANDS } from './commands/catalog-commands.js';
@@ -61,6 +61,7 @@ function run(engine: Engine, connectionId: number, body: Doc, { sequences }: Req
   checkDatabase(database);
   checkArgs(name, found, body);
   checkTransaction(body);
+  checkMaxTime(body);
   checkWriteConcern(body);
   const request: CommandRequest = { engine, database, name, body, sequences, connectionId, now: new Date() };
   return found.run(request);
@@ -76,6 +77,17 @@ function checkArgs(name: string, { args }: Command, body: Doc): void {
   for (const field of Object.keys(body))
     if (field !== name && !args.includes(field) && !GENERIC_ARGS.has(field))
       fault(40415, `BSON field '${name}.${field}' is an unknown field.`);
+}
+
+/**
+ * `maxTimeMS` is accepted and checked only: a command runs to its end without waiting, and nothing could interrupt it.
+ */
+function checkMaxTime({ maxTimeMS }: Doc): void {
+  if (maxTimeMS === undefined) return;
+  const limit = toNumber(maxTimeMS);
+  if (limit === undefined) fault(14, `BSON field 'maxTimeMS' is the wrong type '${typeName(maxTimeMS)}'`);
+  else if (!Number.isInteger(limit) || limit < 0 || limit > 2 ** 31 - 1)
+    fault(2, `${limit} value for maxTimeMS is out of range [0, ${2 ** 31 - 1}]`);
 }
 
 /** A transaction is more than a retryable write: it says `autocommit: false`. */

@@ -1,11 +1,12 @@
 import { encode } from '../bson/codec.js';
-import { Binary, Long, isDoc, toNumber, type Doc } from '../bson/types.js';
+import { Binary, Long, isDoc, toNumber, truthy, type Doc } from '../bson/types.js';
 import { FIRST_BATCH } from '../cursors.js';
 import { fault } from '../errors.js';
 import { plainContext } from '../query/context.js';
 import { compileFilter } from '../query/filter.js';
 import { collectionOf } from '../storage/catalog.js';
 import type { Collection } from '../storage/collection.js';
+import type { Index } from '../storage/index.js';
 import { boolArg, countArg, docArg, namespaceArg, stringArg } from './args.js';
 import { command, type Command, type CommandRequest } from './command.js';
 import { collectionStats } from './stats.js';
@@ -38,7 +39,9 @@ function create(request: CommandRequest): Doc {
     if (body[option] !== undefined)
       fault(115, `create with '${option}' is not supported by the embedded server: use a real mongod`);
   const options: Doc = {};
-  for (const name of CREATE_OPTIONS) if (body[name] !== undefined) options[name] = body[name];
+  // An option that is off says as much as one that is not given, also when the two are compared.
+  for (const name of CREATE_OPTIONS)
+    if (body[name] !== undefined && body[name] !== false) options[name] = body[name];
   if (boolArg(body, 'capped') && !toNumber(body.size))
     fault(72, "the 'size' field is required when 'capped' is true");
   if (isDoc(options.validator)) compileFilter(options.validator, plainContext());
@@ -125,8 +128,29 @@ function alterIndex(collection: Collection, change: Doc | undefined): Doc {
     reply[`${option}_new`] = change[option];
     options[option] = change[option];
   }
+  if (truthy(change.unique) && index.spec.unique !== true) {
+    checkConvertible(collection, index);
+    // From here on `unique` says it all.
+    Object.assign(options, { unique: true, prepareUnique: undefined });
+    reply.unique_new = true;
+  }
   collection.alterIndex(index.name, options);
   return reply;
+}
+
+/** An index becomes unique in two steps: first nothing new may be a duplicate, then nothing old. */
+function checkConvertible(collection: Collection, index: Index): void {
+  if (index.spec.prepareUnique !== true)
+    fault(72, "Cannot make index unique with 'prepareUnique=false'. Run collMod to set it first.");
+  const violations = index
+    .duplicates()
+    .map((records) => ({ ids: records.map((record) => collection.get(record)?._id) }));
+  if (violations.length > 0)
+    fault(
+      359,
+      'Cannot convert the index to unique. Please resolve conflicting documents before running collMod again.',
+      { violations },
+    );
 }
 
 function uuidOf(collection: Collection): Binary {

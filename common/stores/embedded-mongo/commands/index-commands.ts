@@ -74,15 +74,13 @@ function patternText(pattern: Doc): string {
 
 /** Options that make two indexes on the same fields different ones. */
 function sameKind(a: Doc, b: Doc): boolean {
-  return ['collation', 'partialFilterExpression'].every(
-    (option) => JSON.stringify(a[option]) === JSON.stringify(b[option]),
+  return ['collation', 'partialFilterExpression', 'unique', 'sparse'].every(
+    (option) => JSON.stringify(a[option] || undefined) === JSON.stringify(b[option] || undefined),
   );
 }
 
 function sameOptions(a: Doc, b: Doc): boolean {
-  return ['unique', 'sparse', 'expireAfterSeconds'].every(
-    (option) => JSON.stringify(a[option] || undefined) === JSON.stringify(b[option] || undefined),
-  );
+  return JSON.stringify(a.expireAfterSeconds) === JSON.stringify(b.expireAfterSeconds);
 }
 
 function dropIndexes(request: CommandRequest): Doc {

@@ -1,11 +1,14 @@
 import { decode, encode, MAX_DOCUMENT_BYTES } from '../bson/codec.js';
-import type { Doc } from '../bson/types.js';
+import { toNumber, truthy, type Doc } from '../bson/types.js';
 import { fault } from '../errors.js';
 import { plainContext } from '../query/context.js';
 import { compileFilter, type Predicate } from '../query/filter.js';
 import { Index } from './index.js';
 import type { RecordCache } from './record-cache.js';
 import type { Storage } from './storage.js';
+
+/** mongod lets a capped collection have no less. */
+const MIN_CAP_BYTES = 4096;
 
 /** What of a collection is kept in the catalog. */
 export interface CollectionMeta {
@@ -131,6 +134,19 @@ export class Collection {
     for (const [index, keys] of changes) index.add(keys, doc, id);
     this.#nextId += 1;
     this.#write(id, doc, raw);
+    this.#keepCap(id);
+  }
+
+  /** A capped collection drops its oldest records for new ones, but never the newest. */
+  #keepCap(newest: number): void {
+    const { capped, size, max } = this.#meta.options;
+    if (!truthy(capped)) return;
+    const bytes = Math.max(MIN_CAP_BYTES, toNumber(size) ?? 0);
+    const count = toNumber(max) || Infinity;
+    for (const id of this.ids()) {
+      if (id === newest || (this.count <= count && this.#bytes <= bytes)) return;
+      this.remove(id);
+    }
   }
 
   /** Puts another document in a record's place. Both have the same `_id`. */
@@ -140,9 +156,10 @@ export class Collection {
     const changes = [...this.#indexes.values()].map(
       (index) => [index, index.keysOf(before), index.keysOf(doc)] as const,
     );
-    for (const [index, , keys] of changes) index.checkUnique(keys, doc, id, this.namespace);
-    for (const [index, oldKeys, keys] of changes) {
-      if (oldKeys.length === keys.length && oldKeys.every((key, at) => key === keys[at])) continue;
+    // What stays where it is cannot be refused: while an index is being made unique, it may hold duplicates.
+    const moved = changes.filter(([, oldKeys, keys]) => !sameKeys(oldKeys, keys));
+    for (const [index, , keys] of moved) index.checkUnique(keys, doc, id, this.namespace);
+    for (const [index, oldKeys, keys] of moved) {
       index.remove(oldKeys, id);
       index.add(keys, doc, id);
     }
@@ -239,6 +256,10 @@ export class Collection {
   #key(id: number): string {
     return this.#prefix + bigEndian(id, 6);
   }
+}
+
+function sameKeys(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((key, at) => key === b[at]);
 }
 
 /** Keys of records: `r`, the collection's id (4 bytes), the record's id (6 bytes), big-endian so that they sort. */

@@ -5,6 +5,7 @@ import { compileCollation, type Collation } from '../query/collation.js';
 import { plainContext } from '../query/context.js';
 import { compileFilter, type Predicate } from '../query/filter.js';
 import { indexFields, indexTuples, isMultikey, shownValue, tupleKey, type IndexField } from './index-keys.js';
+import { checkPartialFilter } from './partial-filter.js';
 import { SortedKeys } from './sorted-keys.js';
 
 /** Above every key: keys are made of characters up to 255. */
@@ -15,7 +16,6 @@ export class Index {
   readonly name: string;
   readonly spec: Doc;
   readonly fields: readonly IndexField[];
-  readonly unique: boolean;
   readonly sparse: boolean;
   readonly collation: Collation | undefined;
   readonly keys = new SortedKeys();
@@ -26,12 +26,27 @@ export class Index {
     this.spec = spec;
     this.name = spec.name as string;
     this.fields = indexFields(spec.key as Doc);
-    this.unique = spec.unique === true || this.name === '_id_';
     this.sparse = spec.sparse === true;
     this.collation = compileCollation(isDoc(spec.collation) ? spec.collation : undefined);
     this.#partial = isDoc(spec.partialFilterExpression)
       ? compileFilter(spec.partialFilterExpression, plainContext())
       : undefined;
+  }
+
+  /** Whether new keys must be unique; with `prepareUnique` there may be duplicates from before. */
+  get unique(): boolean {
+    return this.spec.unique === true || this.spec.prepareUnique === true || this.name === '_id_';
+  }
+
+  /** The records that share a key, for every key that more than one has. */
+  duplicates(): readonly (readonly number[])[] {
+    const byKey = new Map<string, number[]>();
+    for (const [key, id] of this.keys.entries('', KEY_END)) {
+      const ids = byKey.get(key);
+      if (ids === undefined) byKey.set(key, [id]);
+      else ids.push(id);
+    }
+    return [...byKey.values()].filter(({ length }) => length > 1);
   }
 
   /** Whether any document has an array at an indexed place, so that one document stands under several keys. */
@@ -145,7 +160,10 @@ export function normalizeIndexSpec(given: Doc): Doc {
   const ttl = given.expireAfterSeconds;
   if (ttl !== undefined && (toNumber(ttl) === undefined || (toNumber(ttl) as number) < 0))
     fault(67, "TTL index 'expireAfterSeconds' option must be numeric and not negative");
-  if (isDoc(given.partialFilterExpression)) compileFilter(given.partialFilterExpression, plainContext());
+  if (isDoc(given.partialFilterExpression)) {
+    compileFilter(given.partialFilterExpression, plainContext());
+    checkPartialFilter(given.partialFilterExpression);
+  }
   if (given.sparse === true && given.partialFilterExpression !== undefined)
     fault(67, 'cannot mix "partialFilterExpression" and "sparse" options');
   const options = Object.entries(given).filter(([option]) => !REPLACED_OPTIONS.has(option));
