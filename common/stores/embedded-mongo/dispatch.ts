@@ -11,6 +11,8 @@ import { SERVER_COMMANDS } from './commands/server-commands.js';
 import { WRITE_COMMANDS } from './commands/write-commands.js';
 import type { Engine } from './engine.js';
 import { MongoServerFault, fault } from './errors.js';
+import { checkReadConcern } from './read-concern.js';
+import { checkStableApi } from './stable-api.js';
 import { OP_QUERY, type Request } from './wire/message.js';
 import { checkWriteConcern, waitsForDisk } from './write-concern.js';
 
@@ -62,6 +64,8 @@ function run(engine: Engine, connectionId: number, body: Doc, { sequences }: Req
   checkArgs(name, found, body);
   checkTransaction(body);
   checkMaxTime(body);
+  checkStableApi(name, body);
+  checkReadConcern(body);
   checkWriteConcern(body);
   const request: CommandRequest = { engine, database, name, body, sequences, connectionId, now: new Date() };
   return found.run(request);
