@@ -287,3 +287,12 @@ describe('conversions', () => {
     expect(found).toEqual({ none: '', missing: '', text: 'Àb' });
   });
 });
+
+describe('$redact', () => {
+  it('leaves out the documents it prunes', async () => {
+    const c = mongo.db.collection<{ _id: number; level: number }>('redacted');
+    await c.insertMany([1, 5].map((level) => ({ _id: level, level })));
+    const rule = { $cond: [{ $gt: ['$level', 3] }, '$$PRUNE', '$$KEEP'] };
+    expect(await c.aggregate([{ $redact: rule }]).toArray()).toEqual([{ _id: 1, level: 1 }]);
+  });
+});

@@ -20,6 +20,11 @@ describe('a collection', () => {
     expect(await c.find().toArray()).toEqual([{ _id: 3 }, { _id: 4 }, { _id: 5 }]);
     await c.insertMany([6, 7].map((_id) => ({ _id, s: 'x'.repeat(5000) })));
     expect((await c.find().toArray()).map(({ _id }) => _id)).toEqual([7]);
+    expect(await mongo.db.command({ collStats: 'capped' })).toMatchObject({
+      capped: true,
+      maxSize: 8192,
+      max: 3,
+    });
     mongo = await mongo.restart();
     const again = mongo.db.collection<{ _id: number }>('capped');
     await again.insertOne({ _id: 8 });

@@ -127,7 +127,8 @@ export function mingoStage(
   const result = guarded(name, () =>
     aggregator.run(docs.map((doc) => toMingo(doc) as Record<string, never>)),
   );
-  return result.map((doc) => fromMingo(doc) as Doc);
+  // What $redact prunes comes as nothing.
+  return result.map(fromMingo).filter(isDoc);
 }
 
 /** mingo says what is wrong with an operator's arguments by throwing plain errors: those are the client's. */

@@ -10,7 +10,7 @@ export function collectionStats(collection: Collection, scale = 1): Doc {
     ...(count === 0 ? {} : { avgObjSize: Math.floor(bytes / count) }),
     storageSize: Math.floor(bytes / scale),
     freeStorageSize: 0,
-    capped: collection.meta.options.capped === true,
+    ...cap(collection, scale),
     nindexes: indexes.length,
     indexDetails: {},
     indexBuilds: [],
@@ -18,5 +18,15 @@ export function collectionStats(collection: Collection, scale = 1): Doc {
     totalSize: Math.floor(bytes / scale),
     indexSizes: Object.fromEntries(indexes.map(({ name }) => [name, 0])),
     scaleFactor: scale,
+  };
+}
+
+function cap(collection: Collection, scale: number): Doc {
+  const { capBytes, capCount } = collection;
+  if (capBytes === undefined) return { capped: false };
+  return {
+    capped: true,
+    maxSize: Math.floor(capBytes / scale),
+    ...(capCount === Infinity ? {} : { max: capCount }),
   };
 }

@@ -48,6 +48,8 @@ function equals(operand: unknown, strings: StringCompare | undefined): ValueTest
 }
 
 export function compileOperators(condition: Doc, context: OperatorContext): ValuesTest {
+  if (Object.hasOwn(condition, '$options') && !Object.hasOwn(condition, '$regex'))
+    fault(2, '$options needs a $regex');
   const tests = Object.entries(condition)
     .filter(([operator]) => operator !== '$options' && operator !== '$comment')
     .map(([operator, operand]) => compileOperator(operator, operand, condition, context));

@@ -88,6 +88,17 @@ export class Collection {
     return this.#bytes;
   }
 
+  /** The most bytes it may hold when it is capped; undefined when it is not. */
+  get capBytes(): number | undefined {
+    const { capped, size } = this.#meta.options;
+    return truthy(capped) ? Math.max(MIN_CAP_BYTES, toNumber(size) ?? 0) : undefined;
+  }
+
+  /** The most documents a capped collection may hold. */
+  get capCount(): number {
+    return toNumber(this.#meta.options.max) || Infinity;
+  }
+
   /** Grows with every change of a document, an index or an option, for `top`. */
   get writes(): number {
     return this.#writes;
@@ -139,10 +150,9 @@ export class Collection {
 
   /** A capped collection drops its oldest records for new ones, but never the newest. */
   #keepCap(newest: number): void {
-    const { capped, size, max } = this.#meta.options;
-    if (!truthy(capped)) return;
-    const bytes = Math.max(MIN_CAP_BYTES, toNumber(size) ?? 0);
-    const count = toNumber(max) || Infinity;
+    const bytes = this.capBytes;
+    if (bytes === undefined) return;
+    const count = this.capCount;
     for (const id of this.ids()) {
       if (id === newest || (this.count <= count && this.#bytes <= bytes)) return;
       this.remove(id);

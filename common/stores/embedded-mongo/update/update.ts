@@ -49,7 +49,11 @@ function modifierUpdate(update: Doc, { filter, arrayFilters, context }: UpdateRe
   });
   return {
     kind: 'modifiers',
-    apply: (doc) => withSameId(doc, modify(doc, false)),
+    apply: (doc) => {
+      const after = modify(doc, false);
+      checkSameId(doc._id, after._id);
+      return after;
+    },
     upsert: () => {
       const seed = seedOf(filter);
       const made = modify(seed, true);
