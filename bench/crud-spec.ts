@@ -4,6 +4,8 @@
  *
  *     CRUD_SPEC_DIR=…/source/crud/tests/unified node dist/bench/crud-spec.js [part of a file's name]
  *
+ * The other folders' tests of what the server has (collection-management, versioned-api, sessions, …) run the same way.
+ *
  * Checked are each operation's result or error and the final contents of the collections. What the driver sends
  * (`expectEvents`) is the driver's concern and is not looked at.
  */
@@ -17,6 +19,7 @@ import {
   MongoClient,
   MongoClientBulkWriteError,
   MongoServerError,
+  type ClientSession,
   type Collection,
   type Db,
 } from 'mongodb';
@@ -43,6 +46,7 @@ interface Requirement {
   minServerVersion?: string;
   maxServerVersion?: string;
   topologies?: string[];
+  serverParameters?: Json;
 }
 
 interface SpecFile {
@@ -68,12 +72,15 @@ function compareVersions(text: string): number {
 function notApplicable(requirements: Requirement[] | undefined): string | undefined {
   if (requirements === undefined) return undefined;
   const met = requirements.some(
-    ({ minServerVersion: min, maxServerVersion: max, topologies }) =>
+    ({ minServerVersion: min, maxServerVersion: max, topologies, serverParameters }) =>
       (min === undefined || compareVersions(min) >= 0) &&
       (max === undefined || compareVersions(max) <= 0) &&
-      (topologies === undefined || topologies.includes('single')),
+      (topologies === undefined || topologies.includes('single')) &&
+      !Object.values(serverParameters ?? {}).includes(true),
   );
   if (met) return undefined;
+  if (requirements.every(({ serverParameters = {} }) => Object.values(serverParameters).includes(true)))
+    return "a mongod's server parameter";
   return requirements.every(({ topologies }) => topologies !== undefined && !topologies.includes('single'))
     ? 'another topology'
     : 'another server version';
@@ -83,15 +90,24 @@ interface Entities {
   clients: Map<string, MongoClient>;
   databases: Map<string, Db>;
   collections: Map<string, Collection>;
+  sessions: Map<string, ClientSession>;
 }
 
 function createEntities(specs: Json[], uri: string): Entities {
-  const entities: Entities = { clients: new Map(), databases: new Map(), collections: new Map() };
+  const entities: Entities = {
+    clients: new Map(),
+    databases: new Map(),
+    collections: new Map(),
+    sessions: new Map(),
+  };
   for (const spec of specs) {
     const [[kind, given]] = Object.entries(spec) as [[string, Json]];
     const id = String(given.id);
     if (kind === 'client') {
-      entities.clients.set(id, new MongoClient(uri, given.uriOptions ?? {}));
+      entities.clients.set(
+        id,
+        new MongoClient(uri, { ...(given.uriOptions ?? {}), ...pick(given, 'serverApi') }),
+      );
     } else if (kind === 'database') {
       const client = entities.clients.get(String(given.client)) as MongoClient;
       entities.databases.set(id, client.db(String(given.databaseName), given.databaseOptions ?? {}));
@@ -101,9 +117,16 @@ function createEntities(specs: Json[], uri: string): Entities {
         id,
         database.collection(String(given.collectionName), given.collectionOptions ?? {}),
       );
+    } else if (kind === 'session') {
+      const client = entities.clients.get(String(given.client)) as MongoClient;
+      entities.sessions.set(id, client.startSession(given.sessionOptions ?? {}));
     }
   }
   return entities;
+}
+
+function pick(from: Json, name: string): Json {
+  return from[name] === undefined ? {} : { [name]: from[name] };
 }
 
 /** Tests that this driver cannot pass with any server. */
@@ -216,6 +239,11 @@ function collectionOperations(c: Collection): Record<string, Run> {
       const [{ fieldName, filter }, options] = split(args, 'fieldName', 'filter');
       return c.distinct(fieldName, filter ?? {}, options);
     },
+    listIndexes: (args) => c.listIndexes(args).toArray(),
+    dropIndex: (args) => {
+      const [{ name }, options] = split(args, 'name');
+      return c.dropIndex(name, options);
+    },
     createIndex: (args) => {
       const [{ keys }, options] = split(args, 'keys');
       return c.createIndex(keys, options);
@@ -234,6 +262,14 @@ function databaseOperations(db: Db): Record<string, Run> {
     aggregate: (args) => {
       const [{ pipeline }, options] = split(args, 'pipeline');
       return db.aggregate(pipeline, options).toArray();
+    },
+    runCommand: (args) => {
+      const [{ command }, options] = split(args, 'command', 'commandName');
+      return db.command(command, options);
+    },
+    listCollections: (args) => {
+      const [{ filter }, options] = split(args, 'filter');
+      return db.listCollections(filter, options).toArray();
     },
     dropCollection: ({ collection }) => db.dropCollection(String(collection)),
     createCollection: (args) => {
@@ -258,6 +294,24 @@ function clientOperations(client: MongoClient): Record<string, Run> {
       return client.bulkWrite(flat as never, options);
     },
   };
+}
+
+/** What a test asserts of the server between its operations, as seen by a client of the runner's own. */
+const ASSERTIONS: Record<string, (admin: MongoClient, args: Json) => Promise<boolean>> = {
+  assertCollectionExists: hasCollection,
+  assertCollectionNotExists: async (admin, args) => !(await hasCollection(admin, args)),
+  assertIndexExists: hasIndex,
+  assertIndexNotExists: async (admin, args) => !(await hasIndex(admin, args)),
+};
+
+async function hasCollection(admin: MongoClient, { databaseName, collectionName }: Json): Promise<boolean> {
+  const found = await admin.db(String(databaseName)).listCollections({ name: collectionName }).toArray();
+  return found.length > 0;
+}
+
+async function hasIndex(admin: MongoClient, args: Json): Promise<boolean> {
+  const collection = admin.db(String(args.databaseName)).collection(String(args.collectionName));
+  return (await hasCollection(admin, args)) && collection.indexExists(String(args.indexName));
 }
 
 /** Whether `actual` is what the test expects. Root documents may have more fields. */
@@ -306,6 +360,9 @@ function wrongError(expected: Json, error: unknown): string | undefined {
   if (expected.isClientError === true && error instanceof MongoServerError)
     return 'a server error, not a client one';
   if (expected.isClientError === false && !isFromServer(error)) return `a client error: ${String(error)}`;
+  const { codeName } = error as { codeName?: unknown };
+  if (expected.errorCodeName !== undefined && codeName !== expected.errorCodeName)
+    return `code name ${String(codeName)}: ${String(error)}`;
   const code = serverCode(error);
   if (expected.errorCode !== undefined && code !== expected.errorCode)
     return `code ${code ?? 'none'}: ${String(error)}`;
@@ -361,7 +418,7 @@ async function runTest(file: SpecFile, test: SpecTest, uri: string): Promise<str
         await db.collection(collectionName).insertMany(structuredCloneBson(documents));
     }
     for (const operation of test.operations) {
-      const failure = await runOperation(entities, operation);
+      const failure = await runOperation(entities, admin, operation);
       if (failure !== undefined) return `${operation.name}: ${failure}`;
     }
     for (const { databaseName, collectionName, documents } of test.outcome ?? []) {
@@ -384,10 +441,17 @@ function structuredCloneBson(documents: Json[]): Json[] {
 
 async function runOperation(
   entities: Entities,
+  admin: MongoClient,
   operation: SpecTest['operations'][number],
 ): Promise<string | undefined> {
-  const { name, object, arguments: args = {}, expectError, expectResult, ignoreResultAndError } = operation;
-  if (object === 'testRunner') throw new Unsupported(name);
+  const { name, object, arguments: given = {}, expectError, expectResult, ignoreResultAndError } = operation;
+  if (object === 'testRunner') {
+    const assertion = ASSERTIONS[name];
+    if (assertion === undefined) throw new Unsupported(name);
+    return (await assertion(admin, given)) ? undefined : 'does not hold';
+  }
+  const session = entities.sessions.get(String(given.session));
+  const args = session === undefined ? given : { ...given, session };
   let result: unknown;
   try {
     result = await execute(entities, object, name, args);
