@@ -296,3 +296,35 @@ describe('$redact', () => {
     expect(await c.aggregate([{ $redact: rule }]).toArray()).toEqual([{ _id: 1, level: 1 }]);
   });
 });
+
+describe('a $group with an accumulator of another kind', () => {
+  it('leaves the others as exact as they are without it', async () => {
+    const c = mongo.db.collection('mixed_group');
+    await c.insertMany([1, 3].map((a) => ({ a, big: Long.fromString('9007199254740993') })));
+    const fields = {
+      spread: { $stdDevPop: '$a' },
+      merged: { $mergeObjects: { x: '$a' } },
+      top: { $top: { sortBy: { a: -1 }, output: '$a' } },
+      pair: { $bottom: { sortBy: { a: -1 }, output: ['$a', 'x'] } },
+      big: { $max: '$big' },
+    };
+    const found = await c
+      .aggregate([{ $group: { _id: null, ...fields } }], { promoteLongs: false })
+      .toArray();
+    expect(found).toEqual([
+      {
+        _id: null,
+        spread: 1,
+        merged: { x: 3 },
+        top: 3,
+        pair: [1, 'x'],
+        big: Long.fromString('9007199254740993'),
+      },
+    ]);
+    for (const [wrong, code] of [
+      [{ $nope: 1 }, 15952],
+      [{ $accumulator: {} }, 238],
+    ] as const)
+      await expect(c.aggregate([{ $group: { _id: null, wrong } }]).toArray()).rejects.toMatchObject({ code });
+  });
+});

@@ -4,8 +4,8 @@ import { fault } from '../errors.js';
 import { lengthOf } from '../iterables.js';
 import { compileAccumulator, type Accumulator } from './accumulators.js';
 import { compileExpression } from './expression.js';
-import { mingoStage } from './mingo-bridge.js';
-import type { CompileStage, Stage, StageEnvironment } from './stage.js';
+import { mingoHasAccumulator, mingoStage } from './mingo-bridge.js';
+import type { CompileStage, StageEnvironment } from './stage.js';
 
 interface Group {
   readonly id: unknown;
@@ -20,9 +20,11 @@ const group: CompileStage = (operand, environment) => {
   const names = Object.keys(operand).filter((name) => name !== '_id');
   for (const name of names)
     if (name.includes('.')) fault(40235, `The field name '${name}' cannot contain '.'`);
-  const accumulators = names.map((name) => compileAccumulator(name, operand[name], context));
-  if (!accumulators.every((accumulator) => accumulator !== undefined))
-    return foreignGroup(operand, environment);
+  const accumulators = names.map(
+    (name) =>
+      compileAccumulator(name, operand[name], context) ??
+      foreignAccumulator(operand[name] as Doc, environment),
+  );
   const id = compileExpression(operand._id, context);
   return function* (docs) {
     for (const found of gather(docs, id, accumulators, environment).values())
@@ -63,10 +65,21 @@ function resultOf(
   return result;
 }
 
-/** A group with an accumulator that only mingo has runs there as a whole. */
-function foreignGroup(operand: Doc, { context, read, database }: StageEnvironment): Stage {
-  return (docs) =>
-    mingoStage({ $group: operand }, [...docs], context, (from) => [...read(`${database}.${from}`, {})]);
+/** An accumulator that only mingo has is given the group's documents; the others of the group stay our own. */
+function foreignAccumulator(spec: Doc, { context, read, database }: StageEnvironment): Accumulator {
+  const [name = ''] = Object.keys(spec);
+  if (!mingoHasAccumulator(name)) return fault(15952, `unknown group operator '${name}'`);
+  const stage = { $group: { _id: null, result: spec } };
+  const resolve = (from: string): Doc[] => [...read(`${database}.${from}`, {})];
+  return {
+    compute: (doc) => doc,
+    reduce: (docs) => {
+      const [found] = mingoStage(stage, docs as readonly Doc[], context, resolve);
+      // mingo gives the one value these have as a list of one.
+      const isList = name === '$top' || name === '$bottom';
+      return isList ? (found?.result as readonly unknown[])[0] : found?.result;
+    },
+  };
 }
 
 /** Stages that turn many documents into few. */

@@ -43,6 +43,11 @@ export function mingoHasExpression(operator: string): boolean {
   return Object.hasOwn(expression, operator) || Object.hasOwn(accumulator, operator);
 }
 
+export function mingoHasAccumulator(operator: string): boolean {
+  if (SCRIPTS.has(operator)) refuseScripts({ [operator]: null });
+  return Object.hasOwn(accumulator, operator);
+}
+
 export function mingoHasStage(stage: string): boolean {
   return Object.hasOwn(pipeline, stage);
 }
