@@ -138,6 +138,16 @@ describe('the choice of a node', () => {
 });
 
 describe('the account', () => {
+  it('is not taken for settled while another worker has something open', async () => {
+    const slow = await after(400, 'slow');
+    const proxy = await startProxy([slow.node], { workers: 2 });
+    const peer = await subscribe(proxy, {});
+    const answer = exchange(proxy.at, lastGet('/'));
+    await peer.telemetry((t) => t.openRequests === 1);
+    expect((await settled(peer)).waitSumNs).toBe(0n);
+    expect(await answer).toMatch(/slow$/);
+  });
+
   it('returns to zero after clients that go away at every moment', async () => {
     const node = await startNode((request, response) => {
       response.write('begun');
@@ -154,9 +164,7 @@ describe('the account', () => {
       if (i % 3) socket.destroy();
       else socket.resetAndDestroy();
     }
-    const last = await settled(peer);
-    await settled(peer);
-    expect(last.waitSumNs).toBe(0n);
+    expect((await settled(peer)).waitSumNs).toBe(0n);
     expect(peer.totals('app-1').clientAborts).toBeGreaterThan(30);
   });
 

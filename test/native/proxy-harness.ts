@@ -333,7 +333,19 @@ export async function subscribe(
   return peer;
 }
 
-/** Waits until nothing is open any more, and gives the frame that says so. */
+/**
+ * Waits until nothing is open any more, and gives the frame that says so last. A frame tells of one worker's requests and
+ * of all workers' account: each worker must have said it, twice in a row, so that what it had yet to accept is in it.
+ */
 export async function settled(peer: ControlPeer): Promise<TelemetryFrame> {
-  return peer.telemetry((t) => t.openRequests === 0);
+  const { workers } = peer.of('Hello')[0]!;
+  const from = peer.of('Telemetry').length;
+  return eventually(() => {
+    const frames = peer.of('Telemetry').slice(from);
+    const isIdle = (worker: number): boolean => {
+      const last = frames.filter((frame) => frame.worker === worker).slice(-2);
+      return last.length === 2 && last.every(({ openRequests }) => openRequests === 0);
+    };
+    return Array.from({ length: workers }, (_, worker) => worker).every(isIdle) ? frames.at(-1) : undefined;
+  });
 }
