@@ -65,7 +65,7 @@ export function exchangeOf(frame: ExchangeFrame): Exchange {
     startedNs: frame.startedNs,
     firstByteNs: frame.firstByteNs,
     finishedNs: frame.finishedNs,
-    startedAt: frame.wallUs / 1000,
+    startedAt: Math.floor(frame.wallUs / 1000),
     endpoint: frame.endpoint,
     node: frame.node,
     client: frame.client,

@@ -1,5 +1,5 @@
 import { canonical, type Tree } from '../body/tree.js';
-import { parseTimeNumber, parseTimeText, type TimeText } from '../correlate/time-text.js';
+import { TIME_FORMS, parseTimeNumber, parseTimeText, type TimeText } from '../correlate/time-text.js';
 import { show, type Comparison } from './comparison.js';
 import { innerPlace, type Feature, type Four, type Observation, type Place } from './observation.js';
 import { traitsOf } from './shape.js';
@@ -70,11 +70,12 @@ function compareTexts(
   }
   comparison.symbols.mint(texts, live);
   if (compareInside(place, texts, live, comparison, descend)) return;
-  const labels = named(texts, comparison);
-  const observation = base(place, texts, live, labels, comparison);
+  const timeless = withoutTimes(texts, live, comparison);
+  const labels = named(timeless.texts, comparison);
+  const observation = base(place, texts, timeless.live, labels, comparison);
   if (allEqual(labels)) {
-    comparison.observe({ ...observation, explained: 'id' });
-    observeTraits(place, texts, live, comparison);
+    comparison.observe({ ...observation, explained: allEqual(timeless.texts) ? 'time' : 'id' });
+    observeTraits(place, timeless.texts, timeless.live, comparison);
     return;
   }
   comparison.observe(observation);
@@ -82,7 +83,7 @@ function compareTexts(
   if (labels[0] === labels[1] && labels[2] === labels[3] && observation.liveAgrees !== false) return;
   if (texts.some((text) => /\s/.test(text)))
     compareWords(place, labels, live && comparison.symbols.apply(LIVE_SIDE, live), comparison, descend);
-  else observeTraits(place, texts, live, comparison);
+  else observeTraits(place, timeless.texts, timeless.live, comparison);
 }
 
 /** Texts that all carry the same kind of structure are compared by what is inside. */
@@ -106,6 +107,36 @@ function compareInside(
   return true;
 }
 
+const TIMES = new RegExp(TIME_FORMS, 'g');
+
+/** Texts in which the times that the arms' different moments explain are struck out: what is left is to be compared. */
+function withoutTimes(
+  texts: Four<string>,
+  live: string | undefined,
+  comparison: Comparison,
+): { readonly texts: Four<string>; readonly live: string | undefined } {
+  const rows = texts.map((text) => text.match(TIMES) ?? []);
+  const [first] = rows;
+  if (first!.length === 0 || rows.some((row) => row.length !== first!.length)) return { texts, live };
+  const liveRow = live?.match(TIMES) ?? [];
+  const explained = first!.map((_, i) => {
+    const written = rows.map((row) => row[i]!) as unknown as Four<string>;
+    const times = written.map((one) => parseTimeText(one, comparison.nowMs)) as unknown as Times;
+    return withinSkew(times, isRepeated(written, liveRow[i]), comparison);
+  });
+  const strike = (text: string): string => {
+    let i = 0;
+    return text.replace(TIMES, (time) => (explained[i++] === true ? '⟨time⟩' : time));
+  };
+  return { texts: texts.map(strike) as unknown as Four<string>, live: live && strike(live) };
+}
+
+/**
+ * A symbol is one word, and so is a time: taken apart, its minute would be a place of its own, and where the arms stand
+ * on either side of a full minute it would look changed.
+ */
+const WORD = new RegExp(`⟨[^⟩]*⟩|${TIME_FORMS}|[^\\s,;:()[\\]{}"'<>⟨⟩]+`, 'g');
+
 /** Texts with the same words in the same places but some: each of those is a place of its own. */
 function compareWords(
   place: Place,
@@ -114,11 +145,10 @@ function compareWords(
   comparison: Comparison,
   descend: Descend,
 ): void {
-  const pattern = /⟨[^⟩]*⟩|[^\s,;:()[\]{}"'<>⟨⟩]+/g;
-  const rows = texts.map((text) => text.match(pattern) ?? []);
-  const skeletons = texts.map((text) => text.replace(pattern, 'w'));
+  const rows = texts.map((text) => text.match(WORD) ?? []);
+  const skeletons = texts.map((text) => text.replace(WORD, 'w'));
   if (skeletons.some((skeleton) => skeleton !== skeletons[0])) return;
-  const liveRow = live?.replace(pattern, 'w') === skeletons[0] ? live?.match(pattern) : undefined;
+  const liveRow = live?.replace(WORD, 'w') === skeletons[0] ? live?.match(WORD) : undefined;
   for (const i of rows[0]!.keys()) {
     const values = rows.map((row) => row[i]!) as unknown as Four<string>;
     if (allEqual(values)) continue;

@@ -6,18 +6,24 @@ export interface TimeText {
   readonly stepMs: number;
 }
 
-const ISO = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?$/;
-const HTTP = /^[A-Z][a-z]{2}, \d\d[ -][A-Z][a-z]{2}[ -]\d{2,4} \d\d:\d\d:\d\d (?:GMT|[+-]\d{4})$/;
+const ISO = /\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?/;
+const HTTP = /[A-Z][a-z]{2}, \d\d[ -][A-Z][a-z]{2}[ -]\d{2,4} \d\d:\d\d:\d\d (?:GMT|[+-]\d{4})/;
+/** As `Date` of JavaScript writes itself. */
+const DATE = /[A-Z][a-z]{2} [A-Z][a-z]{2} \d\d \d{4} \d\d:\d\d:\d\d GMT[+-]\d{4}(?: \([^()]*\))?/;
+
+/** The source of a pattern for the written forms of a time, wherever in a text they stand. It has no groups. */
+export const TIME_FORMS = [ISO, HTTP, DATE].map(({ source }) => source).join('|');
+
+const WHOLE = new RegExp(`^(?:${TIME_FORMS})$`);
 
 /** Numbers count as times only around now: ten years either way, in s, ms, µs. */
 const YEARS_10_MS = 10 * 366 * 86_400_000;
 
 /** Reads a whole text as a point in time; undefined when it is none. */
 export function parseTimeText(text: string, nowMs: number): TimeText | undefined {
-  const iso = ISO.exec(text);
-  if (iso || HTTP.test(text)) {
+  if (WHOLE.test(text)) {
     const ms = Date.parse(text);
-    return Number.isNaN(ms) ? undefined : { ms, stepMs: iso?.[1] === undefined ? 1000 : 1 };
+    return Number.isNaN(ms) ? undefined : { ms, stepMs: /:\d\d\.\d/.test(text) ? 1 : 1000 };
   }
   return /^\d{10,16}(?:\.\d+)?$/.test(text) ? parseTimeNumber(Number(text), nowMs) : undefined;
 }

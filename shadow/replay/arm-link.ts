@@ -10,6 +10,8 @@ const KEPT_TIMES = 1000;
 /** After a connection broke, how long the end of its process may take to show, ms. Only failures wait for it. */
 const END_GRACE_MS = 1000;
 
+const SAFE = /^(GET|HEAD|OPTIONS)$/;
+
 /** The way to one arm: its connections, and its app started again when it ended. The owner must `close()` it. */
 export class ArmLink {
   readonly arm: Arm;
@@ -48,6 +50,10 @@ export class ArmLink {
       // What nobody took had no effect: it can be sent again.
       if (ended && sent.how === 'unreached' && this.arm.restart !== undefined)
         return this.#again(request, options);
+      // A kept-alive connection may end just as it is used: every client may ask again where nothing is changed by it
+      // (RFC 9110 section 9.2.2). An app that breaks the second one too means it.
+      if (!ended && sent.how === 'cut' && SAFE.test(request.method))
+        return this.#sender.send(request, options);
     }
     return sent;
   }

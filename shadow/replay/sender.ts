@@ -4,6 +4,9 @@ import { systemCode, withDeadline, type HeaderField, type RunningApp } from '../
 import type { RawAnswer } from '../answer.js';
 import type { Request } from '../correlate/rewrite.js';
 
+/** A connection that was not used for so long is not used again. Opening one on this machine costs next to nothing. */
+const KEEP_ALIVE_MS = 1000;
+
 export interface SendOptions {
   /** The whole exchange must be over within this, ms. */
   readonly deadlineMs: number;
@@ -35,6 +38,9 @@ export class Sender {
       // What may overlap is the scheduler's to say; one request a connection, as behind a proxy.
       connections: null,
       pipelining: 1,
+      // Given up long before an app's server does (Node's after 5 s): a request must not meet the end of its connection.
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      keepAliveMaxTimeout: KEEP_ALIVE_MS,
       // The deadline below bounds the whole; these would only cut long answers short.
       headersTimeout: 0,
       bodyTimeout: 0,

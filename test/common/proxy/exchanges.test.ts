@@ -69,6 +69,8 @@ describe('captured exchanges', () => {
     expect(Buffer.from(exchange.responseBody).toString()).toBe('the answer');
     expect(exchange.finishedNs).toBeGreaterThanOrEqual(exchange.firstByteNs);
     expect(exchange.firstByteNs).toBeGreaterThanOrEqual(exchange.startedNs);
+    // The arms' clocks are set to it, in whole milliseconds as `Date` has them.
+    expect(Number.isInteger(exchange.startedAt)).toBe(true);
     expect(Math.abs(exchange.startedAt - Date.now())).toBeLessThan(60_000);
     expect(Object.values(exchange.flags)).toEqual(Array(6).fill(false));
   });

@@ -65,6 +65,20 @@ describe('comparing answers', () => {
     ]);
   });
 
+  it.each([
+    ['2026-05-01T09:59:59.990Z', '2026-05-01T10:00:00.010Z'],
+    ['Fri, 01 May 2026 09:59:59 GMT', 'Fri, 01 May 2026 10:00:00 GMT'],
+    ['Fri May 01 2026 09:59:59 GMT+0000 (UTC)', 'Fri May 01 2026 10:00:00 GMT+0000 (UTC)'],
+  ])('takes a time within a sentence for one, on either side of a full hour: %s, %s', (before, after) => {
+    const pages = [before, before, after, after, before].map((at) => `<p>Page made at ${at} for you</p>`);
+    expect(html(pages as unknown as Bodies)).toContain('body/p[0]/text()[0] value time');
+    expect(html(pages as unknown as Bodies).filter((one) => /change/.test(one))).toEqual([]);
+    const visits = pages.map((page, side) => page.replace('you', `visitor ${side}`));
+    expect(html(visits as unknown as Bodies).filter((one) => /change/.test(one))).toEqual([]);
+    const changed = pages.map((page, side) => page.replace('for', side < 2 ? 'for' : 'by'));
+    expect(html(changed as unknown as Bodies)).toContain('body/p[0]/text()[0] value change');
+  });
+
   it('ends, whatever sentences the arms make of whatever ids', () => {
     const word = fc.constantFrom(...IDS, 'a', 'b1', '⟨id 1⟩', '⟨', '⟩', '"', '{', '}', ',', '7');
     const text = fc.array(word, { maxLength: 6 }).map((words) => words.join(' '));
