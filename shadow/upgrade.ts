@@ -95,7 +95,14 @@ export class ShadowRun {
       .finally(() => this.#queue.end());
     const prepared = this.#prepare();
     this.#outbound = this.#feedOutbound(prepared).catch((error: unknown) => this.#fail(error));
-    this.#ready = prepared.then(() => undefined);
+    // Whoever is told that it failed finds it in the report.
+    this.#ready = prepared.then(
+      () => undefined,
+      async (error: unknown) => {
+        await this.#work;
+        throw error;
+      },
+    );
     this.#work = prepared.then((arms) => this.#replay(arms)).catch((error: unknown) => this.#fail(error));
     this.#ready.catch(() => undefined); // Told by #work; whoever asks with ready() gets it too.
     options.signal?.addEventListener('abort', () => void this.stop(), { once: true });

@@ -54,5 +54,7 @@ export interface Command {
   readonly options?: readonly OptionSpec[];
   /** At least one, as typed. */
   readonly examples: readonly string[];
+  /** What it exits with where it fails and 1 has a meaning of its own. Default: 1. */
+  readonly failureExit?: ExitCode;
   readonly run: (context: CommandContext, input: CommandInput) => Promise<Outcome>;
 }

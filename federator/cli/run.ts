@@ -26,6 +26,7 @@ export async function runCli(options: RunCliOptions): Promise<ExitCode> {
   const printer = new Printer(options.streams, options.env);
   const json = options.argv.includes('--json');
   let exitCode: ExitCode = ExitCode.ok;
+  let failureExit: ExitCode = ExitCode.failed;
   const program = createProgram(
     COMMANDS,
     packageVersion(),
@@ -34,6 +35,7 @@ export async function runCli(options: RunCliOptions): Promise<ExitCode> {
       err: (text) => options.streams.err.write(text),
     },
     async (command, input, globals) => {
+      failureExit = command.failureExit ?? ExitCode.failed;
       exitCode = await runCommand(command, input, globals, options, printer);
     },
   );
@@ -43,7 +45,8 @@ export async function runCli(options: RunCliOptions): Promise<ExitCode> {
   } catch (error) {
     printer.stop();
     if (error instanceof CommanderError && isHelp(error)) return ExitCode.ok;
-    return report(asKnown(error, options), json, printer);
+    const told = report(asKnown(error, options), json, printer);
+    return told === ExitCode.failed ? failureExit : told;
   }
 }
 

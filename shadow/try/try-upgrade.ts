@@ -4,6 +4,7 @@ import {
   DharmaError,
   ExitCode,
   distPath,
+  messageOf,
   startRecorder,
   type AppLauncher,
   type Logger,
@@ -58,6 +59,7 @@ export interface TryOptions {
  */
 export async function tryUpgrade(options: TryOptions): Promise<ShadowReport> {
   const requests = parseRequests(await readRequests(options.requestsFile), options.requestsFile);
+  await checkPackageFile(options.newPackageFile);
   await mkdir(options.workDir, { recursive: true, mode: 0o700 });
   options.onProgress?.('installing both releases');
   const old = await options.releases.create(options.appDir, { signal: options.signal });
@@ -158,6 +160,22 @@ async function readRequests(file: string): Promise<string> {
       message: `the requests file cannot be read`,
       found: file,
       remedy: 'Give the path of a JSONL file with --requests.',
+      exitCode: ExitCode.usage,
+      cause: error,
+    });
+  }
+}
+
+/** Said of the operator's own file, before it is copied beside the app. Error: PACKAGE_FILE_INVALID. */
+async function checkPackageFile(file: string): Promise<void> {
+  try {
+    JSON.parse(await readFile(file, 'utf8'));
+  } catch (error) {
+    throw new DharmaError({
+      code: 'PACKAGE_FILE_INVALID',
+      message: `the package.json of the update cannot be read: ${messageOf(error)}`,
+      found: file,
+      remedy: 'Give the path of a package.json with --to.',
       exitCode: ExitCode.usage,
       cause: error,
     });

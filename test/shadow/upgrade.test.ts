@@ -160,6 +160,8 @@ describe('a shadow upgrade', () => {
       }
     };
     const shadow = await start({ BREAK: 'start' }, prepare);
+    const atOnce = await shadow.ready().catch(() => shadow.report());
+    expect(atOnce).toMatchObject({ verdict: 'differs' });
     await expect(shadow.ready()).rejects.toMatchObject({ code: 'ARM_DID_NOT_START' });
     push(exchange('/a'));
     await shadow.drained();

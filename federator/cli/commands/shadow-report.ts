@@ -12,12 +12,15 @@ const POLL_MS = 500;
 export const shadowReport: Command = {
   name: 'shadow report',
   summary: 'show what the update would change',
-  description: 'Shows the report as it stands. Exit code 0: identical, 1: differs, 3: inconclusive.',
+  description:
+    'Shows the report as it stands. Exit code 0: identical, 1: differs, 3: inconclusive, or it could not be told.',
   options: [
     { flags: '--wait', about: 'wait until there is a verdict and nothing is pending' },
     { flags: '--timeout <duration>', about: 'how long --wait waits (default: 5m)' },
   ],
   examples: ['federate shadow report', 'federate shadow report --wait --timeout 10m --json'],
+  // 1 says that old and new differ: what kept it from being told must not be taken for that.
+  failureExit: ExitCode.degraded,
   run: async (context, { options }) => {
     const api = await context.client();
     const timeoutMs = durationOption(options, 'timeout', '--timeout') ?? DEFAULT_WAIT_MS;

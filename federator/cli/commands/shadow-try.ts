@@ -14,7 +14,7 @@ export const shadowTry: Command = {
   name: 'shadow try',
   summary: 'rehearse an upgrade without a federation, with requests from a file',
   description:
-    'Installs the app as it is and with the new package.json, plays the requests at the one, and compares both. Exit code 0: identical, 1: differs, 3: inconclusive.',
+    'Installs the app as it is and with the new package.json, plays the requests at the one, and compares both. Exit code 0: identical, 1: differs, 3: inconclusive, or it could not be told.',
   options: [
     { flags: '--app <dir>', about: "the app's folder", required: true },
     { flags: '--to <file>', about: 'package.json of the update', required: true },
@@ -27,6 +27,8 @@ export const shadowTry: Command = {
     { flags: '--html <file>', about: 'write the report as a page (not built yet)' },
   ],
   examples: ['federate shadow try --app ./shop --to new/package.json --requests requests.jsonl --json'],
+  // 1 says that old and new differ: what kept it from being told must not be taken for that.
+  failureExit: ExitCode.degraded,
   run: async ({ printer, signal }, { options }) => {
     if (options.html !== undefined) throw htmlNotBuilt();
     const arms = options.arms === '1x1' ? '1x1' : '2x2';
