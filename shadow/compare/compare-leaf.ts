@@ -1,6 +1,7 @@
 import { canonical, type Tree } from '../body/tree.js';
 import { TIME_FORMS, parseTimeNumber, parseTimeText, type TimeText } from '../correlate/time-text.js';
 import { show, type Comparison } from './comparison.js';
+import { MEASUREMENT_FORM, mayBeDuration, namesMeasurement, withoutAmounts } from './measurement.js';
 import { innerPlace, type Feature, type Four, type Observation, type Place } from './observation.js';
 import { traitsOf } from './shape.js';
 import { LIVE_SIDE } from './symbols.js';
@@ -48,6 +49,7 @@ function compareScalars(
   const observation = base(place, leaves, live, labels, comparison);
   if (withinSkew(times, isRepeated(leaves, live), comparison))
     comparison.observe({ ...observation, explained: 'time' });
+  else if (namesMeasurement(place.general)) comparison.observe({ ...observation, explained: 'measurement' });
   else comparison.observe(isTimed(times) ? { ...observation, ...byTime(times, comparison) } : observation);
 }
 
@@ -68,6 +70,10 @@ function compareTexts(
     comparison.observe({ ...base(place, texts, live, texts, comparison), ...byTime(times, comparison) });
     return;
   }
+  if (namesMeasurement(place.general) && allEqual(texts.map(withoutAmounts))) {
+    comparison.observe({ ...base(place, texts, live, texts, comparison), explained: 'measurement' });
+    return;
+  }
   comparison.symbols.mint(texts, live);
   if (compareInside(place, texts, live, comparison, descend)) return;
   const timeless = withoutTimes(texts, live, comparison);
@@ -81,7 +87,7 @@ function compareTexts(
   comparison.observe(observation);
   // What differs within a release is noise as a whole; its shape and its words may still tell a change.
   if (labels[0] === labels[1] && labels[2] === labels[3] && observation.liveAgrees !== false) return;
-  if (texts.some((text) => /\s/.test(text)))
+  if (texts.some((text) => /\s/.test(text)) && !timeless.texts.every(isOneWord))
     compareWords(place, labels, live && comparison.symbols.apply(LIVE_SIDE, live), comparison, descend);
   else observeTraits(place, timeless.texts, timeless.live, comparison);
 }
@@ -135,7 +141,12 @@ function withoutTimes(
  * A symbol is one word, and so is a time: taken apart, its minute would be a place of its own, and where the arms stand
  * on either side of a full minute it would look changed.
  */
-const WORD = new RegExp(`⟨[^⟩]*⟩|${TIME_FORMS}|[^\\s,;:()[\\]{}"'<>⟨⟩]+`, 'g');
+const WORD = new RegExp(`⟨[^⟩]*⟩|${TIME_FORMS}|${MEASUREMENT_FORM}|[^\\s,;:()[\\]{}"'<>⟨⟩]+`, 'g');
+
+/** A time or an amount is one word, with white space in it. */
+function isOneWord(text: string): boolean {
+  return text.match(WORD)?.[0] === text;
+}
 
 /** Texts with the same words in the same places but some: each of those is a place of its own. */
 function compareWords(
@@ -146,9 +157,18 @@ function compareWords(
   descend: Descend,
 ): void {
   const rows = texts.map((text) => text.match(WORD) ?? []);
-  const skeletons = texts.map((text) => text.replace(WORD, 'w'));
-  if (skeletons.some((skeleton) => skeleton !== skeletons[0])) return;
-  const liveRow = live?.replace(WORD, 'w') === skeletons[0] ? live?.match(WORD) : undefined;
+  const skeletons = texts.map((text) => text.replace(WORD, 'w')) as unknown as Four<string>;
+  const liveSkeleton = live?.replace(WORD, 'w');
+  if (!allEqual(skeletons)) {
+    // Other words or other punctuation: which of them, cannot be told place by place.
+    comparison.observe({
+      ...base(place, texts, live, skeletons, comparison),
+      feature: 'form',
+      liveAgrees: liveSkeleton === undefined ? undefined : liveSkeleton === skeletons[0],
+    });
+    return;
+  }
+  const liveRow = liveSkeleton === skeletons[0] ? live?.match(WORD) : undefined;
   for (const i of rows[0]!.keys()) {
     const values = rows.map((row) => row[i]!) as unknown as Four<string>;
     if (allEqual(values)) continue;
@@ -167,7 +187,9 @@ function observeTraits(
   comparison: Comparison,
   only?: Feature,
 ): void {
-  for (const trait of traitsOf(texts, live).filter(({ feature }) => feature === (only ?? feature)))
+  for (const trait of traitsOf(texts, live, comparison.single).filter(
+    ({ feature }) => feature === (only ?? feature),
+  ))
     comparison.observe({
       ...base(place, texts, live, trait.labels, comparison),
       feature: trait.feature,
@@ -193,6 +215,7 @@ function base(
     old: show(leaves[0], 0, comparison.symbols),
     new: show(leaves[2], 2, comparison.symbols),
     raw: leaves.map(String),
+    ...(mayBeDuration(place.general, leaves.map(String)) ? { frail: true } : {}),
   };
 }
 

@@ -29,8 +29,8 @@ export interface Observation {
   readonly labels: Four<string>;
   /** Whether live shows what the old arms show; undefined where live has nothing to say. */
   readonly liveAgrees: boolean | undefined;
-  /** The difference is known to be none: an issued value under its own name, or the time of day. */
-  readonly explained?: 'id' | 'time';
+  /** The difference is known to be none: an issued value under its own name, the time of day, what an app measures of itself. */
+  readonly explained?: 'id' | 'time' | 'measurement';
   /** A trait that chance alone often changes: it takes more than one exchange to believe it. */
   readonly frail?: boolean;
   readonly kind: DifferenceKind;

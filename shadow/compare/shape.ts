@@ -1,4 +1,6 @@
-import type { Feature, Four } from './observation.js';
+import { alphabetOf, alphabetsOf } from './alphabet.js';
+import { measurementForm } from './measurement.js';
+import type { Feature, Four, Observation } from './observation.js';
 
 /** A trait of four noisy texts that is not the same in all. */
 export interface Trait {
@@ -14,58 +16,88 @@ const PREFIX_BITS = 16;
 /** A length that varies by itself (a base-36 fraction, a DER signature) varies by one or two. */
 const NATURAL_LENGTH_SPREAD = 2;
 
-/** From this length on, a random text uses so much of its alphabet that its class can be told. */
-const CLASS_LENGTH = 12;
-
-/** The traits in which four noisy texts are not alike: format, length, constant prefix and suffix. */
-export function traitsOf(texts: Four<string>, live: string | undefined): readonly Trait[] {
+/**
+ * The traits in which four noisy texts are not alike: format, length, constant prefix and suffix. `single`: there is one
+ * new arm, whose text stands twice and so shows nothing by agreeing with itself.
+ */
+export function traitsOf(texts: Four<string>, live: string | undefined, single: boolean): readonly Trait[] {
+  const measured = measuredTraits(texts, live);
+  if (measured !== undefined) return measured;
+  const format = formatTrait(texts, live);
+  if (format !== undefined) return [format];
+  if (texts.some((text) => /\s/.test(text))) return [];
   const traits: Trait[] = [];
-  const add = (feature: Feature, of: (text: string) => string, frail = false): void => {
-    const labels = texts.map(of) as unknown as Four<string>;
-    if (labels.some((label) => label !== labels[0]))
-      traits.push({ feature, labels, live: live === undefined ? undefined : of(live), frail });
-  };
-  add('format', formatOf);
-  if (traits.length > 0 || texts.some((text) => /\s/.test(text))) return traits;
   const lengths = texts.map((text) => text.length);
-  const spread = Math.max(...lengths) - Math.min(...lengths);
-  add('length', (text) => String(text.length), spread <= NATURAL_LENGTH_SPREAD);
-  if (texts.every((text) => !hasTimePrefix(text))) {
-    const prefix = fixedPart(texts, live, (text) => text);
-    if (prefix) traits.push({ feature: 'prefix', ...prefix, frail: false });
-    const suffix = fixedPart(texts, live, (text) => [...text].reverse().join(''));
-    if (suffix) traits.push({ feature: 'suffix', ...suffix, frail: false });
-  }
+  if (lengths.some((length) => length !== lengths[0]))
+    traits.push({
+      feature: 'length',
+      labels: lengths.map(String) as unknown as Four<string>,
+      live: live === undefined ? undefined : String(live.length),
+      frail: Math.max(...lengths) - Math.min(...lengths) <= NATURAL_LENGTH_SPREAD,
+    });
+  if (texts.some(hasTimePrefix)) return traits;
+  const words = texts.map(withoutNumbers) as unknown as Four<string>;
+  const liveWords = live && withoutNumbers(live);
+  const prefix = fixedPart(words, liveWords, single, (text) => text);
+  if (prefix) traits.push({ feature: 'prefix', ...prefix, frail: false });
+  const suffix = fixedPart(words, liveWords, single, (text) => [...text].reverse().join(''));
+  if (suffix) traits.push({ feature: 'suffix', ...suffix, frail: false });
   return traits;
+}
+
+/** Measured amounts have a unit; a larger one may have grown by itself out of a smaller. Undefined: they are none. */
+function measuredTraits(texts: Four<string>, live: string | undefined): readonly Trait[] | undefined {
+  const forms = texts.map(measurementForm);
+  if (forms.some((form) => form === undefined)) return undefined;
+  if (forms.every((form) => form === forms[0])) return [];
+  const labels = forms as unknown as Four<string>;
+  return [
+    { feature: 'format', labels, live: live === undefined ? undefined : measurementForm(live), frail: true },
+  ];
+}
+
+function formatTrait(texts: Four<string>, live: string | undefined): Trait | undefined {
+  const known = texts.map(knownFormat);
+  const alphabets = known.includes(undefined) ? alphabetsOf(texts) : texts;
+  const label = (text: string, side: number): string =>
+    known[side] ?? `${alphabets[side]!}${structureOf(text)}`;
+  const labels = texts.map(label) as unknown as Four<string>;
+  if (labels.every((one) => one === labels[0])) return undefined;
+  const liveLabel =
+    live === undefined
+      ? undefined
+      : (knownFormat(live) ?? `${alphabetsOf([live, live, texts[2], texts[3]])[0]}${structureOf(live)}`);
+  return { feature: 'format', labels, live: liveLabel, frail: false };
 }
 
 /** The kind of text, as far as it can be told whatever the random part is. */
 export function formatOf(text: string): string {
+  return knownFormat(text) ?? `${alphabetOf(text)}${structureOf(text)}`;
+}
+
+/** A format with a name; undefined: some word. */
+function knownFormat(text: string): string | undefined {
   const uuid = /^([0-9a-f]{8}-[0-9a-f]{4}-([0-9a-f])[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12})$/i.exec(text);
   if (uuid) return `uuid v${uuid[2]!}${/[A-F]/.test(text) ? ' upper case' : ''}`;
   if (/^\d{4}-\d\d-\d\d[T ]\d\d:\d\d/.test(text) || /^[A-Z][a-z]{2}, \d\d /.test(text))
     return `time ${text.replace(/\d+/g, (digits) => '9'.repeat(Math.min(digits.length, 3))).replace(/[A-Z][a-z]{2}/g, 'Aaa')}`;
-  if (/\s/.test(text)) return 'text';
-  // What no base64 or crypt alphabet contains is structure.
-  const skeleton = text.replace(/[^:;,|&?#@"'<>(){}[\]%\\]+/g, 'w');
-  const shown = skeleton === 'w' || skeleton === '' ? '' : ` ${skeleton}`;
-  return `${alphabetOf(text)}${shown}`;
+  return /\s/.test(text) ? 'text' : undefined;
 }
 
-function alphabetOf(text: string): string {
-  const letters = text.replace(/[^A-Za-z0-9]/g, '');
-  if (letters.length < CLASS_LENGTH) return 'word';
-  if (/^\d+$/.test(letters)) return 'digits';
-  if (/^[0-9a-f]+$/.test(letters)) return 'hex';
-  if (/^[0-9A-F]+$/.test(letters)) return 'hex upper case';
-  if (/^[0-9a-z]+$/.test(letters)) return 'lower case';
-  if (/^[0-9A-Z]+$/.test(letters)) return 'upper case';
-  return 'mixed case';
+/** What no base64 or crypt alphabet contains is structure. */
+function structureOf(text: string): string {
+  const skeleton = text.replace(/[^:;,|&?#@"'<>(){}[\]%\\]+/g, 'w');
+  return skeleton === 'w' || skeleton === '' ? '' : ` ${skeleton}`;
 }
 
 /** Ids that begin with the time of day agree in their beginnings by the moment, not by their making. */
 function hasTimePrefix(text: string): boolean {
   return /^(?:[0-9a-f]{24}|[0-9A-HJKMNP-TV-Z]{26}|[0-9a-f]{8}-[0-9a-f-]{27}|\d+)$/i.test(text);
+}
+
+/** Amounts of one size begin alike, and amounts of one release are often of one size: their digits fix nothing. */
+function withoutNumbers(text: string): string {
+  return text.replace(/(?<![A-Za-z0-9])\d+(?:\.\d+)?(?=[a-zµ%]{0,2}(?![A-Za-z0-9]))/g, '0');
 }
 
 /**
@@ -74,6 +106,7 @@ function hasTimePrefix(text: string): boolean {
 function fixedPart(
   texts: Four<string>,
   live: string | undefined,
+  single: boolean,
   read: (text: string) => string,
 ): { labels: Four<string>; live: string | undefined } | undefined {
   const [oldA, oldB, newA, newB] = texts.map(read) as unknown as Four<string>;
@@ -82,8 +115,8 @@ function fixedPart(
   const all = Math.min(commonLength(oldA, newA), old, fresh);
   const length = Math.min(old, fresh);
   if (length <= all) return undefined;
-  const bits = (old - all + (fresh - all)) * bitsPerCharacter(texts);
-  if (bits < PREFIX_BITS) return undefined;
+  const agreed = old - all + (single ? 0 : fresh - all);
+  if (agreed * bitsPerCharacter(texts) < PREFIX_BITS) return undefined;
   const label = (text: string): string => read(read(text).slice(0, length));
   return {
     labels: texts.map(label) as unknown as Four<string>,
@@ -103,7 +136,7 @@ function bitsPerCharacter(texts: readonly string[]): number {
 }
 
 /** A noisy place's shape in words, from the values it took. */
-export function describeShape(values: readonly string[], explained: 'id' | 'time' | undefined): string {
+export function describeShape(values: readonly string[], explained: Observation['explained']): string {
   if (explained === 'time') return 'timestamp';
   const numbers = values.map(Number);
   if (values.length > 0 && values.every((v) => v !== '' && /^-?\d+(\.\d+)?(e[+-]?\d+)?$/i.test(v))) {

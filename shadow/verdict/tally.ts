@@ -54,7 +54,7 @@ export interface Tally {
   /** Exchanges in which it was noise or explained, and those in which it looked changed: a list can show it often. */
   readonly unsteadyIn: ExchangeCount;
   readonly changedIn: ExchangeCount;
-  explanation: 'id' | 'time' | undefined;
+  explanation: Observation['explained'];
   evidence: Evidence;
   readonly sightings: Sighting[];
   readonly values: string[];
