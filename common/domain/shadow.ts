@@ -154,7 +154,7 @@ export interface AttributedCause {
   /** All of them are needed, together. */
   readonly changes: readonly AttributedChange[];
   readonly confidence: AttributionConfidence;
-  /** Trials it rests on; differences share them. */
+  /** Trials made for it, beside those that earlier causes had needed already. */
   readonly trials: number;
 }
 

@@ -127,7 +127,7 @@ describe('a mixed package.json', () => {
     const taken = new Set(['ms']);
     expect(misfits(OLD, sides, changes, new Set())).toEqual([]);
     expect(misfits(NEXT, sides, changes, new Set(['extra', 'ms', 'web']))).toEqual([]);
-    expect(misfits(OLD, sides, changes, taken)).toEqual(['npm installed ms 2.0.0 instead of 2.1.0, 3.0.0']);
+    expect(misfits(OLD, sides, changes, taken)).toEqual(['npm installed ms 2.0.0 instead of 3.0.0, 2.1.0']);
     expect(misfits(OLD, sides, changes, new Set(['extra']))).toEqual(['npm did not install extra 1.0.0']);
   });
 });
