@@ -117,6 +117,60 @@ export interface DifferingRequest {
   readonly confidence: number;
 }
 
+/** What a package says about its own versions after the old one, up to the new one. */
+export interface ChangelogExcerpt {
+  /** The file in the package, such as `CHANGELOG.md`. */
+  readonly file: string;
+  readonly text: string;
+  /** There is more in the file. */
+  readonly cut: boolean;
+}
+
+/** One item of an update. */
+export interface AttributedChange {
+  /** `manifest`: package.json beside its dependencies. */
+  readonly kind: 'package' | 'manifest' | 'env' | 'file';
+  readonly name: string;
+  /** Versions of a package; null: not installed on that side. */
+  readonly from: string | null;
+  readonly to: string | null;
+  /** The app itself asks for it. */
+  readonly direct: boolean;
+  /** For a transitive one: the updated packages of the app's own below which it stands. */
+  readonly through: readonly string[];
+  readonly changelog?: ChangelogExcerpt;
+}
+
+/**
+ * `proven`: with these changes the difference occurs, and without any one of them it was seen not to. `inseparable`: as
+ * that, but some could not be tried apart from the others. `narrowed`: the trials ended before fewer could be told.
+ */
+export type AttributionConfidence = 'proven' | 'inseparable' | 'narrowed';
+
+/** Differences that the same changes make. */
+export interface AttributedCause {
+  /** Ids of differences. */
+  readonly differences: readonly string[];
+  /** All of them are needed, together. */
+  readonly changes: readonly AttributedChange[];
+  readonly confidence: AttributionConfidence;
+  /** Trials made for it, beside those that earlier causes had needed already. */
+  readonly trials: number;
+}
+
+/** Which of an update's changes makes which difference, found by trying the update in parts. */
+export interface Attribution {
+  readonly causes: readonly AttributedCause[];
+  readonly unattributed: readonly { readonly difference: string; readonly because: string }[];
+  /** Releases that were run beside the old one. */
+  readonly trials: number;
+  /** Mixes of old and new that could not be tried, and why. */
+  readonly unresolved: readonly { readonly changes: readonly string[]; readonly because: string }[];
+  /** Requests each trial was given; the first ones. */
+  readonly requests: number;
+  readonly tookMs: number;
+}
+
 export interface ShadowReport {
   readonly version: 1;
   readonly upgrade: string;
@@ -141,6 +195,8 @@ export interface ShadowReport {
   readonly ledger: Ledger;
   readonly coverage: Coverage;
   readonly guard: GuardCount;
+  /** Absent where nobody asked for it. */
+  readonly attribution?: Attribution;
   /** Milliseconds. `lag`: how far the slowest arm is behind live. */
   readonly timings: {
     readonly startedAt: number;

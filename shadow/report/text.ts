@@ -8,6 +8,7 @@ import {
   type ShadowReport,
 } from '../../common/index.js';
 
+import { renderAttribution } from './attribution-text.js';
 import { valueDiff } from './value-diff.js';
 
 export interface RenderOptions {
@@ -33,6 +34,9 @@ export function renderReport(report: ShadowReport, options: RenderOptions): stri
     ...renderGuard(report.guard),
     '',
     ...renderDifferences(report, colors, width),
+    ...(report.attribution === undefined
+      ? []
+      : renderAttribution(report.attribution, report.differences, colors, (line) => clip(line, width))),
     ...renderNoise(report.noise, colors),
     ...renderCoverage(report),
     ...renderTimings(report),

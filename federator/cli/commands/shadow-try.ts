@@ -6,7 +6,7 @@ import { createLogger, DharmaError, ExitCode, openStores, type Stores } from '..
 import { tryUpgrade, type TryStores } from '../../../shadow/index.js';
 import type { Command } from '../command.js';
 import { envOption } from '../env-options.js';
-import { numberOption, textOption } from '../options.js';
+import { durationOption, numberOption, textOption } from '../options.js';
 import { showReport, VERDICT_EXIT } from '../show-shadow.js';
 import { appFolder } from './add-cluster.js';
 
@@ -24,6 +24,11 @@ export const shadowTry: Command = {
     { flags: '--arms <arms>', about: '2x2 or 1x1 (default: 2x2)', choices: ['2x2', '1x1'] },
     { flags: '--no-determinism', about: "do not give the copies live's time and seeded randomness" },
     { flags: '--unguarded', about: 'go on where this machine cannot keep the copies from the outside' },
+    {
+      flags: '--attribute',
+      about: 'where it differs, try the update in parts and name the packages behind it',
+    },
+    { flags: '--attribute-timeout <duration>', about: 'how long the parts may be tried (default: 10m)' },
     { flags: '--html <file>', about: 'write the report as a page (not built yet)' },
   ],
   examples: ['federate shadow try --app ./shop --to new/package.json --requests requests.jsonl --json'],
@@ -33,6 +38,7 @@ export const shadowTry: Command = {
     if (options.html !== undefined) throw htmlNotBuilt();
     const arms = options.arms === '1x1' ? '1x1' : '2x2';
     const concurrency = numberOption(options, 'concurrency', '--concurrency', { least: 1, most: 1000 }) ?? 1;
+    const deadlineMs = durationOption(options, 'attributeTimeout', '--attribute-timeout');
     const appDir = await appFolder(textOption(options, 'app') ?? '');
     const dir = await mkdtemp(join(tmpdir(), 'dharma-try-'));
     try {
@@ -45,6 +51,7 @@ export const shadowTry: Command = {
         arms,
         determinism: options.determinism !== false,
         unguarded: options.unguarded === true,
+        ...(options.attribute === true ? { attribute: deadlineMs === undefined ? {} : { deadlineMs } } : {}),
         workDir: join(dir, 'work'),
         releases: createReleaseStore({ dir: join(dir, 'releases') }),
         launcher: createLauncher(),
