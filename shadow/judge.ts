@@ -17,7 +17,7 @@ import { EffectHabits } from './effect-habits.js';
 import type { Endpoints } from './endpoint.js';
 import { CoverageBook } from './ledger/coverage.js';
 import { LedgerBook, type Outcome } from './ledger/ledger.js';
-import { withoutRoots } from './replay/roots.js';
+import { effectsWithoutRoots, withoutRoots } from './replay/roots.js';
 import { requestOf, type ArmRequestOptions } from './replay/arm-request.js';
 import type { Sent } from './replay/sender.js';
 import { Tallies, type Seer } from './verdict/tally.js';
@@ -109,9 +109,7 @@ export class Judge {
 
   answers(exchange: Exchange, sent: readonly Sent[]): void {
     const answers = sent.map((one, i) =>
-      one.kind === 'answered'
-        ? parseAnswer(withoutRoots(one.answer, this.#options.roots?.[i] ?? []))
-        : undefined,
+      one.kind === 'answered' ? parseAnswer(withoutRoots(one.answer, this.#rootsOf(i))) : undefined,
     );
     const request = requestOf(exchange, this.#options.request);
     const words = requestWords(request);
@@ -153,7 +151,7 @@ export class Judge {
       endpoint: '(start of the app)',
     };
     const comparison = { ...this.#comparisonOf(seer, nowMs, false), skewMs: START_SKEW_MS };
-    compareEffects(this.#four(deltas, deltas[0]!), this.#symbols, () => comparison);
+    compareEffects(this.#fourEffects(deltas), this.#symbols, () => comparison);
   }
 
   /** The exchanges' effects are known: they are accounted for. */
@@ -162,7 +160,7 @@ export class Judge {
     let last: Replayed | undefined;
     let looks = this.tallies.looks;
     const places: string[] = [];
-    compareEffects(this.#four(deltas, deltas[0]!), this.#symbols, ({ key, content, place, exchangeId }) => {
+    compareEffects(this.#fourEffects(deltas), this.#symbols, ({ key, content, place, exchangeId }) => {
       places.push(place);
       if (last !== undefined && this.tallies.looks > looks) last.effectDiffers = true;
       const told = suspects.find(({ exchange }) => exchange.id === exchangeId);
@@ -212,6 +210,15 @@ export class Judge {
   #four<T>(values: readonly T[], live: T): Four<T> {
     if (values.length === 4) return values as unknown as Four<T>;
     return [values[0]!, live, values[1]!, values[1]!];
+  }
+
+  #fourEffects(deltas: readonly EffectDelta[]): Four<EffectDelta> {
+    const alike = deltas.map((delta, i) => effectsWithoutRoots(delta, this.#rootsOf(i)));
+    return this.#four(alike, alike[0]!);
+  }
+
+  #rootsOf(arm: number): readonly string[] {
+    return this.#options.roots?.[arm] ?? [];
   }
 
   #comparison(exchange: Exchange, hasLive: boolean): Comparison {

@@ -33,7 +33,7 @@ function quoteLongNumbers(text: string): string {
  */
 export function jsonSkeleton(text: string): string {
   return text.replace(
-    /"(?:[^"\\]|\\.)*"(\s*:)?|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g,
+    /"(?:[^"\\]|\\.)*"(\s*:)?|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/g,
     (match, colon?: string) => (colon === undefined ? (match.startsWith('"') ? '"' : '0') : match),
   );
 }

@@ -9,9 +9,10 @@ interface OpenElement {
 
 /**
  * HTML or XML as a tree: an element is an object of its name, its attributes (`@name`) and its children, a list of
- * elements and texts. White space between elements carries nothing and is left out.
+ * elements and texts. White space between elements carries nothing and is left out. With `decodeEntities` false, texts
+ * and attributes are as they are written.
  */
-export function parseMarkup(text: string, xml: boolean): Tree {
+export function parseMarkup(text: string, xml: boolean, decodeEntities = true): Tree {
   const root: OpenElement = { name: '', node: {}, children: [] };
   const open: OpenElement[] = [root];
   let words = '';
@@ -48,10 +49,28 @@ export function parseMarkup(text: string, xml: boolean): Tree {
         open.at(-1)!.children.push({ '#': name, text: data });
       },
     },
-    { xmlMode: xml, decodeEntities: true },
+    { xmlMode: xml, decodeEntities },
   );
   parser.write(text);
   parser.end();
   flush();
   return root.children;
+}
+
+/**
+ * The text's form without its values: tags, names and quotes of attributes, white space between tags. Two texts with equal
+ * trees and different skeletons differ in form alone.
+ */
+export function markupSkeleton(text: string): string {
+  return text
+    .replace(/<!--[^]*?-->/g, '<!---->')
+    .replace(/(<[^<>"']*(?:"[^"]*"[^<>"']*|'[^']*'[^<>"']*)*>)|[^<]+/g, (match, tag?: string) =>
+      tag === undefined ? (/\S/.test(match) ? 'w' : match) : tagSkeleton(tag),
+    );
+}
+
+function tagSkeleton(tag: string): string {
+  return tag.replace(/"[^"]*"|'[^']*'|=[^\s"'>]+/g, (value) =>
+    value.startsWith('=') ? '=w' : value[0]! + value[0]!,
+  );
 }

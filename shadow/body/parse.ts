@@ -11,7 +11,7 @@ export type BodyKind = 'none' | 'json' | 'html' | 'xml' | 'form' | 'multipart' |
 export interface ParsedBody {
   readonly kind: BodyKind;
   readonly tree: Tree;
-  /** Set for JSON: the text itself, for its form. */
+  /** Set for JSON, HTML and XML: the text itself, for its form. */
   readonly text?: string;
 }
 
@@ -43,8 +43,8 @@ export function parseText(text: string, type: string): ParsedBody {
     if (tree !== undefined) return { kind: 'json', tree, text };
   }
   if (type === 'text/html' || type === 'application/xhtml+xml')
-    return { kind: 'html', tree: parseMarkup(text, false) };
-  if (/[/+]xml$/.test(type)) return { kind: 'xml', tree: parseMarkup(text, true) };
+    return { kind: 'html', tree: parseMarkup(text, false), text };
+  if (/[/+]xml$/.test(type)) return { kind: 'xml', tree: parseMarkup(text, true), text };
   if (type === 'application/x-www-form-urlencoded') return { kind: 'form', tree: parseForm(text) };
   // Lines: a line more or less shifts nothing but what follows it.
   return { kind: 'text', tree: text.includes('\n') ? text.split('\n') : text };

@@ -1,10 +1,10 @@
 import type { DifferenceKind } from '../../common/index.js';
 import type { Answer } from '../answer.js';
-import { jsonSkeleton } from '../body/json.js';
 import type { Tree } from '../body/tree.js';
+import { ValuesSeen, compareForm } from './compare-form.js';
 import { compareTree } from './compare-tree.js';
 import type { Comparison } from './comparison.js';
-import type { Four, Observation, Place } from './observation.js';
+import type { Four, Place } from './observation.js';
 
 /** Fields that speak of the connection or the moment, never of the answer. */
 const NEVER_COMPARED = new Set(['date', 'connection', 'keep-alive', 'content-length', 'transfer-encoding']);
@@ -61,13 +61,13 @@ function compareBodies(answers: Four<Answer>, live: Answer | undefined, comparis
     compareKinds(answers, live, comparison);
     return;
   }
-  let seen = false;
+  const seen = new ValuesSeen();
   const watching: Comparison = {
     ...comparison,
     markup: kind === 'html' || kind === 'xml',
     exactIndexes: kind === 'text' || kind === 'html' || kind === 'xml',
     observe: (observation) => {
-      seen = true;
+      seen.add(observation);
       comparison.observe(observation);
     },
   };
@@ -79,7 +79,7 @@ function compareBodies(answers: Four<Answer>, live: Answer | undefined, comparis
     liveTree,
     watching,
   );
-  if (!seen && kind === 'json') compareForm(answers, live, comparison);
+  compareForm(answers, live, comparison, seen);
 }
 
 /** One side speaks JSON, the other HTML: the body as a whole is another. */
@@ -102,29 +102,6 @@ function kindChange(old: string, fresh: string): DifferenceKind {
   if (old === 'none') return 'added';
   if (fresh === 'none') return 'removed';
   return ['json', 'bytes'].some((kind) => (old === kind) !== (fresh === kind)) ? 'retyped' : 'changed';
-}
-
-/** Equal values, other bytes: the order of keys or the white space. */
-function compareForm(answers: Four<Answer>, live: Answer | undefined, comparison: Comparison): void {
-  const labels = pick(answers, formOf);
-  if (labels.every((label) => label === labels[0])) return;
-  const observation: Observation = {
-    place: { where: 'body', general: 'body', inner: ' form' },
-    feature: 'form',
-    labels,
-    liveAgrees: comparison.hasLive
-      ? live !== undefined && formOf(live) === labels[0] && labels[0] === labels[1]
-      : undefined,
-    kind: 'changed',
-    old: excerpt(answers[0]),
-    new: excerpt(answers[2]),
-    raw: [],
-  };
-  comparison.observe(observation);
-}
-
-function formOf(answer: Answer): string {
-  return jsonSkeleton(answer.body.text ?? '');
 }
 
 function excerpt(answer: Answer): string | undefined {

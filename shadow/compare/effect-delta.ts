@@ -10,10 +10,28 @@ export const REMOVED = '(removed)';
  * is not told again. Undefined: it came out as it was.
  */
 export function deltaOf(entry: EffectEntry): Tree | undefined {
-  const before = entry.before === undefined ? undefined : readable(entry.before);
-  const after = entry.after === undefined ? undefined : readable(entry.after);
+  return entry.store === 'file' ? fileDelta(entry) : plainDelta(entry.before, entry.after);
+}
+
+function plainDelta(from: EffectValue | undefined, to: EffectValue | undefined): Tree | undefined {
+  const before = from === undefined ? undefined : readable(from);
+  const after = to === undefined ? undefined : readable(to);
   if (after === undefined) return before === undefined ? undefined : REMOVED;
   return before === undefined ? after : changed(before, after);
+}
+
+/** Of a text: its size and hash follow from it, and what stood in it before is told already. */
+function fileDelta({ before, after }: EffectEntry): Tree | undefined {
+  const was = textOf(before);
+  const is = textOf(after);
+  if (is === undefined) return plainDelta(before, after);
+  if (was === is) return undefined;
+  if (was !== undefined && was !== '' && is.startsWith(was)) return { appended: is.slice(was.length) };
+  return { text: readable(is) };
+}
+
+function textOf(value: EffectValue | undefined): string | undefined {
+  return isObject(value) && typeof value.text === 'string' ? value.text : undefined;
 }
 
 /** Stored values with what is inside strings opened, and sets by member, so that each member is a place of its own. */

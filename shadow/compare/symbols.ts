@@ -11,6 +11,9 @@ export const LIVE_SIDE = 4;
 /** Words shorter than this are never made a symbol: they would stand for too much. */
 const SHORTEST_ID = 6;
 
+/** Letters alone must be as many as that to be taken for random. */
+const SHORTEST_RANDOM = 8;
+
 /**
  * The values the old release issued at random, each under one name for all arms: ⟨id 17⟩. A value gets a name only
  * where the old side itself does not repeat it, so a value that the update alone changed is never hidden behind one.
@@ -58,22 +61,32 @@ export class Symbols {
   #mintWord(values: Four<string>, live: string | undefined): void {
     const [oldA, oldB, newA, newB] = values;
     if (values.every((value) => value === oldA)) return;
-    const random = oldA !== oldB || (live !== undefined && live !== oldA);
-    if (!random) return;
+    if (oldA === oldB && (live === undefined || live === oldA)) return;
     // Random before and fixed now is a change, not a name.
     if (!this.#singleNew && oldA !== oldB && newA === newB) return;
     const distinct = new Set(values).size === (this.#singleNew ? 3 : 4);
-    if (!values.every((value) => identifies(value, distinct))) return;
+    const random = distinct && areRandomLetters(values);
+    if (!random && !values.every((value) => identifies(value, distinct))) return;
     const named = values.map((value, side) => this.#sides[side]!.get(value));
     if (named.some((name) => name !== undefined)) return;
     this.#count += 1;
     const name = `⟨id ${this.#count}⟩`;
     for (const [side, value] of values.entries()) this.#sides[side]!.set(value, name);
-    if (live !== undefined && identifies(live, distinct)) this.#sides[LIVE_SIDE]!.set(live, name);
+    if (live !== undefined && (random || identifies(live, distinct))) this.#sides[LIVE_SIDE]!.set(live, name);
   }
 }
 
 function identifies(value: string, distinct: boolean): boolean {
   const strength = strengthOf(value);
   return strength === 'strong' || (distinct && strength === 'weak' && value.length >= SHORTEST_ID);
+}
+
+/** Some random texts have no digit among their letters and read like words; but words of one length do not mix cases so. */
+function areRandomLetters(values: Four<string>): boolean {
+  const [first] = values;
+  return (
+    first.length >= SHORTEST_RANDOM &&
+    values.every((value) => value.length === first.length && /^[A-Za-z0-9_-]*$/.test(value)) &&
+    values.every((value) => /[a-z]/.test(value) && /.[A-Z]|[\d_-]/.test(value))
+  );
 }

@@ -25,7 +25,10 @@ export function parseTimeText(text: string, nowMs: number): TimeText | undefined
     const ms = Date.parse(text);
     return Number.isNaN(ms) ? undefined : { ms, stepMs: /:\d\d\.\d/.test(text) ? 1 : 1000 };
   }
-  return /^\d{10,16}(?:\.\d+)?$/.test(text) ? parseTimeNumber(Number(text), nowMs) : undefined;
+  // Redis names the entries of a stream by its clock: `<ms>-<number>`.
+  return /^(?:\d{10,16}(?:\.\d+)?|\d{13}-\d+)$/.test(text)
+    ? parseTimeNumber(Number.parseFloat(text), nowMs)
+    : undefined;
 }
 
 /** Reads a number as seconds, milliseconds or microseconds since 1970 when that lies around now. */

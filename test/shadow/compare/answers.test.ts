@@ -196,6 +196,37 @@ describe('comparing answers', () => {
     expect(json(bodies)).toEqual(expected);
   });
 
+  it('compares how markup is written where it means the same, beside noise too', () => {
+    const told = (pages: readonly string[]): string[] =>
+      html(pages as unknown as Bodies).filter((one) => /change$/.test(one));
+    const four = (old: string, fresh: string): string[] => [old, old, fresh, fresh, old];
+    expect(told(four('<p>a &amp; b</p>', '<p>a &#38; b</p>'))).toEqual(['body form form change']);
+    expect(told(four('<p>a</p>\n<p>b</p>', '<p>a</p><p>b</p>'))).toEqual(['body form form change']);
+    const noisy = (pages: readonly string[]): string[] =>
+      told(pages.map((page, i) => `<i id="${IDS[i]!}"></i>${page}`));
+    expect(noisy(four('<p>a &amp; b</p>', '<p>a &#38; b</p>'))).toEqual([
+      'body/p[1]/text()[0] spelling form change',
+    ]);
+    expect(noisy(four('<br>', '<br/>'))).toEqual(['body form form change']);
+    expect(noisy(four("<a b='c'>d</a>", '<a b="c">d</a>'))).toEqual(['body form form change']);
+    expect(noisy(four('<p>a</p>', '<p>b</p>'))).toEqual(['body/p[1]/text()[0] value change']);
+    expect(noisy(four('<p>a</p>', '<p>a</p>'))).toEqual([]);
+  });
+
+  it('names random texts that happen to have no digit', () => {
+    const codes = ['gSdavlKR', 'HEyowMXO', 'JkaGCzlq', 'LHoSEWUy', 'qpWErtzu'];
+    expect(json(codes.map((code) => `{"code":"${code}"}`) as unknown as Bodies)).toEqual([
+      'body:$.code value id',
+    ]);
+  });
+
+  it('compares the form of JSON beside noise too', () => {
+    const bodies = IDS.map((id, i) =>
+      i === 2 || i === 3 ? `{"b":true,"id":"${id}"}` : `{"id":"${id}","b":true}`,
+    );
+    expect(json(bodies as unknown as Bodies)).toEqual(['body:$.id value id', 'body form form change']);
+  });
+
   it('never names alike what the update alone changed', () => {
     const [old, fresh] = IDS;
     expect(json([`"${old!}"`, `"${old!}"`, `"${fresh!}"`, `"${fresh!}"`, `"${old!}"`])).toEqual([

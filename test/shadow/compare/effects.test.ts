@@ -57,6 +57,29 @@ describe('comparing effects', () => {
     expect(seen).toEqual([]);
   });
 
+  it('tells of a file that grew only what was appended', () => {
+    const file = (before: string, after: string): EffectEntry => ({
+      ...{ store: 'file', key: ['LOGS/a.log'] },
+      before: { text: before, size: before.length, sha256: before },
+      after: { text: after, size: after.length, sha256: after },
+    });
+    const earlier = (side: number): string => (isNew(side) ? 'b\n' : 'a\n');
+    expect(entries((side) => file(earlier(side), `${earlier(side)}same\n`))).toEqual([]);
+    expect(entries((side) => file('x\n', `x\n${earlier(side)}`))).toEqual([
+      'file:LOGS/a.log.appended value change',
+    ]);
+  });
+
+  it('takes the ids that Redis gives to entries of a stream for times', () => {
+    const entry = (side: number): EffectValue => ({
+      stream: [{ id: `${Date.now() + side}-0`, fields: [['n', isNew(side) ? '2' : '1']] }],
+    });
+    expect(entries((side) => written('events', entry(side)))).toEqual([
+      'state:redis:events.stream[0].id value time',
+      'state:redis:events.stream[0].fields[0][1] value change',
+    ]);
+  });
+
   it('looks into JSON that a store keeps as text', () => {
     expect(
       entries((side) => written('s', JSON.stringify({ user: 'ana', level: isNew(side) ? 2 : 1 }))),

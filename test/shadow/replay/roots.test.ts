@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+import type { OutboundCall } from '../../../common/index.js';
+import { effectsWithoutRoots, withoutRoots } from '../../../shadow/replay/roots.js';
+
+const ROOTS = ['/srv/releases/ab12', '/srv/work/old-a'];
+
+describe('the folders an app runs in', () => {
+  it('are named alike in body and headers, and what is made of the bytes says nothing then', () => {
+    const answer = withoutRoots(
+      {
+        status: 500,
+        headers: [
+          ['X-Source', '/srv/work/old-a/app.js:3'],
+          ['ETag', '"abc"'],
+        ],
+        body: Buffer.from('at /srv/releases/ab12/app.js:3'),
+      },
+      ROOTS,
+    );
+    expect(answer.headers).toEqual([
+      ['X-Source', '/app/app.js:3'],
+      ['ETag', '/app'],
+    ]);
+    expect(Buffer.from(answer.body).toString()).toBe('at /app/app.js:3');
+  });
+
+  it('leave the ETag of any other body as it is', () => {
+    const answer = {
+      status: 200,
+      headers: [['etag', '"abc"']] as [string, string][],
+      body: Buffer.from('x'),
+    };
+    expect(withoutRoots(answer, ROOTS)).toEqual(answer);
+  });
+
+  it('are named alike in stored values, keys and outbound calls', () => {
+    const call = {
+      target: '/up?file=%2Fsrv%2Fwork%2Fold-a%2Fa.txt',
+      requestHeaders: [['x-path', '/srv/work/old-a/a.txt']],
+      requestBody: Buffer.from('{"path":"/srv/work/old-a/a.txt"}'),
+    } as unknown as OutboundCall;
+    const delta = effectsWithoutRoots(
+      {
+        entries: [
+          {
+            store: 'redis',
+            key: ['f:/srv/work/old-a/x'],
+            before: undefined,
+            after: { list: ['/srv/releases/ab12/a'] },
+          },
+        ],
+        calls: [call],
+      },
+      ROOTS,
+    );
+    expect(delta.entries[0]).toMatchObject({ key: ['f:/app/x'], after: { list: ['/app/a'] } });
+    expect(delta.calls[0]).toMatchObject({
+      target: '/up?file=/app%2Fa.txt',
+      requestHeaders: [['x-path', '/app/a.txt']],
+    });
+    expect(Buffer.from(delta.calls[0]!.requestBody).toString()).toBe('{"path":"/app/a.txt"}');
+  });
+});
