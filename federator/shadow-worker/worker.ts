@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { AgentClient, createLauncher, createReleaseStore } from '../../cluster-agent/index.js';
@@ -83,8 +83,9 @@ export class ShadowWorker {
     const upgrade = await this.#upgrade();
     const [old, next] = await this.#releases(upgrade);
     await this.#joinAgents();
-    // What a worker that crashed left: its comparison begins anew, from stores cloned anew.
-    await rm(this.#workDir, { recursive: true, force: true });
+    // What workers that crashed left, of whatever upgrade: a comparison begins anew, from stores cloned anew.
+    for (const left of await readdir(home.shadowDir))
+      await rm(join(home.shadowDir, left), { recursive: true, force: true });
     await mkdir(home.shadow(id), { recursive: true, mode: 0o700 });
     const exchanges = new ProxyExchangeSource({ path: home.edgeSocket, log });
     await exchanges.connected(signal);

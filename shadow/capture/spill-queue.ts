@@ -1,5 +1,5 @@
-import { closeSync, ftruncateSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { deserialize, serialize } from 'node:v8';
+import { SpoolFile } from './spool-file.js';
 
 /** Bytes kept in memory before the file is used: one short burst. */
 const MEMORY_BYTES = 8 * 1024 * 1024;
@@ -10,42 +10,34 @@ interface Held<T> {
 }
 
 /**
- * A first-in first-out queue whose memory is bounded: what does not fit goes to a file (0600) up to a budget, and what
- * does not fit there is refused, for the caller to count. One consumer. `close()` removes the file.
+ * A first-in first-out queue whose memory is bounded: what does not fit goes to disk, encrypted, up to a budget, and what
+ * does not fit there is refused, for the caller to count. One consumer. `close()` wipes what is on disk.
  */
 export class SpillQueue<T> {
-  readonly #path: string;
-  readonly #budget: number;
-  readonly #fd: number;
+  readonly #file: SpoolFile;
   #memory: Held<T>[] = [];
   #memoryBytes = 0;
-  /** Taken from the file's front, written at its end. */
-  #readAt = 0;
-  #writeAt = 0;
-  #spilled = 0;
   #ended = false;
   #wake: (() => void) | undefined;
 
-  /** `budget`: bytes the file may have. */
+  /** `path`: where the file is made; `budget`: bytes it may have. */
   constructor(path: string, budget: number) {
-    this.#path = path;
-    this.#budget = budget;
-    this.#fd = openSync(path, 'w+', 0o600);
+    this.#file = new SpoolFile(path, budget);
   }
 
   get length(): number {
-    return this.#memory.length + this.#spilled;
+    return this.#memory.length + this.#file.length;
   }
 
   /** False: neither memory nor the file has room. `bytes` is about the item's size. */
   push(item: T, bytes: number): boolean {
     // Once something is in the file, what comes later goes there too: the order is kept.
     const fits =
-      this.#spilled === 0 && (this.#memoryBytes + bytes <= MEMORY_BYTES || this.#memory.length === 0);
+      this.#file.length === 0 && (this.#memoryBytes + bytes <= MEMORY_BYTES || this.#memory.length === 0);
     if (fits) {
       this.#memory.push({ item, bytes });
       this.#memoryBytes += bytes;
-    } else if (!this.#spill(item)) return false;
+    } else if (!this.#file.push(serialize(item))) return false;
     this.#wake?.();
     return true;
   }
@@ -56,7 +48,7 @@ export class SpillQueue<T> {
     this.#wake?.();
   }
 
-  /** The next item; waits for one; undefined after the end. */
+  /** The next item; waits for one; undefined after the end. Error: SPOOL_DAMAGED. */
   async next(): Promise<T | undefined> {
     for (;;) {
       const item = this.#take();
@@ -71,20 +63,9 @@ export class SpillQueue<T> {
 
   close(): void {
     this.end();
-    closeSync(this.#fd);
-    rmSync(this.#path, { force: true });
-  }
-
-  #spill(item: T): boolean {
-    const record = serialize(item);
-    const framed = Buffer.allocUnsafe(4 + record.length);
-    framed.writeUInt32BE(record.length, 0);
-    record.copy(framed, 4);
-    if (this.#writeAt + framed.length > this.#budget) return false;
-    writeSync(this.#fd, framed, 0, framed.length, this.#writeAt);
-    this.#writeAt += framed.length;
-    this.#spilled += 1;
-    return true;
+    this.#memory = [];
+    this.#memoryBytes = 0;
+    this.#file.close();
   }
 
   #take(): T | undefined {
@@ -93,21 +74,7 @@ export class SpillQueue<T> {
       this.#memoryBytes -= held.bytes;
       return held.item;
     }
-    return this.#spilled > 0 ? this.#unspill() : undefined;
-  }
-
-  #unspill(): T {
-    const head = Buffer.alloc(4);
-    readSync(this.#fd, head, 0, 4, this.#readAt);
-    const record = Buffer.alloc(head.readUInt32BE(0));
-    readSync(this.#fd, record, 0, record.length, this.#readAt + 4);
-    this.#readAt += 4 + record.length;
-    this.#spilled -= 1;
-    if (this.#spilled === 0) {
-      ftruncateSync(this.#fd, 0);
-      this.#readAt = 0;
-      this.#writeAt = 0;
-    }
-    return deserialize(record) as T;
+    const record = this.#file.shift();
+    return record === undefined ? undefined : (deserialize(record) as T);
   }
 }

@@ -14,6 +14,9 @@ import type { Symbols } from './symbols.js';
 /** Times to live closer than this are one: arms write at slightly different moments, and stores count in seconds. */
 const TTL_TOLERANCE_MS = 3000;
 
+/** Stands for the value of a key that was given another time to live and nothing else. */
+const UNCHANGED = '(unchanged)';
+
 /** Fields of an outbound call that speak of the connection or of tracing, never of what is asked. */
 const NEVER_COMPARED =
   /^(date|connection|keep-alive|content-length|transfer-encoding|host|traceparent|tracestate|dharma-.*)$/;
@@ -52,7 +55,7 @@ function compareEntries(deltas: Four<EffectDelta>, symbols: Symbols, attribute: 
     const tree: Record<string, Tree> = {};
     for (const [name, entry] of entries) {
       const change = deltaOf(entry);
-      if (change !== undefined || setsTtl(entry)) tree[name] = change ?? '(unchanged)';
+      if (change !== undefined || setsTtl(entry)) tree[name] = change ?? UNCHANGED;
     }
     return tree;
   });
@@ -67,6 +70,7 @@ function compareEntries(deltas: Four<EffectDelta>, symbols: Symbols, attribute: 
     const comparison = attribute(traceOf(key, place, changes, symbols));
     if (comparison === undefined) continue;
     const entries = keys.map((named, side) => (named === undefined ? undefined : byArm[side]!.get(named)));
+    if (isTouchedAtTheEdge(changes, entries, comparison)) continue;
     compareTree(place, changes, undefined, comparison);
     compareTtl(place, entries, comparison);
   }
@@ -104,6 +108,20 @@ function setsTtl(entry: EffectEntry): boolean {
   return (
     rise > TTL_TOLERANCE_MS || (Math.abs(rise) > TTL_TOLERANCE_MS && sameTree(entry.before, entry.after))
   );
+}
+
+/**
+ * A key whose time to live alone rose, told of in some arms and not in others: where it rose by little more than is told
+ * of, it rose in the others by little less, a moment earlier.
+ */
+function isTouchedAtTheEdge(
+  changes: Four<Tree | undefined>,
+  entries: readonly (EffectEntry | undefined)[],
+  comparison: Comparison,
+): boolean {
+  if (!changes.includes(undefined) || changes.some((c) => c !== undefined && c !== UNCHANGED)) return false;
+  const rises = entries.map((entry) => Math.abs((entry?.ttlAfterMs ?? 0) - (entry?.ttlBeforeMs ?? 0)));
+  return Math.max(...rises) <= TTL_TOLERANCE_MS + Math.max(TTL_TOLERANCE_MS, comparison.skewMs);
 }
 
 function compareTtl(

@@ -99,6 +99,14 @@ describe('comparing effects', () => {
     ).toEqual(['state:redis:k#ttl type change']);
   });
 
+  it('does not take a session that was touched a moment later for a change', () => {
+    const touched = (ms: number): Partial<EffectDelta> => ({
+      entries: [{ ...written('sess:1', { json: 1 }, { json: 1 }, 86_400_000), ttlBeforeMs: 86_400_000 - ms }],
+    });
+    expect(compare([{}, {}, touched(3100), touched(3200)])).toEqual([]);
+    expect(compare([{}, {}, touched(60_000), touched(60_000)])).toEqual(['state:redis:sess:1 type change']);
+  });
+
   it('tells a document that only one release writes or removes', () => {
     const seen = compare(four((side) => ({ entries: isNew(side) ? [written('a', '1')] : [] })));
     expect(seen).toEqual(['state:redis:a type change']);
