@@ -15,6 +15,11 @@ app.get('/items/:id', (req, res, next) => {
   res.set('x-served', process.hrtime.bigint().toString()).json(item);
 });
 app.get('/out', (req, res) => res.redirect(String(req.query.to ?? '/')));
-app.get('/cookie', (req, res) => res.cookie('seen', randomUUID(), { maxAge: 60000, sameSite: 'lax' }).clearCookie('old', { path: '/x' }).json({ ok: true }));
+app.get('/cookie', (req, res) =>
+  res
+    .cookie('seen', randomUUID(), { maxAge: 60000, sameSite: 'lax' })
+    .clearCookie('old', { path: '/x' })
+    .json({ ok: true }),
+);
 app.get('/cached', (req, res) => res.set('cache-control', 'max-age=60').json({ version: 3 }));
 app.listen(process.env.PORT);
