@@ -1,5 +1,8 @@
-import { ExitCode, type ShadowReport, type Verdict } from '../../common/index.js';
-import { renderReport } from '../../shadow/index.js';
+import { constants } from 'node:fs';
+import { access, writeFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { DharmaError, ExitCode, messageOf, type ShadowReport, type Verdict } from '../../common/index.js';
+import { renderPage, renderReport } from '../../shadow/index.js';
 import type { Upgrade } from '../api/schemas.js';
 import type { ShadowTold } from '../client/client.js';
 import type { Printer } from './printer.js';
@@ -30,3 +33,30 @@ export const VERDICT_EXIT: Readonly<Record<Verdict, ExitCode>> = {
   differs: ExitCode.failed,
   inconclusive: ExitCode.degraded,
 };
+
+/** Whether a page can be written there, told before the work is done. Error: PAGE_NOT_WRITABLE. */
+export async function checkPage(file: string | undefined): Promise<void> {
+  if (file === undefined) return;
+  await access(dirname(resolve(file)), constants.W_OK).catch((error: unknown) => {
+    throw pageNotWritable(file, error);
+  });
+}
+
+/** Writes the report as a page, for its owner alone: it tells what the app answered. Error: PAGE_NOT_WRITABLE. */
+export async function writePage(report: ShadowReport, file: string | undefined): Promise<void> {
+  if (file === undefined) return;
+  await writeFile(resolve(file), renderPage(report), { mode: 0o600 }).catch((error: unknown) => {
+    throw pageNotWritable(file, error);
+  });
+}
+
+function pageNotWritable(file: string, error: unknown): DharmaError {
+  return new DharmaError({
+    code: 'PAGE_NOT_WRITABLE',
+    message: 'the report cannot be written there',
+    found: `${file}: ${messageOf(error)}`,
+    remedy: 'Give --html a file in a folder that is there and that you may write to.',
+    exitCode: ExitCode.usage,
+    cause: error,
+  });
+}

@@ -2,8 +2,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { DharmaError, ExitCode, type ShadowReport } from '../../../common/index.js';
 import type { FederationClient, ShadowTold } from '../../client/client.js';
 import type { Command, CommandContext } from '../command.js';
-import { durationOption } from '../options.js';
-import { showReport, VERDICT_EXIT } from '../show-shadow.js';
+import { durationOption, textOption } from '../options.js';
+import { showReport, VERDICT_EXIT, writePage } from '../show-shadow.js';
 
 /** How long `--wait` waits for a verdict, where it is not said. */
 const DEFAULT_WAIT_MS = 300_000;
@@ -17,6 +17,7 @@ export const shadowReport: Command = {
   options: [
     { flags: '--wait', about: 'wait until there is a verdict and nothing is pending' },
     { flags: '--timeout <duration>', about: 'how long --wait waits (default: 5m)' },
+    { flags: '--html <file>', about: 'write the report as a page too' },
   ],
   examples: ['federate shadow report', 'federate shadow report --wait --timeout 10m --json'],
   // 1 says that old and new differ: what kept it from being told must not be taken for that.
@@ -30,6 +31,7 @@ export const shadowReport: Command = {
         : await api.shadow('current', context.signal);
     const { report } = told;
     if (report === null) throw notYet(told);
+    await writePage(report, textOption(options, 'html'));
     return {
       data: report,
       show: (printer) => showReport(report, printer),

@@ -2,12 +2,12 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createLauncher, createReleaseStore } from '../../../cluster-agent/index.js';
-import { createLogger, DharmaError, ExitCode, openStores, type Stores } from '../../../common/index.js';
+import { createLogger, ExitCode, openStores, type Stores } from '../../../common/index.js';
 import { tryUpgrade, type TryStores } from '../../../shadow/index.js';
 import type { Command } from '../command.js';
 import { envOption } from '../env-options.js';
 import { durationOption, numberOption, textOption } from '../options.js';
-import { showReport, VERDICT_EXIT } from '../show-shadow.js';
+import { checkPage, showReport, VERDICT_EXIT, writePage } from '../show-shadow.js';
 import { appFolder } from './add-cluster.js';
 
 export const shadowTry: Command = {
@@ -29,16 +29,16 @@ export const shadowTry: Command = {
       about: 'where it differs, try the update in parts and name the packages behind it',
     },
     { flags: '--attribute-timeout <duration>', about: 'how long the parts may be tried (default: 10m)' },
-    { flags: '--html <file>', about: 'write the report as a page (not built yet)' },
+    { flags: '--html <file>', about: 'write the report as a page too' },
   ],
   examples: ['federate shadow try --app ./shop --to new/package.json --requests requests.jsonl --json'],
   // 1 says that old and new differ: what kept it from being told must not be taken for that.
   failureExit: ExitCode.degraded,
   run: async ({ printer, signal }, { options }) => {
-    if (options.html !== undefined) throw htmlNotBuilt();
     const arms = options.arms === '1x1' ? '1x1' : '2x2';
     const concurrency = numberOption(options, 'concurrency', '--concurrency', { least: 1, most: 1000 }) ?? 1;
     const deadlineMs = durationOption(options, 'attributeTimeout', '--attribute-timeout');
+    await checkPage(textOption(options, 'html'));
     const appDir = await appFolder(textOption(options, 'app') ?? '');
     const dir = await mkdtemp(join(tmpdir(), 'dharma-try-'));
     try {
@@ -61,6 +61,7 @@ export const shadowTry: Command = {
         signal,
         onProgress: (step) => printer.doing(step),
       });
+      await writePage(report, textOption(options, 'html'));
       return { data: report, show: (out) => showReport(report, out), exitCode: VERDICT_EXIT[report.verdict] };
     } finally {
       await rm(dir, { recursive: true, force: true });
@@ -80,13 +81,4 @@ async function liveStores(dir: string, signal: AbortSignal): Promise<TryStores> 
 
 function withoutNulls(env: Record<string, string | null>): Record<string, string> {
   return Object.fromEntries(Object.entries(env).map(([name, value]) => [name, value ?? '']));
-}
-
-function htmlNotBuilt(): DharmaError {
-  return new DharmaError({
-    code: 'NOT_BUILT_YET',
-    message: 'the report as a page (--html) is not built yet',
-    remedy: 'Leave --html out; --json gives all of it.',
-    exitCode: ExitCode.usage,
-  });
 }

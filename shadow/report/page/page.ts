@@ -1,0 +1,147 @@
+import { formatDuration, type ShadowReport } from '../../../common/index.js';
+import { differencesSection } from './differences.js';
+import { clipped, count, counted, html, type Html, type Part } from './html.js';
+import { NAME_CHARACTERS, PAGE_LIMITS, bounded, type PageLimits } from './limits.js';
+import { STYLES } from './styles.js';
+
+/**
+ * The report as one page that needs nothing else: no script, nothing from the network, which its policy forbids besides.
+ * What an app answered is escaped wherever it stands.
+ */
+export function renderPage(report: ShadowReport, limits: PageLimits = PAGE_LIMITS): string {
+  const title = `${report.verdict}: upgrade ${report.upgrade}`;
+  return html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'" />
+        <title>${title}</title>
+        <style>
+          ${STYLES}
+        </style>
+      </head>
+      <body>
+        ${head(report, limits)}
+        <main>
+          ${differencesSection(report, limits)} ${noise(report, limits)} ${coverage(report, limits)}
+        </main>
+        <footer class="soft"><p>${timings(report)}</p></footer>
+      </body>
+    </html> `.markup;
+}
+
+function head(report: ShadowReport, limits: PageLimits): Html {
+  const { shown, rest } = bounded(report.packages, limits.rows, 'package');
+  const packages = shown.map(
+    ({ name, old, new: fresh }) => `${name} ${old ?? '(none)'} → ${fresh ?? '(none)'}`,
+  );
+  return html`<header>
+    <h1 class="${report.verdict}">${report.verdict}</h1>
+    <p>${report.because}</p>
+    <dl>
+      ${row('upgrade', report.upgrade)} ${row('old release', report.old.release)}
+      ${row('new release', report.new.release)} ${packages.length > 0 && row('packages', packages.join(', '))}
+      ${row('exchanges', ledger(report))} ${row('guard', guard(report))}
+    </dl>
+    ${rest}
+  </header>`;
+}
+
+function row(name: string, value: Part): Html {
+  return html`<dt>${name}</dt>
+    <dd>${value}</dd>`;
+}
+
+function ledger({ ledger: book }: ShadowReport): string {
+  const dropped = Object.entries(book.dropped).map(([reason, n]) => `${count(n)} ${reason}`);
+  const parts = [
+    `${count(book.compared)} compared`,
+    `${count(book.unbound)} unbound`,
+    `${count(book.truncated)} truncated`,
+    `${count(book.unanswered)} unanswered`,
+    dropped.length === 0 ? '0 dropped' : `dropped: ${dropped.join(', ')}`,
+    `${count(book.pending)} pending`,
+  ];
+  return `${count(book.captured)} captured = ${parts.join(' + ')}`;
+}
+
+function guard({ guard: held }: ShadowReport): string {
+  const calls = held.calls.reduce((sum, { count: n }) => sum + n, 0);
+  return `${counted(calls, 'call')} held back (${count(held.answered)} answered with what live got, ${count(held.refused)} refused), ${count(held.escaped)} escaped; enforced by ${held.enforcement}`;
+}
+
+function noise(report: ShadowReport, limits: PageLimits): Part {
+  if (report.noise.length === 0) return undefined;
+  const { shown, rest } = bounded(report.noise, limits.rows, 'noisy place');
+  return html`<section>
+    <h2>Noise, not counted</h2>
+    <details>
+      <summary>${counted(report.noise.length, 'place')} that vary within a release</summary>
+      <table>
+        <tr>
+          <th>endpoint</th>
+          <th>place</th>
+          <th>exchanges</th>
+          <th>shape</th>
+        </tr>
+        ${shown.map(
+          (one) =>
+            html`<tr>
+              <td>${name(one.endpoint)}</td>
+              <td><code>${name(one.where)}</code></td>
+              <td>${count(one.count)} of ${count(one.of)}</td>
+              <td>${one.shape}</td>
+            </tr> `,
+        )}
+      </table>
+      ${rest}
+    </details>
+  </section>`;
+}
+
+function coverage({ coverage: covered }: ShadowReport, limits: PageLimits): Html {
+  const { shown, rest } = bounded(covered.endpoints, limits.rows, 'endpoint');
+  const notes = [
+    ...covered.neverHit.map((endpoint) => `never hit: ${endpoint}`),
+    ...covered.bodiesNotCompared.map((why) => `body not read: ${why}`),
+    ...(covered.caveats ?? []),
+  ];
+  return html`<section>
+    <h2>What was covered, and what was not</h2>
+    ${
+      notes.length > 0 &&
+      html`<ul>
+        ${notes.slice(0, limits.rows).map((note) => html`<li>${name(note)}</li> `)}
+      </ul>`
+    }
+    <table>
+      <tr>
+        <th>endpoint</th>
+        <th>captured</th>
+        <th>compared</th>
+        <th>differing</th>
+      </tr>
+      ${shown.map(
+        (one) =>
+          html`<tr>
+            <td>${name(one.endpoint)}</td>
+            <td>${count(one.captured)}</td>
+            <td>${count(one.compared)}</td>
+            <td>${count(one.differing)}</td>
+          </tr> `,
+      )}
+    </table>
+    ${rest}
+  </section>`;
+}
+
+function timings({ timings: t }: ShadowReport): string {
+  const medians = Object.entries(t.armMedianMs).map(([arm, ms]) => `${arm} ${ms.toFixed(1)} ms`);
+  const told = `Clone ${formatDuration(t.cloneMs)}, replay ${formatDuration(t.replayedMs)}, behind live ${formatDuration(t.lagMs)}`;
+  return medians.length === 0 ? told : `${told}; median answer ${medians.join(', ')}`;
+}
+
+function name(text: string): string {
+  return clipped(text, NAME_CHARACTERS);
+}
