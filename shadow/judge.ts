@@ -7,7 +7,7 @@ import { compareEffects } from './compare/compare-effects.js';
 import type { Comparison } from './compare/comparison.js';
 import type { Four } from './compare/observation.js';
 import { Symbols } from './compare/symbols.js';
-import { Bindings } from './correlate/bindings.js';
+import { Bindings, SharedNames } from './correlate/bindings.js';
 import { GenerationSet } from './correlate/generation-set.js';
 import { answerTree, learn, noteIssued, type Memory } from './correlate/learn.js';
 import { requestWords, rewriteRequest, type Request } from './correlate/rewrite.js';
@@ -34,6 +34,14 @@ const START_SKEW_MS = 60_000;
 /** Stands for the answer of an arm that ended or hung: its status is 0. */
 const NO_ANSWER: Answer = parseAnswer({ status: 0, headers: [], body: new Uint8Array() });
 
+/** What an exchange asks of the arms, in live's words. */
+interface Asked {
+  readonly request: Request;
+  readonly words: ReadonlySet<string>;
+  /** It uses a value whose name some arm has forgotten: what that arm answers says nothing. */
+  readonly forgotten: boolean;
+}
+
 interface Replayed extends Suspect {
   effectDiffers: boolean;
   readonly exchange: Exchange;
@@ -59,7 +67,10 @@ export class Judge {
   readonly coverage = new CoverageBook();
   readonly tallies: Tallies;
   readonly #options: JudgeOptions;
+  readonly #names: SharedNames;
   readonly #memory: Memory;
+  /** Requests that are under way in the arms. */
+  readonly #asked = new Map<string, Asked>();
   readonly #symbols: Symbols;
   /** Exchanges that are answered and whose effects are not read yet. */
   readonly #suspects = new Map<string, Replayed>();
@@ -72,8 +83,9 @@ export class Judge {
     const single = options.arms.length === 2;
     this.tallies = new Tallies(!single);
     this.#symbols = new Symbols(single);
+    this.#names = new SharedNames();
     this.#memory = {
-      bindings: options.arms.map(() => new Bindings()),
+      bindings: options.arms.map((_, arm) => new Bindings(this.#names, arm)),
       liveSeen: new GenerationSet(UNBOUND_VALUES),
       unbound: new GenerationSet(UNBOUND_VALUES),
     };
@@ -81,7 +93,22 @@ export class Judge {
 
   /** The request for one arm, in that arm's words. */
   request(exchange: Exchange, arm: number): Request {
-    const request = rewriteRequest(requestOf(exchange, this.#options.request), this.#memory.bindings[arm]!);
+    let asked = this.#asked.get(exchange.id);
+    if (asked === undefined) {
+      asked = this.#ask(exchange);
+      this.#asked.set(exchange.id, asked);
+    }
+    return this.#inWords(exchange, asked, arm);
+  }
+
+  #ask(exchange: Exchange): Asked {
+    const request = requestOf(exchange, this.#options.request);
+    const words = requestWords(request);
+    return { request, words, forgotten: this.#isForgotten(words) };
+  }
+
+  #inWords(exchange: Exchange, asked: Asked, arm: number): Request {
+    const request = rewriteRequest(asked.request, this.#memory.bindings[arm]!);
     return {
       ...request,
       headers: [
@@ -111,9 +138,9 @@ export class Judge {
     const answers = sent.map((one, i) =>
       one.kind === 'answered' ? parseAnswer(withoutRoots(one.answer, this.#rootsOf(i))) : undefined,
     );
-    const request = requestOf(exchange, this.#options.request);
-    const words = requestWords(request);
-    const isUnbound = this.#isUnbound(words);
+    const { words, forgotten } = this.#asked.get(exchange.id) ?? this.#ask(exchange);
+    this.#asked.delete(exchange.id);
+    const isUnbound = forgotten || this.#isUnbound(words);
     for (const one of sent) if (one.kind === 'answered') this.#skewMs = Math.max(this.#skewMs, one.tookMs);
     const live = answerOf(exchange);
     learn(
@@ -128,6 +155,7 @@ export class Judge {
       },
       this.#memory,
     );
+    this.#names.generations.turn();
     const before = this.tallies.looks;
     const outcome: Outcome = isUnbound ? 'unbound' : this.#compare(exchange, live, answers);
     this.#suspects.set(exchange.id, {
@@ -178,7 +206,7 @@ export class Judge {
 
   /** The ids that stand in what the first arm was asked and answered. */
   #marks(exchange: Exchange, answer: Answer | undefined): ReadonlySet<string> {
-    const { target, headers, body } = this.request(exchange, 0);
+    const { target, headers, body } = this.#inWords(exchange, this.#ask(exchange), 0);
     const asked = [target, ...headers.map(([, value]) => value), Buffer.from(body).toString('latin1')];
     const told = answer === undefined ? [] : [canonical(answerTree(answer))];
     return new Set([...asked, ...told].flatMap((text) => marksOf(this.#symbols.apply(0, text))));
@@ -188,6 +216,11 @@ export class Judge {
     for (const word of words)
       if (this.#memory.unbound.has(word) && !this.#memory.bindings.some((arm) => arm.knows(word)))
         return true;
+    return false;
+  }
+
+  #isForgotten(words: ReadonlySet<string>): boolean {
+    for (const word of words) if (this.#memory.bindings.some((arm) => arm.hasForgotten(word))) return true;
     return false;
   }
 

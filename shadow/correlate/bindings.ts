@@ -1,3 +1,5 @@
+import { isWord } from './characters.js';
+import { Generations } from './forgetting.js';
 import { GenerationSet } from './generation-set.js';
 import { Replacer } from './replacer.js';
 import { strengthOf, words } from './tokens.js';
@@ -17,21 +19,54 @@ interface Weak {
 /** Values that only count as whole ones, at most; the oldest go first. */
 const WEAK_VALUES = 100_000;
 
+/** Roles in which one small number is remembered: the latest. */
+const ROLES = 64;
+
 /** How many values an arm's memory of what it has seen holds, at least; what is older is forgotten. */
 const SEEN_VALUES = 200_000;
 
+/** Names that are not forgotten, at least, where nobody says how many. */
+const NAMES = 100_000;
+
+/** That a value once had a name is remembered for so many times as many values as the names themselves. */
+const REMEMBERED = 16;
+
+/** What the arms' bindings have in common. */
+export class SharedNames {
+  readonly generations: Generations;
+  /** Words of live that were bound at any time, with a bit for each arm. */
+  readonly ever: GenerationSet;
+
+  /** `names`: how many values are remembered under the arms' names, at least. */
+  constructor(names = NAMES) {
+    this.generations = new Generations(names);
+    this.ever = new GenerationSet(names * REMEMBERED);
+  }
+}
+
 /**
  * What an arm calls the values live issued: live value → arm value. The first binding of a value stays: a list in
- * another order must not rename what its creation named.
+ * another order must not rename what its creation named. Names that are not used for long are forgotten.
  */
 export class Bindings {
-  readonly #strong = new Replacer();
-  readonly #taken = new Set<string>();
+  readonly #shared: SharedNames;
+  readonly #bit: number;
+  readonly #strong: Replacer;
   readonly #weak = new Map<string, Weak[]>();
-  readonly #backward = new Replacer();
+  readonly #backward: Replacer;
   readonly #seen = new GenerationSet(SEEN_VALUES);
-  /** Words of the live values that are bound. */
-  readonly #bound = new GenerationSet(SEEN_VALUES);
+  /** Words of the live values that are bound. They go with the bindings. */
+  readonly #bound = new GenerationSet(Infinity);
+
+  /** `arm`: its number among those that share names, up to 7. */
+  constructor(shared = new SharedNames(), arm = 0) {
+    this.#shared = shared;
+    this.#bit = 1 << arm;
+    const { generations } = shared;
+    this.#strong = new Replacer((live) => generations.keep(live));
+    this.#backward = new Replacer((name) => generations.keep(this.#backward.get(name)!));
+    generations.join({ rotate: () => this.#rotate(), keep: (live) => this.#keep(live) });
+  }
 
   /** Notes words the arm's answers hold: a value it has itself needs no binding. */
   see(word: string): void {
@@ -43,6 +78,11 @@ export class Bindings {
     return this.#seen.has(live) || this.#bound.has(live) || this.#weak.has(live);
   }
 
+  /** Whether the arm knew a name for live's value once, and does not any more. */
+  hasForgotten(live: string): boolean {
+    return (this.#shared.ever.bits(live) & this.#bit) !== 0 && !this.knows(live);
+  }
+
   hasSeen(word: string): boolean {
     return this.#seen.has(word);
   }
@@ -52,7 +92,7 @@ export class Bindings {
     const strength = strengthOf(live);
     const strong = strength === 'strong' || (random && strength !== 'sequence' && live.length >= 6);
     if (strong) {
-      if (this.#strong.get(live) !== undefined || this.#taken.has(arm)) return;
+      if (this.#strong.get(live) !== undefined || this.#backward.get(arm) !== undefined) return;
       this.#set(live, arm);
     } else if (strength === 'weak') this.bindWhole(live, arm);
     else if (strength === 'sequence') this.#addWeak(live, { arm, role });
@@ -65,7 +105,7 @@ export class Bindings {
 
   #addWeak(live: string, weak: Weak): void {
     const others = (this.#weak.get(live) ?? []).filter((other) => !sameRole(other.role, weak.role));
-    this.#weak.set(live, [...others, weak]);
+    this.#weak.set(live, [...others.slice(1 - ROLES), weak]);
     if (this.#weak.size <= WEAK_VALUES) return;
     for (const oldest of this.#weak.keys()) {
       this.#weak.delete(oldest);
@@ -74,13 +114,32 @@ export class Bindings {
   }
 
   #set(live: string, arm: string): void {
+    this.#put(live, arm);
+    for (const { word } of words(live)) if (!arm.includes(word)) this.#shared.ever.add(word, this.#bit);
+  }
+
+  #put(live: string, arm: string): void {
     this.#strong.set(live, arm);
     this.#backward.set(arm, live);
-    this.#taken.add(arm);
+    this.#shared.generations.added();
     for (const { word } of words(live)) this.#bound.add(word);
+    if (isWord(live) && isWord(arm)) return;
     // The same values as they stand in URLs and cookies, where that is another text.
     const [liveUrl, armUrl] = [encodeURIComponent(live), encodeURIComponent(arm)];
     if (liveUrl !== live) this.#strong.set(liveUrl, armUrl);
+  }
+
+  #keep(live: string): void {
+    const arm = this.#strong.get(live);
+    if (arm === undefined) return;
+    if (this.#backward.get(arm) === live) this.#put(live, arm);
+    else this.#strong.set(live, arm);
+  }
+
+  #rotate(): void {
+    this.#strong.rotate();
+    this.#backward.rotate();
+    this.#bound.rotate();
   }
 
   /** Every value that identifies by itself, replaced wherever it stands. */

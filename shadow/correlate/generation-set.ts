@@ -1,26 +1,41 @@
-/** A set that forgets: it keeps at least the last `size` values added and at most twice as many. */
+import { Fingerprints } from './fingerprints.js';
+
+/**
+ * A set of words that forgets: it keeps at least the last `size` words added and at most twice as many. It keeps their
+ * fingerprints, not the words. A word can have up to eight bits, each added by itself.
+ */
 export class GenerationSet {
   readonly #size: number;
-  #young = new Set<string>();
-  #old = new Set<string>();
+  #young = new Fingerprints();
+  #old = new Fingerprints();
 
   constructor(size: number) {
     this.#size = size;
   }
 
-  add(value: string): void {
-    this.#young.add(value);
-    if (this.#young.size < this.#size) return;
+  add(word: string, bits = 1): void {
+    this.#young.add(word, bits);
+    if (this.#young.size >= this.#size) this.rotate();
+  }
+
+  has(word: string): boolean {
+    return this.bits(word) !== 0;
+  }
+
+  bits(word: string): number {
+    return this.#young.get(word) | this.#old.get(word);
+  }
+
+  delete(word: string): void {
+    this.#young.delete(word);
+    this.#old.delete(word);
+  }
+
+  /** Forgets what was not added since the last time. */
+  rotate(): void {
+    const forgotten = this.#old;
     this.#old = this.#young;
-    this.#young = new Set();
-  }
-
-  has(value: string): boolean {
-    return this.#young.has(value) || this.#old.has(value);
-  }
-
-  delete(value: string): void {
-    this.#young.delete(value);
-    this.#old.delete(value);
+    this.#young = forgotten;
+    forgotten.clear();
   }
 }

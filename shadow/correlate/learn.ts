@@ -1,5 +1,5 @@
 import type { Answer } from '../answer.js';
-import { isArray, isObject, type Tree } from '../body/tree.js';
+import { isArray, isObject, type Tree, type TreeObject } from '../body/tree.js';
 import type { Bindings, Role } from './bindings.js';
 import type { GenerationSet } from './generation-set.js';
 import { parseTimeText } from './time-text.js';
@@ -30,46 +30,26 @@ export interface Memory {
 
 /** Learns from an exchange what each arm calls the values live issued in it. */
 export function learn(answered: Answered, memory: Memory): void {
-  const live = answerTree(answered.live);
-  const arms = answered.arms.map((arm) => arm && answerTree(arm));
-  const issued = new Set<string>();
+  const { live, arms, safe } = answered;
+  const reading = new Reading(answered, memory);
+  const part = (of: (answer: Answer) => Tree): (Tree | undefined)[] => arms.map((arm) => arm && of(arm));
   // First all that is seen, so that a value both sides have (in another place) is never taken for another's name.
-  eachLeaf(live, '', (text) => {
-    for (const word of identifyingWords(text)) {
-      memory.liveSeen.add(word);
-      if (!answered.requestWords.has(word)) issued.add(word);
-    }
-  });
-  for (const [i, arm] of arms.entries())
-    eachLeaf(arm, '', (text) => {
-      for (const word of identifyingWords(text)) memory.bindings[i]!.see(word);
-    });
-  const spot = { key: '', evenFixed: true };
-  const creates = { key: '', evenFixed: !answered.safe };
-  const part = (of: (answer: Answer) => Tree): (Tree | undefined)[] =>
-    answered.arms.map((arm) => arm && of(arm));
-  bindTree(
-    spot,
-    issuing(answered.live.headers),
-    part((a) => a.headers),
-    answered,
-    memory,
+  reading.readHeaders(
+    live.headers,
+    arms.map((arm) => arm?.headers),
   );
-  bindTree(
-    spot,
-    answered.live.cookies,
+  reading.read(
+    live.cookies,
     part((a) => a.cookies),
-    answered,
-    memory,
+    { key: '', evenFixed: true },
   );
-  bindTree(
-    creates,
-    answered.live.body.tree,
+  reading.read(
+    live.body.tree,
     part((a) => a.body.tree),
-    answered,
-    memory,
+    { key: '', evenFixed: !safe },
   );
-  for (const word of issued) {
+  for (const leaf of reading.differing) bindLeaf(leaf, answered, memory);
+  for (const word of reading.issued) {
     if (memory.bindings.some((bindings) => bindings.knows(word))) memory.unbound.delete(word);
     else memory.unbound.add(word);
   }
@@ -85,7 +65,7 @@ export function noteIssued(
   requestWords: ReadonlySet<string>,
   memory: Memory,
 ): void {
-  eachLeaf(safe ? live.cookies : answerTree(live), '', (text) => {
+  eachLeaf(safe ? live.cookies : answerTree(live), (text) => {
     for (const word of identifyingWords(text))
       if (!requestWords.has(word) && !memory.bindings.some((bindings) => bindings.knows(word)))
         memory.unbound.add(word);
@@ -97,20 +77,16 @@ export function answerTree(answer: Answer): Tree {
   return { headers: answer.headers, cookies: answer.cookies, body: answer.body.tree };
 }
 
-function eachLeaf(tree: Tree | undefined, key: string, visit: (text: string, key: string) => void): void {
-  if (typeof tree === 'string') visit(tree, key);
-  else if (typeof tree === 'number') visit(String(tree), key);
-  else if (isArray(tree)) for (const item of tree) eachLeaf(item, key, visit);
-  else if (isObject(tree)) for (const [name, value] of Object.entries(tree)) eachLeaf(value, name, visit);
+function eachLeaf(tree: Tree | undefined, visit: (text: string) => void): void {
+  if (typeof tree === 'string') visit(tree);
+  else if (typeof tree === 'number') visit(String(tree));
+  else if (isArray(tree)) for (const item of tree) eachLeaf(item, visit);
+  else if (isObject(tree)) for (const value of Object.values(tree)) eachLeaf(value, visit);
 }
 
 /** Fields that issue nothing: they tell of the connection and of the body's form. */
 const NO_ISSUE =
   /^(date|connection|keep-alive|content-(length|type|encoding)|transfer-encoding|age|x-response-time|server-timing)$/;
-
-function issuing(headers: Readonly<Record<string, string>>): Tree {
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => !NO_ISSUE.test(name)));
-}
 
 /** Where in an answer a value stands, and what may be bound there. */
 interface Spot {
@@ -119,26 +95,134 @@ interface Spot {
   readonly evenFixed: boolean;
 }
 
-function bindTree(
-  spot: Spot,
-  live: Tree,
-  arms: readonly (Tree | undefined)[],
-  answered: Answered,
-  memory: Memory,
-): void {
-  if (isArray(live)) {
-    for (const [i, item] of live.entries()) {
-      const items = arms.map((arm) => (isArray(arm) ? arm[i] : undefined));
-      bindTree(spot, item, items, answered, memory);
-    }
-  } else if (isObject(live)) {
-    const alike = arms.map((arm) => (isObject(arm) && arm['#'] === live['#'] ? arm : undefined));
+/** A value that is not the same in live's answer and in all arms'. */
+interface DifferingLeaf {
+  readonly spot: Spot;
+  readonly live: string;
+  readonly arms: readonly (string | undefined)[];
+}
+
+/** Reads live's and the arms' answers side by side: what is the same in all of them is read once. */
+class Reading {
+  /** In the order of live's answer. */
+  readonly differing: DifferingLeaf[] = [];
+  /** Words live issued here, and not all arms in the same place. */
+  readonly issued = new Set<string>();
+  readonly #requestWords: ReadonlySet<string>;
+  readonly #memory: Memory;
+
+  constructor(answered: Answered, memory: Memory) {
+    this.#requestWords = answered.requestWords;
+    this.#memory = memory;
+  }
+
+  readHeaders(
+    live: Readonly<Record<string, string>>,
+    arms: readonly (Readonly<Record<string, string>> | undefined)[],
+  ): void {
     for (const [name, value] of Object.entries(live)) {
-      const children = alike.map((arm) => arm?.[name]);
-      bindTree({ ...spot, key: roleKey(name, live) }, value, children, answered, memory);
+      const values = arms.map((arm) => own(arm, name));
+      this.read(value, values, NO_ISSUE.test(name) ? undefined : { key: name, evenFixed: true });
     }
-  } else if (typeof live === 'string' || typeof live === 'number')
-    bindLeaf(spot, String(live), arms.map(leafText), answered, memory);
+    for (const [i, arm] of arms.entries()) if (arm !== undefined) this.#seeUnmatched(i, arm, live);
+  }
+
+  /** `spot`: undefined where nothing is bound. */
+  read(live: Tree | undefined, arms: readonly (Tree | undefined)[], spot: Spot | undefined): void {
+    if (isArray(live)) this.#readArray(live, arms, spot);
+    else if (isObject(live)) this.#readObject(live, arms, spot);
+    else {
+      if (typeof live === 'string' || typeof live === 'number') this.#readLeaf(live, arms, spot);
+      else for (const [i, arm] of arms.entries()) this.#see(i, arm);
+    }
+  }
+
+  #readArray(live: readonly Tree[], arms: readonly (Tree | undefined)[], spot: Spot | undefined): void {
+    const alike = arms.map((arm) => (isArray(arm) ? arm : undefined));
+    for (const [index, item] of live.entries())
+      if (!this.#readSame(item, alike, index))
+        this.read(
+          item,
+          alike.map((arm) => arm?.[index]),
+          spot,
+        );
+    for (const [i, arm] of arms.entries()) {
+      if (!isArray(arm)) this.#see(i, arm);
+      else for (let index = live.length; index < arm.length; index += 1) this.#see(i, arm[index]);
+    }
+  }
+
+  #readObject(live: TreeObject, arms: readonly (Tree | undefined)[], spot: Spot | undefined): void {
+    const alike = arms.map((arm) => (isObject(arm) && arm['#'] === live['#'] ? arm : undefined));
+    for (const name of Object.keys(live)) {
+      const value = live[name];
+      if (this.#readSame(value, alike, name)) continue;
+      this.read(
+        value,
+        alike.map((arm) => own(arm, name)),
+        spot && { ...spot, key: roleKey(name, live) },
+      );
+    }
+    for (const [i, arm] of arms.entries()) {
+      if (alike[i] === undefined) this.#see(i, arm);
+      else this.#seeUnmatched(i, alike[i], live);
+    }
+  }
+
+  /** What an arm's object has beside live's. */
+  #seeUnmatched(arm: number, object: TreeObject, live: TreeObject): void {
+    for (const name in object) if (!Object.hasOwn(live, name)) this.#see(arm, object[name]);
+  }
+
+  /** Reads a value that has nothing below it and is the same everywhere; false: it is not. */
+  #readSame(
+    live: Tree | undefined,
+    arms: readonly (Readonly<Record<string | number, Tree>> | readonly Tree[] | undefined)[],
+    name: string | number,
+  ): boolean {
+    if (typeof live === 'object') return false;
+    for (const arm of arms)
+      if ((arm as Readonly<Record<string | number, Tree>> | undefined)?.[name] !== live) return false;
+    if (typeof live === 'string') this.#seeSame(live);
+    else if (typeof live === 'number' && !isShort(live)) this.#seeSame(String(live));
+    return true;
+  }
+
+  #seeSame(text: string): void {
+    for (const word of identifyingWords(text)) {
+      this.#memory.liveSeen.add(word);
+      for (const bindings of this.#memory.bindings) bindings.see(word);
+      if (!this.#requestWords.has(word)) this.#memory.unbound.delete(word);
+    }
+  }
+
+  #readLeaf(live: string | number, arms: readonly (Tree | undefined)[], spot: Spot | undefined): void {
+    const text = String(live);
+    for (const word of identifyingWords(text)) {
+      this.#memory.liveSeen.add(word);
+      if (!this.#requestWords.has(word)) this.issued.add(word);
+    }
+    for (const [i, arm] of arms.entries()) this.#see(i, arm);
+    const texts = arms.map(leafText);
+    if (spot !== undefined && !texts.every((arm) => arm === text))
+      this.differing.push({ spot, live: text, arms: texts });
+  }
+
+  #see(arm: number, tree: Tree | undefined): void {
+    const bindings = this.#memory.bindings[arm]!;
+    eachLeaf(tree, (text) => {
+      for (const word of identifyingWords(text)) bindings.see(word);
+    });
+  }
+}
+
+/** A number too short for its digits to identify anything. */
+function isShort(value: number): boolean {
+  return Number.isInteger(value) && Math.abs(value) < 1e9;
+}
+
+function own<T>(object: Readonly<Record<string, T>> | undefined, name: string): T | undefined {
+  return object !== undefined && Object.hasOwn(object, name) ? object[name] : undefined;
 }
 
 /** A form field's value plays the role that the field's name says. */
@@ -151,14 +235,8 @@ function leafText(tree: Tree | undefined): string | undefined {
   return typeof tree === 'string' || typeof tree === 'number' ? String(tree) : undefined;
 }
 
-function bindLeaf(
-  spot: Spot,
-  live: string,
-  arms: readonly (string | undefined)[],
-  answered: Answered,
-  memory: Memory,
-): void {
-  if (arms.every((arm) => arm === live)) return;
+function bindLeaf(leaf: DifferingLeaf, answered: Answered, memory: Memory): void {
+  const { spot, live, arms } = leaf;
   const old = answered.old.map((i) => arms[i]).filter((arm) => arm !== undefined);
   // What the old release repeats and the new one tells otherwise, when it shows what is there, is another thing.
   if (!spot.evenFixed && old.every((arm) => arm === live)) return;

@@ -1,4 +1,5 @@
-import { words } from './tokens.js';
+import { FINE, kindOf, wordEnd, wordStart } from './characters.js';
+import { strengthOf } from './tokens.js';
 
 interface Anchored {
   readonly from: string;
@@ -13,64 +14,149 @@ interface Hit {
   readonly to: string;
 }
 
+/** Words of this many characters and more are all looked up: they are rare. */
+const LONGEST_TOLD = 63;
+
+/** Some of the values, all set within one time. */
+class Generation {
+  readonly single = new Map<string, string>();
+  readonly anchored = new Map<string, Anchored[]>();
+  /** By length: whether there is such a word among the above. */
+  readonly lengths = new Uint8Array(LONGEST_TOLD + 1);
+
+  get size(): number {
+    return this.single.size + this.anchored.size;
+  }
+
+  set(from: string, to: string, anchor: Anchor): void {
+    this.lengths[lengthClass(anchor.word.length)] = 1;
+    if (anchor.word === from) {
+      this.single.set(from, to);
+      return;
+    }
+    const entry = { from, to, offset: anchor.index };
+    const entries = this.anchored.get(anchor.word);
+    if (entries === undefined) this.anchored.set(anchor.word, [entry]);
+    else {
+      const known = entries.findIndex((other) => other.from === from);
+      if (known < 0) entries.push(entry);
+      else entries[known] = entry;
+    }
+  }
+
+  get(from: string, anchor: Anchor): string | undefined {
+    if (anchor.word === from) return this.single.get(from);
+    return this.anchored.get(anchor.word)?.find((entry) => entry.from === from)?.to;
+  }
+}
+
 /**
  * Replaces many values in a text in one pass: each word of the text is looked up in a hash table, so the cost grows
  * with the text and not with the number of values. A value of several words (a signed cookie, base64 with `+` and
  * `/`) is anchored at its most telling word, and compared in full where that stands.
+ *
+ * Values are of two generations. `rotate()` forgets the old one and makes the young one old; who wants a value that is
+ * still used to stay sets it again when told (`onOld`).
  */
 export class Replacer {
-  readonly #single = new Map<string, string>();
-  readonly #anchored = new Map<string, Anchored[]>();
+  #young = new Generation();
+  #old = new Generation();
+  readonly #onOld: ((from: string) => void) | undefined;
+
+  /** `onOld` hears of each value of the old generation that was found in a text. */
+  constructor(onOld?: (from: string) => void) {
+    this.#onOld = onOld;
+  }
 
   get size(): number {
-    return this.#single.size + this.#anchored.size;
+    return this.#young.size + this.#old.size;
   }
 
   /** The replacement of a whole value. */
   get(from: string): string | undefined {
-    const single = this.#single.get(from);
-    if (single !== undefined || this.#anchored.size === 0) return single;
     const anchor = anchorOf(from);
-    return anchor && this.#anchored.get(anchor.word)?.find((entry) => entry.from === from)?.to;
+    return anchor && (this.#young.get(from, anchor) ?? this.#old.get(from, anchor));
   }
 
   /** Values without a word in them cannot be found again and are ignored. */
   set(from: string, to: string): void {
     const anchor = anchorOf(from);
-    if (anchor === undefined) return;
-    if (anchor.word === from) {
-      this.#single.set(from, to);
-      return;
-    }
-    const entries = this.#anchored.get(anchor.word) ?? [];
-    this.#anchored.set(anchor.word, [
-      ...entries.filter((entry) => entry.from !== from),
-      { from, to, offset: anchor.index },
-    ]);
+    if (anchor !== undefined) this.#young.set(from, to, anchor);
+  }
+
+  rotate(): void {
+    this.#old = this.#young;
+    this.#young = new Generation();
   }
 
   /** Every value of the table that stands in `text` between word boundaries, replaced. */
   replace(text: string): string {
-    if (this.size === 0) return text;
+    if (this.#young.size === 0 && this.#old.size === 0) return text;
     const hits: Hit[] = [];
-    for (const { word, index } of words(text)) {
-      const single = this.#single.get(word);
-      if (single !== undefined) hits.push({ start: index, end: index + word.length, to: single });
-      for (const entry of this.#anchored.get(word) ?? []) {
-        const start = index - entry.offset;
-        if (start >= 0 && text.startsWith(entry.from, start) && bounded(text, start, entry.from))
-          hits.push({ start, end: start + entry.from.length, to: entry.to });
-      }
+    const old: string[] = [];
+    for (let start = wordStart(text, 0, FINE); start < text.length;) {
+      const end = wordEnd(text, start, FINE);
+      const length = lengthClass(end - start);
+      if (this.#young.lengths[length] === 1 || this.#old.lengths[length] === 1)
+        this.#lookUp(text, start, end, hits, old);
+      start = wordStart(text, end, FINE);
     }
+    if (this.#onOld !== undefined) for (const from of old) this.#onOld(from);
     return hits.length === 0 ? text : splice(text, hits);
+  }
+
+  #lookUp(text: string, start: number, end: number, hits: Hit[], old: string[]): void {
+    const word = end - start === text.length ? text : text.slice(start, end);
+    const young = this.#young.single.get(word);
+    const single = young ?? this.#old.single.get(word);
+    if (single !== undefined) {
+      hits.push({ start, end, to: single });
+      if (young === undefined) old.push(word);
+    }
+    for (const entry of this.#young.anchored.get(word) ?? NONE) hitAt(text, start, entry, hits);
+    for (const entry of this.#old.anchored.get(word) ?? NONE) {
+      if (this.#young.anchored.get(word)?.some(({ from }) => from === entry.from) === true) continue;
+      if (hitAt(text, start, entry, hits)) old.push(entry.from);
+    }
   }
 }
 
-/** The longest word, the last of equals: in a JWT or a signed value that is the part nobody shares. */
-function anchorOf(value: string): { word: string; index: number } | undefined {
-  let best: { word: string; index: number } | undefined;
-  for (const found of words(value))
-    if (best === undefined || found.word.length >= best.word.length) best = found;
+const NONE: readonly Anchored[] = [];
+
+function lengthClass(length: number): number {
+  return length > LONGEST_TOLD ? LONGEST_TOLD : length;
+}
+
+function hitAt(text: string, wordAt: number, entry: Anchored, hits: Hit[]): boolean {
+  const start = wordAt - entry.offset;
+  if (start < 0 || !text.startsWith(entry.from, start) || !bounded(text, start, entry.from)) return false;
+  hits.push({ start, end: start + entry.from.length, to: entry.to });
+  return true;
+}
+
+interface Anchor {
+  readonly word: string;
+  readonly index: number;
+}
+
+/**
+ * The longest word that identifies, the last of equals: in a JWT or a signed value that is the part nobody shares. In
+ * `/customer-subscriptions/5f3a09c1` it is not the longest of all: everything would be anchored there.
+ */
+function anchorOf(value: string): Anchor | undefined {
+  if (value.length > 0 && wordEnd(value, 0, FINE) === value.length) return { word: value, index: 0 };
+  let best: Anchor | undefined;
+  let bestIsStrong = false;
+  for (let start = wordStart(value, 0, FINE); start < value.length;) {
+    const end = wordEnd(value, start, FINE);
+    const word = value.slice(start, end);
+    const strong = strengthOf(word) === 'strong';
+    if (best === undefined || (strong === bestIsStrong ? word.length >= best.word.length : strong)) {
+      best = { word, index: start };
+      bestIsStrong = strong;
+    }
+    start = wordStart(value, end, FINE);
+  }
   return best;
 }
 
@@ -81,11 +167,13 @@ function bounded(text: string, start: number, value: string): boolean {
 }
 
 function inWord(text: string, index: number): boolean {
-  return /[A-Za-z0-9_-]/.test(text.charAt(index));
+  return index >= 0 && index < text.length && (kindOf(text.charCodeAt(index)) & FINE) !== 0;
 }
 
 /** The longest of overlapping hits wins, then the first. */
 function splice(text: string, hits: Hit[]): string {
+  const [only] = hits;
+  if (hits.length === 1) return text.slice(0, only!.start) + only!.to + text.slice(only!.end);
   hits.sort((a, b) => a.start - b.start || b.end - a.end);
   let out = '';
   let end = 0;

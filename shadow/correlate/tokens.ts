@@ -1,22 +1,30 @@
-/** Words of a text that can be a value somebody issued: what UUIDs, hex, base64url, slugs and numbers are made of. */
-const FINE = /[A-Za-z0-9_-]+/g;
-
-/** The same with what standard base64 and percent-encoding add. */
-const COARSE = /[A-Za-z0-9_+/=%~-]+/g;
+import { COARSE, DIGIT, FINE, LOWER, UPPER, kindOf, wordEnd, wordStart } from './characters.js';
 
 /** The fine words of a text with where they stand. */
 export function* words(text: string): Generator<{ readonly word: string; readonly index: number }> {
-  for (const match of text.matchAll(FINE)) yield { word: match[0], index: match.index };
+  for (let start = wordStart(text, 0, FINE); start < text.length;) {
+    const end = wordEnd(text, start, FINE);
+    yield { word: text.slice(start, end), index: start };
+    start = wordStart(text, end, FINE);
+  }
 }
 
 /** The shortest a word can be to identify by itself. */
 const SHORTEST_STRONG = 8;
-const LONG = new RegExp(`[A-Za-z0-9_-]{${SHORTEST_STRONG},}`, 'g');
+
+const NONE: readonly string[] = [];
 
 /** The words of a text that identify by themselves. */
 export function identifyingWords(text: string): readonly string[] {
-  if (text.length < SHORTEST_STRONG) return [];
-  return text.match(LONG)?.filter((word) => strengthOf(word) === 'strong') ?? [];
+  if (text.length < SHORTEST_STRONG) return NONE;
+  let found: string[] | undefined;
+  for (let start = wordStart(text, 0, FINE); start < text.length;) {
+    const end = wordEnd(text, start, FINE);
+    if (end - start >= SHORTEST_STRONG && strengthWithin(text, start, end) === 'strong')
+      (found ??= []).push(text.slice(start, end));
+    start = wordStart(text, end, FINE);
+  }
+  return found ?? NONE;
 }
 
 /**
@@ -29,25 +37,46 @@ export function identifyingWords(text: string): readonly string[] {
 export type Strength = 'strong' | 'weak' | 'sequence' | 'plain';
 
 export function strengthOf(value: string): Strength {
-  if (value.length < 4 && !/^\d+$/.test(value)) return 'plain';
-  if (/^\d+$/.test(value)) return value.length >= 10 ? 'strong' : value.length >= 4 ? 'weak' : 'sequence';
-  const letters = /[A-Za-z]/.test(value);
-  const digits = /\d/.test(value);
-  if (letters && digits)
-    return value.length >= SHORTEST_STRONG ? 'strong' : value.length >= 4 ? 'weak' : 'plain';
-  if (!letters) return 'plain';
-  return looksScrambled(value) ? (value.length >= 12 ? 'strong' : 'weak') : 'plain';
+  return strengthWithin(value, 0, value.length);
 }
+
+function strengthWithin(text: string, start: number, end: number): Strength {
+  const length = end - start;
+  let kinds = 0;
+  let isNumber = length > 0;
+  for (let at = start; at < end; at += 1) {
+    const kind = kindOf(text.charCodeAt(at));
+    kinds |= kind;
+    if (kind !== DIGIT) isNumber = false;
+    if ((kinds & DIGIT) !== 0 && (kinds & (LOWER | UPPER)) !== 0) break;
+  }
+  if (isNumber) return length >= 10 ? 'strong' : length >= 4 ? 'weak' : 'sequence';
+  const hasLetters = (kinds & (LOWER | UPPER)) !== 0;
+  if (length < 4 || !hasLetters) return 'plain';
+  if ((kinds & DIGIT) !== 0) return length >= SHORTEST_STRONG ? 'strong' : 'weak';
+  if (!looksScrambled(text.slice(start, end))) return 'plain';
+  return length >= 12 ? 'strong' : 'weak';
+}
+
+const VOWELS = new Set([...'aeiouyAEIOUY'].map((letter) => letter.charCodeAt(0)));
 
 /** Letters alone, but no language: the case changes all over, or hardly a vowel. */
 function looksScrambled(value: string): boolean {
-  const letters = value.replace(/[^A-Za-z]/g, '');
-  if (letters.length < 5 || /\s/.test(value)) return false;
-  const changes = [...letters].filter(
-    (c, i) => i > 0 && /[a-z]/.test(letters[i - 1]!) && /[A-Z]/.test(c),
-  ).length;
-  const vowels = letters.replace(/[^aeiouyAEIOUY]/g, '').length;
-  return changes >= letters.length / 8 + 1 || vowels / letters.length < 0.15;
+  let letters = 0;
+  let changes = 0;
+  let vowels = 0;
+  let before = 0;
+  for (let at = 0; at < value.length; at += 1) {
+    const code = value.charCodeAt(at);
+    const kind = kindOf(code) & (LOWER | UPPER);
+    if (kind === 0) continue;
+    letters += 1;
+    if (before === LOWER && kind === UPPER) changes += 1;
+    if (VOWELS.has(code)) vowels += 1;
+    before = kind;
+  }
+  if (letters < 5) return false;
+  return (changes >= letters / 8 + 1 || vowels / letters < 0.15) && !/\s/.test(value);
 }
 
 export interface WordPair {
@@ -64,21 +93,28 @@ export function differingWords(live: string, arm: string): readonly WordPair[] {
   return aligned(live, arm, FINE) ?? aligned(live, arm, COARSE) ?? whole(live, arm);
 }
 
-function aligned(live: string, arm: string, pattern: RegExp): readonly WordPair[] | undefined {
-  const left = [...live.matchAll(pattern)];
-  const right = [...arm.matchAll(pattern)];
-  if (left.length !== right.length) return undefined;
+/** Walks both texts at once; undefined where they are not of one skeleton. */
+function aligned(live: string, arm: string, kinds: number): readonly WordPair[] | undefined {
   const pairs: WordPair[] = [];
-  let leftEnd = 0;
-  let rightEnd = 0;
-  for (const [i, l] of left.entries()) {
-    const r = right[i]!;
-    if (live.slice(leftEnd, l.index) !== arm.slice(rightEnd, r.index)) return undefined;
-    leftEnd = l.index + l[0].length;
-    rightEnd = r.index + r[0].length;
-    if (l[0] !== r[0]) pairs.push({ live: l[0], arm: r[0] });
+  let l = 0;
+  let r = 0;
+  for (;;) {
+    const left = wordStart(live, l, kinds);
+    const right = wordStart(arm, r, kinds);
+    if (left - l !== right - r || !sameWithin(live, l, left, arm, r)) return undefined;
+    if (left === live.length || right === arm.length)
+      return left === live.length && right === arm.length ? pairs : undefined;
+    l = wordEnd(live, left, kinds);
+    r = wordEnd(arm, right, kinds);
+    if (l - left !== r - right || !sameWithin(live, left, l, arm, right))
+      pairs.push({ live: live.slice(left, l), arm: arm.slice(right, r) });
   }
-  return live.slice(leftEnd) === arm.slice(rightEnd) ? pairs : undefined;
+}
+
+/** Whether `a` from `start` to `end` stands in `b` at `at`. */
+function sameWithin(a: string, start: number, end: number, b: string, at: number): boolean {
+  for (let i = start; i < end; i += 1) if (a.charCodeAt(i) !== b.charCodeAt(at + i - start)) return false;
+  return true;
 }
 
 function whole(live: string, arm: string): readonly WordPair[] {
