@@ -14,7 +14,7 @@ export function newJudge(): Judge {
     arms: ARM_NAMES,
     endpoints: new Endpoints([]),
     request: { forwarded: true },
-    roots: ARM_NAMES.map((arm) => [`/srv/releases/${arm}`, `/srv/work/${arm}`]),
+    roots: ARM_NAMES.map((arm) => [`/srv/releases/${arm}`, `/srv/arms/${arm}`]),
     indexOf: (exchange) => Number.parseInt(exchange.id, 16),
   });
 }

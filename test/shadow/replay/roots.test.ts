@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { OutboundCall } from '../../../common/index.js';
 import { effectsWithoutRoots, withoutRoots } from '../../../shadow/replay/roots.js';
 
-const ROOTS = ['/srv/releases/ab12', '/srv/work/old-a'];
+const ROOTS = ['/srv/releases/ab12', '/srv/arms/old-a'];
 
 describe('the folders an app runs in', () => {
   it('are named alike in body and headers, and what is made of the bytes says nothing then', () => {
@@ -10,7 +10,7 @@ describe('the folders an app runs in', () => {
       {
         status: 500,
         headers: [
-          ['X-Source', '/srv/work/old-a/app.js:3'],
+          ['X-Source', '/srv/arms/old-a/app.js:3'],
           ['ETag', '"abc"'],
         ],
         body: Buffer.from('at /srv/releases/ab12/app.js:3'),
@@ -35,16 +35,16 @@ describe('the folders an app runs in', () => {
 
   it('are named alike in stored values, keys and outbound calls', () => {
     const call = {
-      target: '/up?file=%2Fsrv%2Fwork%2Fold-a%2Fa.txt',
-      requestHeaders: [['x-path', '/srv/work/old-a/a.txt']],
-      requestBody: Buffer.from('{"path":"/srv/work/old-a/a.txt"}'),
+      target: '/up?file=%2Fsrv%2Farms%2Fold-a%2Fa.txt',
+      requestHeaders: [['x-path', '/srv/arms/old-a/a.txt']],
+      requestBody: Buffer.from('{"path":"/srv/arms/old-a/a.txt"}'),
     } as unknown as OutboundCall;
     const delta = effectsWithoutRoots(
       {
         entries: [
           {
             store: 'redis',
-            key: ['f:/srv/work/old-a/x'],
+            key: ['f:/srv/arms/old-a/x'],
             before: undefined,
             after: { list: ['/srv/releases/ab12/a'] },
           },
