@@ -6,11 +6,12 @@ import {
   ExitCode,
   manifestSchema,
   parseConfig,
+  readJson,
   type AppManifest,
   type ChangeSet,
 } from '../../common/index.js';
 import { defaultCommand } from './command.js';
-import { readJson, readPackageJson } from './packages.js';
+import { readPackageJson } from './packages.js';
 
 /**
  * The manifest of the app in `dir`: its dharma.json, with the name and the command filled in from package.json where

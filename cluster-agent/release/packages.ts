@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { DharmaError, parseConfig, systemCode } from '../../common/index.js';
+import { parseConfig, readJson } from '../../common/index.js';
 
 /** The little of a package.json that a release is made by; everything else in it is npm's business. */
 const packageJsonSchema = z.looseObject({
@@ -37,25 +36,4 @@ export async function installedPackages(dir: string): Promise<Record<string, str
       .map(([path, { version }]) => [path.slice(prefix.length), version!] as const)
       .sort(([a], [b]) => (a < b ? -1 : 1)),
   );
-}
-
-/** The JSON in a file; undefined when there is no such file. Error: CONFIG_NOT_JSON. */
-export async function readJson(file: string): Promise<unknown> {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined;
-    throw error;
-  }
-  try {
-    return JSON.parse(text) as unknown;
-  } catch (error) {
-    throw new DharmaError({
-      code: 'CONFIG_NOT_JSON',
-      message: `${file} is not JSON: ${(error as Error).message}`,
-      remedy: `Correct the syntax of ${file}.`,
-      cause: error,
-    });
-  }
 }

@@ -7,6 +7,7 @@ import {
   parseConfig,
   systemClock,
   systemCode,
+  readJson,
   type AppManifest,
   type ChangeSet,
   type Clock,
@@ -18,7 +19,7 @@ import { copyFiles, hashFile, hashFiles, listFiles, removeTree, setWritable } fr
 import { cleanHalfMade, halfMadeName } from './half-made.js';
 import { DEFAULT_INSTALL_DEADLINE_MS, checkSpec, installDeclared, installPackages } from './install.js';
 import { readManifest, withEnv } from './manifest.js';
-import { installedPackages, readJson } from './packages.js';
+import { installedPackages } from './packages.js';
 
 export interface ReleaseStoreOptions {
   /** Folder of the releases; made when it is not there. Several processes may share it. */

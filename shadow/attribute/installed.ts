@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { DharmaError, messageOf, parseConfig, systemCode, type Release } from '../../common/index.js';
+import { parseConfig, readJson, type Release } from '../../common/index.js';
 
 /** What is installed in a release: npm's own record of it (`node_modules/.package-lock.json`) as a graph. */
 
@@ -143,24 +142,4 @@ export function copiesByName(installed: Installed): ReadonlyMap<string, readonly
   for (const copy of installed.packages.values())
     byName.set(copy.name, [...(byName.get(copy.name) ?? []), copy]);
   return byName;
-}
-
-async function readJson(file: string): Promise<unknown> {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined; // No package.json, or nothing installed.
-    throw error;
-  }
-  try {
-    return JSON.parse(text) as unknown;
-  } catch (error) {
-    throw new DharmaError({
-      code: 'CONFIG_NOT_JSON',
-      message: `${file} is not JSON: ${messageOf(error)}`,
-      remedy: `Correct the syntax of ${file}.`,
-      cause: error,
-    });
-  }
 }
