@@ -17,6 +17,7 @@ export interface Answer {
   /** Name → value and attributes. */
   readonly cookies: TreeObject;
   readonly body: ParsedBody;
+  /** The body's bytes as they came, whatever was done to it before it was parsed. */
   readonly bytes: Uint8Array;
 }
 

@@ -136,7 +136,9 @@ export class Judge {
 
   answers(exchange: Exchange, sent: readonly Sent[]): void {
     const answers = sent.map((one, i) =>
-      one.kind === 'answered' ? parseAnswer(withoutRoots(one.answer, this.#rootsOf(i))) : undefined,
+      one.kind === 'answered'
+        ? { ...parseAnswer(withoutRoots(one.answer, this.#rootsOf(i))), bytes: one.answer.body }
+        : undefined,
     );
     const { words, forgotten } = this.#asked.get(exchange.id) ?? this.#ask(exchange);
     this.#asked.delete(exchange.id);

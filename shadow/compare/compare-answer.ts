@@ -9,6 +9,9 @@ import type { Four, Place } from './observation.js';
 /** Fields that speak of the connection or the moment, never of the answer. */
 const NEVER_COMPARED = new Set(['date', 'connection', 'keep-alive', 'content-length', 'transfer-encoding']);
 
+/** Fields made from the body's bytes: where those are not the same, they say nothing that the body does not say. */
+const DIGESTS = new Set(['etag', 'content-md5', 'digest', 'content-digest', 'repr-digest']);
+
 /** Compares the arms' answers to one exchange: status, headers, cookies by attribute, body by type. */
 export function compareAnswers(
   answers: Four<Answer>,
@@ -30,8 +33,7 @@ function compareHeaders(answers: Four<Answer>, live: Answer | undefined, compari
   const names = new Set(answers.flatMap((answer) => Object.keys(answer.headers)));
   const bodiesDiffer = !sameBytes(answers);
   for (const name of names) {
-    // The ETag of a body that is not the same says nothing that the body does not say.
-    if (NEVER_COMPARED.has(name) || (name === 'etag' && bodiesDiffer)) continue;
+    if (NEVER_COMPARED.has(name) || (bodiesDiffer && DIGESTS.has(name))) continue;
     compareTree(
       top(`header:${name}`),
       pick(answers, (a) => a.headers[name]),

@@ -120,8 +120,13 @@ function isTouchedAtTheEdge(
   comparison: Comparison,
 ): boolean {
   if (!changes.includes(undefined) || changes.some((c) => c !== undefined && c !== UNCHANGED)) return false;
-  const rises = entries.map((entry) => Math.abs((entry?.ttlAfterMs ?? 0) - (entry?.ttlBeforeMs ?? 0)));
+  const rises = entries.map((entry) => (entry === undefined ? 0 : riseOf(entry)));
   return Math.max(...rises) <= TTL_TOLERANCE_MS + Math.max(TTL_TOLERANCE_MS, comparison.skewMs);
+}
+
+/** By how much a key's time to live changed, ms: without end where it was given one, or lost it. */
+function riseOf({ ttlBeforeMs: before, ttlAfterMs: after }: EffectEntry): number {
+  return before === undefined || after === undefined ? Infinity : Math.abs(after - before);
 }
 
 function compareTtl(

@@ -49,7 +49,8 @@ function compareScalars(
   const observation = base(place, leaves, live, labels, comparison);
   if (withinSkew(times, isRepeated(leaves, live), comparison))
     comparison.observe({ ...observation, explained: 'time' });
-  else if (namesMeasurement(place.general)) comparison.observe({ ...observation, explained: 'measurement' });
+  else if (leaves.every((leaf) => typeof leaf === 'number') && namesMeasurement(place.general))
+    comparison.observe({ ...observation, explained: 'measurement' });
   else comparison.observe(isTimed(times) ? { ...observation, ...byTime(times, comparison) } : observation);
 }
 

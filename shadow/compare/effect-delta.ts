@@ -26,8 +26,9 @@ function fileDelta({ before, after }: EffectEntry): Tree | undefined {
   const is = textOf(after);
   if (is === undefined) return plainDelta(before, after);
   if (was === is) return undefined;
-  if (was !== undefined && was !== '' && is.startsWith(was)) return { appended: is.slice(was.length) };
-  return { text: readable(is) };
+  if (was === undefined) return { text: readable(is) };
+  if (was !== '' && is.startsWith(was)) return { appended: is.slice(was.length) };
+  return changed({ text: readable(was) }, { text: readable(is) });
 }
 
 function textOf(value: EffectValue | undefined): string | undefined {

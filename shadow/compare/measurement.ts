@@ -1,6 +1,6 @@
 /**
  * What an app measures of itself and its work while it answers (how long it took, how much memory it has): random by
- * nature, and more like within a release than between two. Its value is never a change; its form may be.
+ * nature, and more like within a release than between two.
  */
 
 /** Units of time and of size, as apps write them behind a number. */
@@ -27,14 +27,15 @@ export function withoutAmounts(text: string): string {
 
 /** Header fields that tell how long an answer took, and fields by which Node tells what a process has. */
 const MEASUREMENTS =
-  /^header:(?:server-timing|x-response-time|x-runtime|x-request-time)$|^body:.*\.(?:rss|heapUsed|heapTotal|external|arrayBuffers|freemem|loadavg|uptime|cpuUsage)(?:\[\*\])?$/;
+  /^header:(?:server-timing|x-response-time|x-runtime|x-request-time)$|^body:.*\.(?:rss|heapUsed|heapTotal|mem\w*\.external|arrayBuffers|freemem|loadavg|uptime|cpuUsage)(?:\[\*\])?$/;
 
 /** Whether a place says by its name that it is such a measurement. */
 export function namesMeasurement(general: string): boolean {
   return MEASUREMENTS.test(general);
 }
 
-const DURATIONS = /\.(?:took|elapsed|latency|responseTime|processingTime|duration)(?:Ms|Us|Ns|_ms|_us|_ns)?$/;
+/** A bare `duration` is more often a film's than an answer's. */
+const DURATIONS = /\.(?:took|elapsed|latency|responseTime|processingTime)(?:Ms|Us|Ns|_ms|_us|_ns)?$/;
 
 /**
  * Whether a value may well be how long something took: fractions of a second, or a field of such a name. A constant may

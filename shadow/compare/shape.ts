@@ -58,7 +58,7 @@ function measuredTraits(texts: Four<string>, live: string | undefined): readonly
 
 function formatTrait(texts: Four<string>, live: string | undefined): Trait | undefined {
   const known = texts.map(knownFormat);
-  const alphabets = known.includes(undefined) ? alphabetsOf(texts) : texts;
+  const alphabets = alphabetsOf(texts);
   const label = (text: string, side: number): string =>
     known[side] ?? `${alphabets[side]!}${structureOf(text)}`;
   const labels = texts.map(label) as unknown as Four<string>;

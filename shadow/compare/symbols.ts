@@ -87,6 +87,6 @@ function areRandomLetters(values: Four<string>): boolean {
   return (
     first.length >= SHORTEST_RANDOM &&
     values.every((value) => value.length === first.length && /^[A-Za-z0-9_-]*$/.test(value)) &&
-    values.every((value) => /[a-z]/.test(value) && /.[A-Z]|[\d_-]/.test(value))
+    values.every((value) => /[a-z]/.test(value) && /.[A-Z]/.test(value))
   );
 }

@@ -5,18 +5,10 @@ import type { EffectDelta, EffectEntry, EffectValue } from '../arms-contract.js'
 /** What stands for an app's folder in answers and effects (stack traces, mostly). */
 const ROOT = '/app';
 
-/** Fields that are made from the body's bytes: they tell of the folder too, and nothing else. */
-const DIGESTS = /^(?:etag|content-md5|digest|content-digest|repr-digest)$/i;
-
 /** The answer with the folders its app runs in named alike for all arms. */
 export function withoutRoots(answer: RawAnswer, roots: readonly string[]): RawAnswer {
-  const body = bytesWithout(answer.body, roots);
-  const same = body === answer.body;
-  const headers = answer.headers.map(([name, value]): [string, string] => [
-    name,
-    same || !DIGESTS.test(name) ? textWithout(value, roots) : ROOT,
-  ]);
-  return { ...answer, headers, body };
+  const headers = answer.headers.map(([name, value]): [string, string] => [name, textWithout(value, roots)]);
+  return { ...answer, headers, body: bytesWithout(answer.body, roots) };
 }
 
 /** The same of what the app did to its stores and files, and what it called out for. */

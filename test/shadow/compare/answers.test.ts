@@ -213,6 +213,24 @@ describe('comparing answers', () => {
     expect(noisy(four('<p>a</p>', '<p>a</p>'))).toEqual([]);
   });
 
+  it('takes what a process has for measured, and no field that only has such a name', () => {
+    const four = (old: string, fresh: string): string[] => json([old, old, fresh, fresh, old]);
+    expect(
+      four('{"memory":{"heapTotal":1,"external":2}}', '{"memory":{"heapTotal":3,"external":4}}'),
+    ).toEqual(['body:$.memory.heapTotal value measurement', 'body:$.memory.external value measurement']);
+    expect(four('{"link":{"external":1}}', '{"link":{"external":2}}')).toEqual([
+      'body:$.link.external value change',
+    ]);
+    expect(four('{"a":{"uptime":true}}', '{"a":{"uptime":false}}')).toEqual(['body:$.a.uptime value change']);
+  });
+
+  it('does not name words of one length, as a shop draws them by chance', () => {
+    const slugs = ['blue-hats', 'red-socks', 'old-chair', 'wax-seals', 'tin-boxes'];
+    expect(json(slugs.map((slug) => `{"pick":"${slug}"}`) as unknown as Bodies)).toEqual([
+      'body:$.pick value scattered',
+    ]);
+  });
+
   it('names random texts that happen to have no digit', () => {
     const codes = ['gSdavlKR', 'HEyowMXO', 'JkaGCzlq', 'LHoSEWUy', 'qpWErtzu'];
     expect(json(codes.map((code) => `{"code":"${code}"}`) as unknown as Bodies)).toEqual([

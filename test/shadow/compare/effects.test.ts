@@ -70,6 +70,19 @@ describe('comparing effects', () => {
     ]);
   });
 
+  it('tells of a JSON file only what was changed in it', () => {
+    const file = (before: object, after: object): EffectEntry => ({
+      ...{ store: 'file', key: ['DATA/db.json'] },
+      before: { text: JSON.stringify(before) },
+      after: { text: JSON.stringify(after) },
+    });
+    const earlier = (side: number): string => (isNew(side) ? 'b' : 'a');
+    expect(entries((side) => file({ x: earlier(side), n: 1 }, { x: earlier(side), n: 2 }))).toEqual([]);
+    expect(entries((side) => file({ n: 1 }, { n: isNew(side) ? 3 : 2 }))).toEqual([
+      'file:DATA/db.json.text.json.n value change',
+    ]);
+  });
+
   it('takes the ids that Redis gives to entries of a stream for times', () => {
     const entry = (side: number): EffectValue => ({
       stream: [{ id: `${Date.now() + side}-0`, fields: [['n', isNew(side) ? '2' : '1']] }],
@@ -104,6 +117,9 @@ describe('comparing effects', () => {
       entries: [{ ...written('sess:1', { json: 1 }, { json: 1 }, 86_400_000), ttlBeforeMs: 86_400_000 - ms }],
     });
     expect(compare([{}, {}, touched(3100), touched(3200)])).toEqual([]);
+    // A time to live where there was none is no touch, however short it is.
+    const expiring = { entries: [written('sess:1', { json: 1 }, { json: 1 }, 5000)] };
+    expect(compare([{}, {}, expiring, expiring])).toEqual(['state:redis:sess:1 type change']);
     expect(compare([{}, {}, touched(60_000), touched(60_000)])).toEqual(['state:redis:sess:1 type change']);
   });
 

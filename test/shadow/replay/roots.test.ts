@@ -1,11 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import type { OutboundCall } from '../../../common/index.js';
+import { parseAnswer, type Answer, type RawAnswer } from '../../../shadow/answer.js';
+import { compareAnswers } from '../../../shadow/compare/compare-answer.js';
+import type { Four } from '../../../shadow/compare/observation.js';
+import { Symbols } from '../../../shadow/compare/symbols.js';
 import { effectsWithoutRoots, withoutRoots } from '../../../shadow/replay/roots.js';
 
 const ROOTS = ['/srv/releases/ab12', '/srv/arms/old-a'];
 
 describe('the folders an app runs in', () => {
-  it('are named alike in body and headers, and what is made of the bytes says nothing then', () => {
+  it('are named alike in body and headers, and nothing else is touched', () => {
     const answer = withoutRoots(
       {
         status: 500,
@@ -19,18 +23,27 @@ describe('the folders an app runs in', () => {
     );
     expect(answer.headers).toEqual([
       ['X-Source', '/app/app.js:3'],
-      ['ETag', '/app'],
+      ['ETag', '"abc"'],
     ]);
     expect(Buffer.from(answer.body).toString()).toBe('at /app/app.js:3');
   });
 
-  it('leave the ETag of any other body as it is', () => {
-    const answer = {
-      status: 200,
-      headers: [['etag', '"abc"']] as [string, string][],
-      body: Buffer.from('x'),
-    };
-    expect(withoutRoots(answer, ROOTS)).toEqual(answer);
+  it('say nothing by the ETag of the bytes they stand in', () => {
+    const seen: string[] = [];
+    const answers = ['old-a', 'old-b', 'new-a', 'new-b'].map((arm, i) => {
+      const raw: RawAnswer = {
+        status: 200,
+        headers: [['ETag', `"${i < 2 ? 'a' : 'b'}"`]],
+        body: Buffer.from(`{"dir":"/srv/arms/${arm}"}`),
+      };
+      return { ...parseAnswer(withoutRoots(raw, [`/srv/arms/${arm}`])), bytes: raw.body };
+    });
+    compareAnswers(answers as unknown as Four<Answer>, undefined, {
+      ...{ symbols: new Symbols(false), hasLive: false, nowMs: 0, skewMs: 0, single: false },
+      ...{ exactIndexes: false, markup: false },
+      observe: ({ place }) => seen.push(place.where),
+    });
+    expect(seen).toEqual([]);
   });
 
   it('are named alike in stored values, keys and outbound calls', () => {
