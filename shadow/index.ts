@@ -8,7 +8,7 @@ import { runShadow, type ShadowRun } from './upgrade.js';
 export { ArmStartError } from './arms/errors.js';
 export { PushSource } from './capture/push-source.js';
 export type { ShadowOptions } from './options.js';
-export { renderPage } from './report/page/page.js';
+export { renderPage, type PageOptions } from './report/page/page.js';
 export { renderReport, type RenderOptions } from './report/text.js';
 export type { TryOptions, TryStores } from './try/try-upgrade.js';
 export type { ShadowRun } from './upgrade.js';

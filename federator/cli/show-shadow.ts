@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { access, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { DharmaError, ExitCode, messageOf, type ShadowReport, type Verdict } from '../../common/index.js';
-import { renderPage, renderReport } from '../../shadow/index.js';
+import { renderPage, renderReport, type PageOptions } from '../../shadow/index.js';
 import type { Upgrade } from '../api/schemas.js';
 import type { ShadowTold } from '../client/client.js';
 import type { Printer } from './printer.js';
@@ -43,9 +43,13 @@ export async function checkPage(file: string | undefined): Promise<void> {
 }
 
 /** Writes the report as a page, for its owner alone: it tells what the app answered. Error: PAGE_NOT_WRITABLE. */
-export async function writePage(report: ShadowReport, file: string | undefined): Promise<void> {
+export async function writePage(
+  report: ShadowReport,
+  file: string | undefined,
+  options: PageOptions,
+): Promise<void> {
   if (file === undefined) return;
-  await writeFile(resolve(file), renderPage(report), { mode: 0o600 }).catch((error: unknown) => {
+  await writeFile(resolve(file), renderPage(report, options), { mode: 0o600 }).catch((error: unknown) => {
     throw pageNotWritable(file, error);
   });
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -41,6 +41,22 @@ describe('federate shadow try', () => {
     const { code, out } = await tryIt('same.json', '--json');
     expect(JSON.parse(out)).toMatchObject({ version: 1, verdict: 'identical', requests: 2 });
     expect(code).toBe(0);
+  }, 60_000);
+
+  test('writes the report as a page, for its owner alone, beside what it says', async () => {
+    const { code } = await tryIt('same.json', '--html', file('report.html'));
+    expect(code).toBe(0);
+    expect(await readFile(file('report.html'), 'utf8')).toContain('>identical</h1>');
+    expect((await stat(file('report.html'))).mode & 0o777).toBe(0o600);
+  }, 60_000);
+
+  test('says before it begins that a page cannot be written, or that an option does nothing', async () => {
+    const nowhere = await tryIt('same.json', '--html', file('nowhere/report.html'), '--json');
+    expect(nowhere.code).toBe(2);
+    expect(nowhere.out + nowhere.err).toContain('PAGE_NOT_WRITABLE');
+    const { code, err } = await tryIt('same.json', '--attribute-timeout', '5m');
+    expect(code).toBe(2);
+    expect(err).toContain('--attribute');
   }, 60_000);
 
   test('tells of a new release that does not start, with its log', async () => {

@@ -74,8 +74,8 @@ function read(page: string): { tags: Set<string>; attributes: Set<string>; text:
 
 describe('the report as a page', () => {
   it('shows whatever an app answered as text, and fetches nothing', () => {
-    const evil = read(renderPage(report(4, EVIL)));
-    const plain = read(renderPage(report(4, 'text')));
+    const evil = read(renderPage(report(4, EVIL), { acceptable: true }));
+    const plain = read(renderPage(report(4, 'text'), { acceptable: true }));
     expect(evil.tags).toEqual(plain.tags);
     expect(evil.attributes).toEqual(plain.attributes);
     expect([...evil.attributes].filter((name) => /^on|src|href/.test(name))).toEqual([]);
@@ -85,7 +85,7 @@ describe('the report as a page', () => {
   });
 
   it('tells verdict, ledger, every place with its counts, and what to type to accept it', () => {
-    const { text } = read(renderPage(report(4, 'text')));
+    const { text } = read(renderPage(report(4, 'text'), { acceptable: true }));
     expect(text).toMatch(/3 captured = 3 compared/);
     for (const n of [0, 1, 2, 3]) expect(text).toContain(`a${n}.text`);
     expect(text).toContain('federate shadow accept id0');
@@ -93,8 +93,15 @@ describe('the report as a page', () => {
     expect(text).toMatch(/2 of 3, noise\s+0, 99% sure/);
   });
 
+  it('says nothing of accepting where there is no federation', () => {
+    expect(renderPage(report(1, 'text'), { acceptable: false })).not.toContain('shadow accept');
+  });
+
   it('stays bounded, and says what it leaves out', () => {
-    const page = renderPage(report(50, 'text'), { places: 10, exampleCharacters: 50, rows: 1 });
+    const page = renderPage(report(50, 'text'), {
+      acceptable: true,
+      limits: { places: 10, exampleCharacters: 50, rows: 1 },
+    });
     const { text } = read(page);
     expect(text).toContain('40 more places');
     expect(text).toContain('Not on this page: the example');

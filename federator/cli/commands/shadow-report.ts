@@ -3,7 +3,7 @@ import { DharmaError, ExitCode, type ShadowReport } from '../../../common/index.
 import type { FederationClient, ShadowTold } from '../../client/client.js';
 import type { Command, CommandContext } from '../command.js';
 import { durationOption, textOption } from '../options.js';
-import { showReport, VERDICT_EXIT, writePage } from '../show-shadow.js';
+import { checkPage, showReport, VERDICT_EXIT, writePage } from '../show-shadow.js';
 
 /** How long `--wait` waits for a verdict, where it is not said. */
 const DEFAULT_WAIT_MS = 300_000;
@@ -23,6 +23,7 @@ export const shadowReport: Command = {
   // 1 says that old and new differ: what kept it from being told must not be taken for that.
   failureExit: ExitCode.degraded,
   run: async (context, { options }) => {
+    await checkPage(textOption(options, 'html'));
     const api = await context.client();
     const timeoutMs = durationOption(options, 'timeout', '--timeout') ?? DEFAULT_WAIT_MS;
     const told =
@@ -31,7 +32,7 @@ export const shadowReport: Command = {
         : await api.shadow('current', context.signal);
     const { report } = told;
     if (report === null) throw notYet(told);
-    await writePage(report, textOption(options, 'html'));
+    await writePage(report, textOption(options, 'html'), { acceptable: true });
     return {
       data: report,
       show: (printer) => showReport(report, printer),

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createLauncher, createReleaseStore } from '../../../cluster-agent/index.js';
-import { createLogger, ExitCode, openStores, type Stores } from '../../../common/index.js';
+import { createLogger, DharmaError, ExitCode, openStores, type Stores } from '../../../common/index.js';
 import { tryUpgrade, type TryStores } from '../../../shadow/index.js';
 import type { Command } from '../command.js';
 import { envOption } from '../env-options.js';
@@ -38,6 +38,7 @@ export const shadowTry: Command = {
     const arms = options.arms === '1x1' ? '1x1' : '2x2';
     const concurrency = numberOption(options, 'concurrency', '--concurrency', { least: 1, most: 1000 }) ?? 1;
     const deadlineMs = durationOption(options, 'attributeTimeout', '--attribute-timeout');
+    if (deadlineMs !== undefined && options.attribute !== true) throw nothingToAttribute();
     await checkPage(textOption(options, 'html'));
     const appDir = await appFolder(textOption(options, 'app') ?? '');
     const dir = await mkdtemp(join(tmpdir(), 'dharma-try-'));
@@ -61,7 +62,7 @@ export const shadowTry: Command = {
         signal,
         onProgress: (step) => printer.doing(step),
       });
-      await writePage(report, textOption(options, 'html'));
+      await writePage(report, textOption(options, 'html'), { acceptable: false });
       return { data: report, show: (out) => showReport(report, out), exitCode: VERDICT_EXIT[report.verdict] };
     } finally {
       await rm(dir, { recursive: true, force: true });
@@ -81,4 +82,13 @@ async function liveStores(dir: string, signal: AbortSignal): Promise<TryStores> 
 
 function withoutNulls(env: Record<string, string | null>): Record<string, string> {
   return Object.fromEntries(Object.entries(env).map(([name, value]) => [name, value ?? '']));
+}
+
+function nothingToAttribute(): DharmaError {
+  return new DharmaError({
+    code: 'USAGE',
+    message: '--attribute-timeout says how long --attribute may take, which was not asked for',
+    remedy: 'Add --attribute, or leave --attribute-timeout out.',
+    exitCode: ExitCode.usage,
+  });
 }

@@ -8,21 +8,22 @@ import { placeTree, type PlaceNode } from './place-tree.js';
 /** Characters of one side of an example. */
 const VALUE_CHARACTERS = 2000;
 
-/** What is left to be shown of the page's limits. */
-interface Budget {
-  characters: number;
+interface Showing {
+  readonly acceptable: boolean;
+  /** Characters of examples that the page has room for. */
+  charactersLeft: number;
 }
 
 /** Endpoint by endpoint, what differs: answers, then effects, then outbound calls, as trees of places. */
-export function differencesSection(report: ShadowReport, limits: PageLimits): Part {
+export function differencesSection(report: ShadowReport, limits: PageLimits, acceptable: boolean): Part {
   if (report.differences.length === 0) return undefined;
   const shown = report.differences.slice(0, limits.places);
   const left = report.differences.length - shown.length;
-  const budget: Budget = { characters: limits.exampleCharacters };
+  const showing: Showing = { acceptable, charactersLeft: limits.exampleCharacters };
   const endpoints = [...new Set(shown.map(({ endpoint }) => endpoint))];
   return html`<section>
     <h2>What the update changes</h2>
-    ${endpoints.map((endpoint) => endpointPart(endpoint, shown, report, budget))}
+    ${endpoints.map((endpoint) => endpointPart(endpoint, shown, report, showing))}
     ${left > 0 && leftOut(counted(left, 'more place'))}
   </section>`;
 }
@@ -38,7 +39,7 @@ function endpointPart(
   endpoint: string,
   shown: readonly Difference[],
   report: ShadowReport,
-  budget: Budget,
+  showing: Showing,
 ): Html {
   const here = shown.filter((difference) => difference.endpoint === endpoint);
   const compared = report.coverage.endpoints.find((one) => one.endpoint === endpoint)?.compared;
@@ -55,25 +56,25 @@ function endpointPart(
     ${groups.map(
       ({ title, differences }) =>
         html`<p class="soft">${title}</p>
-          ${tree(placeTree(differences), budget)}`,
+          ${tree(placeTree(differences), showing)}`,
     )}
   </article>`;
 }
 
-function tree(nodes: readonly PlaceNode[], budget: Budget): Html {
+function tree(nodes: readonly PlaceNode[], showing: Showing): Html {
   return html`<ul class="tree">
     ${nodes.map(
       (node) =>
         html`<li>
           <code>${clipped(node.label, NAME_CHARACTERS)}</code>
-          ${node.differences.map((difference) => differencePart(difference, budget))}
-          ${node.children.length > 0 && tree(node.children, budget)}
+          ${node.differences.map((difference) => differencePart(difference, showing))}
+          ${node.children.length > 0 && tree(node.children, showing)}
         </li> `,
     )}
   </ul>`;
 }
 
-function differencePart(difference: Difference, budget: Budget): Html {
+function differencePart(difference: Difference, showing: Showing): Html {
   const { kind, risk, noise, confidence, accepted, detail, id } = difference;
   const example = difference.examples[0];
   return html`<div class="difference">
@@ -81,8 +82,9 @@ function differencePart(difference: Difference, budget: Budget): Html {
     risk
     <span class="${risk}">${risk}</span>, ${count(difference.count)} of ${count(difference.of)}, noise
     ${count(noise)}, ${Math.floor(confidence * 1000) / 10}% sure
-    ${example !== undefined && !accepted && examplePart(example, budget)}
+    ${example !== undefined && !accepted && examplePart(example, showing)}
     ${
+      showing.acceptable &&
       !accepted &&
       html`<details>
         <summary class="soft">Accept it as intended</summary>
@@ -92,12 +94,12 @@ function differencePart(difference: Difference, budget: Budget): Html {
   </div>`;
 }
 
-function examplePart(example: DifferenceExample, budget: Budget): Part {
+function examplePart(example: DifferenceExample, showing: Showing): Part {
   const [old, fresh] = [example.old ?? '(absent)', example.new ?? '(absent)'].map((text) =>
     clipped(text, VALUE_CHARACTERS),
   ) as [string, string];
-  budget.characters -= old.length + fresh.length;
-  if (budget.characters < 0) return leftOut('the example');
+  showing.charactersLeft -= old.length + fresh.length;
+  if (showing.charactersLeft < 0) return leftOut('the example');
   const marked = markDifferences(old, fresh);
   const { method, target, index } = example.request;
   return html`${

@@ -4,11 +4,18 @@ import { clipped, count, counted, html, type Html, type Part } from './html.js';
 import { NAME_CHARACTERS, PAGE_LIMITS, bounded, type PageLimits } from './limits.js';
 import { STYLES } from './styles.js';
 
+export interface PageOptions {
+  /** There is a federation in which differences can be accepted: the page says how. */
+  readonly acceptable: boolean;
+  readonly limits?: PageLimits;
+}
+
 /**
  * The report as one page that needs nothing else: no script, nothing from the network, which its policy forbids besides.
  * What an app answered is escaped wherever it stands.
  */
-export function renderPage(report: ShadowReport, limits: PageLimits = PAGE_LIMITS): string {
+export function renderPage(report: ShadowReport, options: PageOptions): string {
+  const limits = options.limits ?? PAGE_LIMITS;
   const title = `${report.verdict}: upgrade ${report.upgrade}`;
   return html`<!doctype html>
     <html lang="en">
@@ -24,7 +31,8 @@ export function renderPage(report: ShadowReport, limits: PageLimits = PAGE_LIMIT
       <body>
         ${head(report, limits)}
         <main>
-          ${differencesSection(report, limits)} ${noise(report, limits)} ${coverage(report, limits)}
+          ${differencesSection(report, limits, options.acceptable)} ${noise(report, limits)}
+          ${coverage(report, limits)}
         </main>
         <footer class="soft"><p>${timings(report)}</p></footer>
       </body>
@@ -78,23 +86,15 @@ function noise(report: ShadowReport, limits: PageLimits): Part {
     <h2>Noise, not counted</h2>
     <details>
       <summary>${counted(report.noise.length, 'place')} that vary within a release</summary>
-      <table>
-        <tr>
-          <th>endpoint</th>
-          <th>place</th>
-          <th>exchanges</th>
-          <th>shape</th>
-        </tr>
-        ${shown.map(
-          (one) =>
-            html`<tr>
-              <td>${name(one.endpoint)}</td>
-              <td><code>${name(one.where)}</code></td>
-              <td>${count(one.count)} of ${count(one.of)}</td>
-              <td>${one.shape}</td>
-            </tr> `,
-        )}
-      </table>
+      ${table(
+        ['endpoint', 'place', 'exchanges', 'shape'],
+        shown.map((one) => [
+          name(one.endpoint),
+          html`<code>${name(one.where)}</code>`,
+          `${count(one.count)} of ${count(one.of)}`,
+          one.shape,
+        ]),
+      )}
       ${rest}
     </details>
   </section>`;
@@ -115,23 +115,15 @@ function coverage({ coverage: covered }: ShadowReport, limits: PageLimits): Html
         ${notes.slice(0, limits.rows).map((note) => html`<li>${name(note)}</li> `)}
       </ul>`
     }
-    <table>
-      <tr>
-        <th>endpoint</th>
-        <th>captured</th>
-        <th>compared</th>
-        <th>differing</th>
-      </tr>
-      ${shown.map(
-        (one) =>
-          html`<tr>
-            <td>${name(one.endpoint)}</td>
-            <td>${count(one.captured)}</td>
-            <td>${count(one.compared)}</td>
-            <td>${count(one.differing)}</td>
-          </tr> `,
-      )}
-    </table>
+    ${table(
+      ['endpoint', 'captured', 'compared', 'differing'],
+      shown.map((one) => [
+        name(one.endpoint),
+        count(one.captured),
+        count(one.compared),
+        count(one.differing),
+      ]),
+    )}
     ${rest}
   </section>`;
 }
@@ -140,6 +132,20 @@ function timings({ timings: t }: ShadowReport): string {
   const medians = Object.entries(t.armMedianMs).map(([arm, ms]) => `${arm} ${ms.toFixed(1)} ms`);
   const told = `Clone ${formatDuration(t.cloneMs)}, replay ${formatDuration(t.replayedMs)}, behind live ${formatDuration(t.lagMs)}`;
   return medians.length === 0 ? told : `${told}; median answer ${medians.join(', ')}`;
+}
+
+function table(heads: readonly string[], rows: readonly (readonly Part[])[]): Html {
+  return html`<table>
+    <tr>
+      ${heads.map((head) => html`<th>${head}</th> `)}
+    </tr>
+    ${rows.map(
+      (cells) =>
+        html`<tr>
+          ${cells.map((cell) => html`<td>${cell}</td> `)}
+        </tr> `,
+    )}
+  </table>`;
 }
 
 function name(text: string): string {
