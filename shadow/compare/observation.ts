@@ -7,7 +7,11 @@ import type { DifferenceKind } from '../../common/index.js';
 export type Four<T> = readonly [T, T, T, T];
 
 /** What of a value was looked at: the value itself, or one trait of its shape. */
-export type Feature = 'value' | 'type' | 'format' | 'length' | 'prefix' | 'suffix' | 'order' | 'form';
+export type Feature =
+  'value' | 'type' | 'order' | 'length' | 'format' | 'prefix' | 'suffix' | 'form' | DistributionFeature;
+
+/** What shows over many values only: how large they are, and whether characters of a class stand in them. */
+export type DistributionFeature = 'range' | 'digits' | 'lower case' | 'upper case' | 'punctuation';
 
 /** Where something stands. */
 export interface Place {

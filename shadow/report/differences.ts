@@ -7,6 +7,7 @@ import type {
   NoiseSeen,
   Risk,
 } from '../../common/index.js';
+import type { Feature } from '../compare/observation.js';
 import { describeShape } from '../compare/shape.js';
 import type { Decision } from '../verdict/decide.js';
 import type { Sighting, Tally } from '../verdict/tally.js';
@@ -110,8 +111,25 @@ function tellOne(
   };
 }
 
+/** What says most comes first. */
+const FEATURES: readonly Feature[] = [
+  'value',
+  'type',
+  'order',
+  'length',
+  'format',
+  'prefix',
+  'suffix',
+  'form',
+  'range',
+  'digits',
+  'lower case',
+  'upper case',
+  'punctuation',
+];
+
 function featureRank(tally: Tally): number {
-  return ['value', 'type', 'order', 'length', 'format', 'prefix', 'suffix', 'form'].indexOf(tally.feature);
+  return FEATURES.indexOf(tally.feature);
 }
 
 function exampleOf(

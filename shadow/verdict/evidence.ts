@@ -11,6 +11,10 @@ import type { Partition, Pattern } from './pattern.js';
 export interface Evidence {
   /** log of the stake: how much the bet has grown. */
   readonly log: number;
+}
+
+/** Evidence from how values fall together. */
+export interface PartitionEvidence extends Evidence {
   /** Stakes on the ways of each kind, which grow with what is seen. */
   readonly stakes: Readonly<Record<Betted, readonly number[]>>;
 }
@@ -18,7 +22,7 @@ export interface Evidence {
 type Betted = 'two-two' | 'single' | 'pair';
 
 /** Ways of two and two: [change, across, across]; of single: which arm; of pair: [old pair, new pair, four across]. */
-export const NO_EVIDENCE: Evidence = {
+export const NO_EVIDENCE: PartitionEvidence = {
   log: 0,
   stakes: { 'two-two': [2, 0.5, 0.5], single: [1, 1, 1, 1], pair: [1.5, 1.5, 0.75, 0.75, 0.75, 0.75] },
 };
@@ -31,7 +35,7 @@ const BETTED: Readonly<Partial<Record<Pattern, Betted>>> = {
 };
 
 /** The evidence after one more exchange. Values that all agree or all differ say nothing. */
-export function weigh(evidence: Evidence, partition: Partition): Evidence {
+export function weigh(evidence: PartitionEvidence, partition: Partition): PartitionEvidence {
   const kind = BETTED[partition.pattern];
   if (kind === undefined) return evidence;
   const stakes = evidence.stakes[kind];

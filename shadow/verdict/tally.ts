@@ -1,6 +1,16 @@
 import type { DifferenceKind } from '../../common/index.js';
 import type { Feature, Observation, Place } from '../compare/observation.js';
-import { NO_EVIDENCE, weigh, type Evidence } from './evidence.js';
+import {
+  NO_DISTRIBUTION,
+  NO_LEAN,
+  draw,
+  isDrawn,
+  leanOf,
+  weighLean,
+  type Distribution,
+  type LeanEvidence,
+} from './distribution.js';
+import { NO_EVIDENCE, weigh, type Evidence, type PartitionEvidence } from './evidence.js';
 import { partitionOf } from './pattern.js';
 
 /** One exchange (or effect of one) in which a place looked changed. */
@@ -37,7 +47,7 @@ export class ExchangeCount {
 }
 
 /** What has been seen of one feature of one place of one endpoint. */
-export interface Tally {
+export interface Tally<E extends Evidence = Evidence> {
   readonly endpoint: string;
   readonly place: Place;
   readonly feature: Feature;
@@ -55,7 +65,8 @@ export interface Tally {
   readonly unsteadyIn: ExchangeCount;
   readonly changedIn: ExchangeCount;
   explanation: Observation['explained'];
-  evidence: Evidence;
+  evidence: E;
+  distribution: Distribution;
   readonly sightings: Sighting[];
   readonly values: string[];
 }
@@ -67,7 +78,9 @@ export type Seer = Pick<Sighting, 'request' | 'exchange' | 'method' | 'target'> 
 
 /** All that has been observed in an upgrade so far, by endpoint, place and feature. Pure data with one writer. */
 export class Tallies {
-  readonly #byKey = new Map<string, Tally>();
+  readonly #byKey = new Map<string, Tally<PartitionEvidence>>();
+  /** Traits of what is drawn at random, which many exchanges together tell. */
+  readonly #drawn = new Map<string, Tally<LeanEvidence>>();
   readonly #exchangeable: boolean;
   #looks = 0;
 
@@ -81,13 +94,16 @@ export class Tallies {
     return this.#looks;
   }
 
-  all(): IterableIterator<Tally> {
-    return this.#byKey.values();
+  *all(): IterableIterator<Tally> {
+    yield* this.#byKey.values();
+    yield* this.#drawn.values();
   }
 
   add(observation: Observation, seer: Seer): void {
-    const tally = this.#tally(observation, seer.endpoint);
+    const { place, feature } = observation;
+    const tally = tallyOf(this.#byKey, seer.endpoint, place, feature, NO_EVIDENCE);
     for (const value of observation.raw) if (tally.values.length < KEPT_VALUES) tally.values.push(value);
+    if (this.#exchangeable && isDrawn(observation)) this.#addDrawn(tally, observation, seer);
     if (observation.explained !== undefined) {
       tally.unsteadyIn.add(seer.request);
       tally.explained += 1;
@@ -110,30 +126,54 @@ export class Tallies {
     if (tally.sightings.length < KEPT_SIGHTINGS) tally.sightings.push(sighting(observation, seer));
   }
 
-  #tally(observation: Observation, endpoint: string): Tally {
-    const { place, feature } = observation;
-    const key = `${endpoint}\n${place.general}\n${place.inner}\n${feature}`;
-    const known = this.#byKey.get(key);
-    if (known !== undefined) return known;
-    const tally: Tally = {
-      endpoint,
-      place,
-      feature,
-      changes: 0,
-      suspects: 0,
-      noise: 0,
-      crosses: 0,
-      explained: 0,
-      unsteadyIn: new ExchangeCount(),
-      changedIn: new ExchangeCount(),
-      explanation: undefined,
-      evidence: NO_EVIDENCE,
-      sightings: [],
-      values: [],
-    };
-    this.#byKey.set(key, tally);
-    return tally;
+  /** What many draws together tell: one exchange is never evidence enough. */
+  #addDrawn(tally: Tally, observation: Observation, seer: Seer): void {
+    const { known, traits, isNew } = draw(tally.distribution, observation.raw);
+    tally.distribution = known;
+    for (const { feature, borne } of traits) {
+      const trait = tallyOf(this.#drawn, seer.endpoint, observation.place, feature, NO_LEAN);
+      if (isNew) trait.evidence = weighLean(trait.evidence, borne);
+      if (leanOf(borne) === 0) {
+        trait.noise += 1;
+        trait.crosses += 1;
+      } else {
+        trait.suspects += 1;
+        trait.changedIn.add(seer.request);
+        if (trait.sightings.length < KEPT_SIGHTINGS) trait.sightings.push(sighting(observation, seer));
+      }
+    }
   }
+}
+
+function tallyOf<E extends Evidence>(
+  tallies: Map<string, Tally<E>>,
+  endpoint: string,
+  place: Place,
+  feature: Feature,
+  evidence: E,
+): Tally<E> {
+  const key = `${endpoint}\n${place.general}\n${place.inner}\n${feature}`;
+  const known = tallies.get(key);
+  if (known !== undefined) return known;
+  const tally: Tally<E> = {
+    endpoint,
+    place,
+    feature,
+    changes: 0,
+    suspects: 0,
+    noise: 0,
+    crosses: 0,
+    explained: 0,
+    unsteadyIn: new ExchangeCount(),
+    changedIn: new ExchangeCount(),
+    explanation: undefined,
+    evidence,
+    distribution: NO_DISTRIBUTION,
+    sightings: [],
+    values: [],
+  };
+  tallies.set(key, tally);
+  return tally;
 }
 
 function sighting(observation: Observation, seer: Seer): Sighting {

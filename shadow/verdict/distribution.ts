@@ -1,0 +1,121 @@
+import type { DistributionFeature, Four, Observation } from '../compare/observation.js';
+import type { Evidence } from './evidence.js';
+
+/**
+ * Traits of noisy values that no one exchange can tell and many together can: which characters they use, and how large
+ * they are. Each exchange deals four draws to the arms; that a release's draws are ever the larger ones, or ever without
+ * a character the other's have, is what a betting test finds out.
+ */
+export interface Distribution {
+  /** Whether old-a stood before old-b, and new-a before new-b, when the bet was last settled. */
+  readonly order: readonly [boolean, boolean] | undefined;
+}
+
+export const NO_DISTRIBUTION: Distribution = { order: undefined };
+
+/** A trait that some of four draws bear and others do not. */
+export interface DrawnTrait {
+  readonly feature: DistributionFeature;
+  readonly borne: Four<boolean>;
+}
+
+export interface Drawn {
+  readonly known: Distribution;
+  readonly traits: readonly DrawnTrait[];
+  /**
+   * Whether the draws may be bet on: they must be new ones. What an arm's process drew once and shows for ever (its pid,
+   * a random base it counts up from, when it started) is one draw, however often it is seen. Such arms stand in one
+   * order for ever, so that a bet is settled only when the arms of a release stand in another order than at the last.
+   * Chance brings that about in three of four exchanges, and it says nothing about which release has the larger ones.
+   */
+  readonly isNew: boolean;
+}
+
+const CHARACTER_CLASSES: readonly (readonly [DistributionFeature, RegExp])[] = [
+  ['digits', /[0-9]/],
+  ['lower case', /[a-z]/],
+  ['upper case', /[A-Z]/],
+  ['punctuation', /[^0-9A-Za-z]/],
+];
+
+/** Whether an observation is of draws whose distribution can be looked at: four numbers or words, none the same. */
+export function isDrawn({ feature, explained, frail, raw }: Observation): boolean {
+  if (feature !== 'value' || frail === true) return false;
+  if (explained === 'time' || explained === 'measurement') return false;
+  if (raw.length !== 4 || new Set(raw).size !== 4) return false;
+  return raw.every((text) => text !== '' && !/\s/.test(text));
+}
+
+/** What four more draws show. */
+export function draw(known: Distribution, raw: readonly string[]): Drawn {
+  const numbers = raw.map(Number);
+  const areNumbers = numbers.every(Number.isFinite);
+  const values: readonly (string | number)[] = areNumbers ? numbers : raw;
+  const [oldA, oldB, newA, newB] = values as Four<string | number>;
+  const order = [oldA < oldB, newA < newB] as const;
+  const isNew = order[0] !== known.order?.[0] || order[1] !== known.order[1];
+  return {
+    known: isNew ? { order } : known,
+    traits: areNumbers ? rangeTraits(numbers) : characterTraits(raw),
+    isNew,
+  };
+}
+
+/** Which two are the larger ones; nothing where that cannot be told. */
+function rangeTraits(numbers: readonly number[]): readonly DrawnTrait[] {
+  const [, low, high] = [...numbers].sort((a, b) => a - b);
+  if (low === high) return [];
+  const borne = numbers.map((number) => number > low!);
+  return [{ feature: 'range', borne: borne as unknown as Four<boolean> }];
+}
+
+/** Whether a class of characters stands in them, for the classes that do in some and in others do not. */
+function characterTraits(texts: readonly string[]): readonly DrawnTrait[] {
+  return CHARACTER_CLASSES.flatMap(([feature, pattern]) => {
+    const borne = texts.map((text) => pattern.test(text));
+    if (!(borne.includes(true) && borne.includes(false))) return [];
+    return [{ feature, borne: borne as unknown as Four<boolean> }];
+  });
+}
+
+/** By how many more draws the trait is borne in the old release than in the new one. */
+export function leanOf([oldA, oldB, newA, newB]: Four<boolean>): number {
+  return Number(oldA) + Number(oldB) - Number(newA) - Number(newB);
+}
+
+/** Evidence that a trait is borne more by one release, with what each opinion of how much has won. */
+export interface LeanEvidence extends Evidence {
+  readonly logs: readonly number[];
+}
+
+/** Opinions: the odds that a draw which bears the trait is an old one's. Nearly all of them are, most are, or none. */
+const ODDS: readonly number[] = [1000, 8, 1 / 8, 1 / 1000];
+
+export const NO_LEAN: LeanEvidence = { log: 0, logs: ODDS.map(() => 0) };
+
+/**
+ * The evidence after one more exchange. If nothing changed, the arms are exchangeable: given how many of the four bear
+ * the trait, each choice of them is equally likely. Every opinion is paid by the ratio of its chance (Fisher's noncentral
+ * hypergeometric) to that one, and their mean is a betting martingale (see evidence.ts).
+ */
+export function weighLean(evidence: LeanEvidence, borne: Four<boolean>): LeanEvidence {
+  const bearers = borne.filter(Boolean).length;
+  const old = borne.slice(0, 2).filter(Boolean).length;
+  const logs = evidence.logs.map((log, i) => log + Math.log(payout(ODDS[i]!, bearers, old)));
+  const most = Math.max(...logs);
+  const mean = logs.reduce((sum, log) => sum + Math.exp(log - most), 0) / logs.length;
+  return { log: most + Math.log(mean), logs };
+}
+
+/** With 0..2 old ones among the bearers: the chance of so many at `odds`, against that at even odds. */
+function payout(odds: number, bearers: number, old: number): number {
+  const ways = [0, 1, 2].map((j) => choose2(j) * choose2(bearers - j));
+  const all = ways.reduce((sum, n) => sum + n, 0);
+  const weights = ways.map((n, j) => n * odds ** j);
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  return (weights[old]! / total) * (all / ways[old]!);
+}
+
+function choose2(k: number): number {
+  return [1, 2, 1][k] ?? 0;
+}
