@@ -35,7 +35,7 @@ export function alphabetOf(text: string): string {
  * both of a release keep to a smaller alphabet than the other release's says more.
  */
 export function alphabetsOf(texts: Four<string>): Four<string> {
-  const letters = texts.map(lettersOf);
+  const letters = varyingParts(texts).map(lettersOf);
   const all = smallest(letters.join(''));
   let bits = 0;
   const names = letters.map((text) => {
@@ -45,6 +45,17 @@ export function alphabetsOf(texts: Four<string>): Four<string> {
   });
   const told = bits >= TOLD_BITS ? names : texts.map(() => all.name);
   return told as unknown as Four<string>;
+}
+
+/** The texts without what all of them begin and end with. */
+export function varyingParts(texts: readonly string[]): readonly string[] {
+  const [first = '', ...rest] = texts;
+  const shortest = Math.min(...texts.map((text) => text.length));
+  let start = 0;
+  while (start < shortest && rest.every((text) => text[start] === first[start])) start += 1;
+  let end = 0;
+  while (end < shortest - start && rest.every((text) => text.at(-1 - end) === first.at(-1 - end))) end += 1;
+  return texts.map((text) => text.slice(start, text.length - end));
 }
 
 function lettersOf(text: string): string {

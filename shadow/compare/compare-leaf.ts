@@ -82,7 +82,7 @@ function compareTexts(
   const observation = base(place, texts, timeless.live, labels, comparison);
   if (allEqual(labels)) {
     comparison.observe({ ...observation, explained: allEqual(timeless.texts) ? 'time' : 'id' });
-    observeTraits(place, timeless.texts, timeless.live, comparison);
+    observeIds(place, timeless.texts, timeless.live, comparison);
     return;
   }
   comparison.observe(observation);
@@ -178,6 +178,28 @@ function compareWords(
     if (values.some((value) => value.startsWith('⟨')))
       comparison.observe(base(word, values, liveRow?.[i], values, comparison));
     else compareTexts(word, values, liveRow?.[i], comparison, descend);
+  }
+}
+
+/** Texts that are the same but for ids: the ids' own shapes may tell a change. */
+function observeIds(
+  place: Place,
+  texts: Four<string>,
+  live: string | undefined,
+  comparison: Comparison,
+): void {
+  const rows = texts.map((text) => text.match(WORD) ?? []);
+  if (!texts.some((text) => /\s/.test(text)) || rows.some((row) => row.length !== rows[0]!.length)) {
+    observeTraits(place, texts, live, comparison);
+    return;
+  }
+  const liveRow = live?.match(WORD) ?? undefined;
+  for (const i of rows[0]!.keys()) {
+    const values = rows.map((row) => row[i]!) as unknown as Four<string>;
+    if (allEqual(values)) continue;
+    const word = innerPlace(place, ` word ${i + 1}`);
+    comparison.observe({ ...base(word, values, liveRow?.[i], values, comparison), explained: 'id' });
+    observeTraits(word, values, liveRow?.[i], comparison);
   }
 }
 

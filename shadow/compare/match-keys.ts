@@ -5,9 +5,12 @@ import type { Symbols } from './symbols.js';
 /** Name for all arms → each arm's own key, or undefined where it has none. */
 export type KeyMatches = Map<string, (string | undefined)[]>;
 
+type Match = readonly [name: string, row: readonly (string | undefined)[]];
+
 /**
  * Which keys of the arms' objects are the same. By name, ids as symbols; and keys that hold an id nobody has named (a
- * session that only the store knows) by what is around the id, in the order of their content.
+ * session that only the store knows) by what is around the id, in the order of their content. What an id is, a word tells
+ * by itself, or by being another one in every arm.
  */
 export function matchKeys(objects: readonly TreeObject[], symbols: Symbols): KeyMatches {
   const matches: KeyMatches = new Map();
@@ -18,13 +21,14 @@ export function matchKeys(objects: readonly TreeObject[], symbols: Symbols): Key
   };
   for (const [side, object] of objects.entries())
     for (const key of Object.keys(object)) put(symbols.apply(side, key), side, key);
-  const alone = [...matches].filter(([name, row]) => row.includes(undefined) && masked(name) !== name);
+  const masks = masksOf([...matches].filter(([, row]) => row.includes(undefined)));
+  const alone = [...matches].filter(([name]) => masks.has(name));
   for (const [name] of alone) matches.delete(name);
   for (const [side, object] of objects.entries()) {
     const keys = alone.flatMap(([name, row]) =>
       row[side] === undefined
         ? []
-        : [{ mask: masked(name), key: row[side], content: masked(canonical(object[row[side]])) }],
+        : [{ mask: masks.get(name)!, key: row[side], content: masked(canonical(object[row[side]])) }],
     );
     keys.sort((a, b) => (a.content < b.content ? -1 : a.content > b.content ? 1 : 0));
     const ordinals = new Map<string, number>();
@@ -37,12 +41,55 @@ export function matchKeys(objects: readonly TreeObject[], symbols: Symbols): Key
   return matches;
 }
 
+/** What is around the ids, for the names that have any and are not in all arms. */
+function masksOf(alone: readonly Match[]): ReadonlyMap<string, string> {
+  const masks = new Map<string, string>();
+  for (const [name, loose] of loosely(alone)) masks.set(name, loose);
+  for (const [name] of alone) if (!masks.has(name) && masked(name) !== name) masks.set(name, masked(name));
+  return masks;
+}
+
+/**
+ * Names in which a word is another one in every arm, with `*` for it. Only where all arms have as many names around such a
+ * word, and no two arms of a release have one in common: a word that a release repeats is none that it drew.
+ */
+function loosely(alone: readonly Match[]): ReadonlyMap<string, string> {
+  const arms = alone[0]?.[1].map(() => new Set<string>()) ?? [];
+  for (const [name, row] of alone)
+    for (const { word } of words(name))
+      for (const [side, key] of row.entries()) if (key) arms[side]!.add(word);
+  const isShared = (word: string): boolean => arms.every((of) => of.has(word));
+  const groups = new Map<string, Match[]>();
+  for (const match of alone) {
+    const loose = replaceWords(match[0], (word) => !isShared(word));
+    if (loose === match[0]) continue;
+    groups.set(loose, [...(groups.get(loose) ?? []), match]);
+  }
+  const masks = new Map<string, string>();
+  for (const [loose, group] of groups)
+    if (isDrawnApart(group)) for (const [name] of group) masks.set(name, loose);
+  return masks;
+}
+
+/** As many names in every arm, and none that both arms of a release have. */
+function isDrawnApart(group: readonly Match[]): boolean {
+  const counts = group[0]![1].map((_, side) => group.filter(([, row]) => row[side] !== undefined).length);
+  if (counts.some((count) => count !== counts[0])) return false;
+  const inBoth = (row: Match[1], a: number, b: number): boolean =>
+    row[a] !== undefined && row[b] !== undefined;
+  return !group.some(([, row]) => inBoth(row, 0, 1) || inBoth(row, 2, 3));
+}
+
 /** The text with every identifying word as `*`. */
 export function masked(text: string): string {
+  return replaceWords(text, (word) => strengthOf(word) === 'strong');
+}
+
+function replaceWords(text: string, isReplaced: (word: string) => boolean): string {
   let out = '';
   let end = 0;
   for (const { word, index } of words(text)) {
-    if (strengthOf(word) !== 'strong') continue;
+    if (!isReplaced(word)) continue;
     out += `${text.slice(end, index)}*`;
     end = index + word.length;
   }

@@ -11,7 +11,7 @@ export const LIVE_SIDE = 4;
 /** Words shorter than this are never made a symbol: they would stand for too much. */
 const SHORTEST_ID = 6;
 
-/** Letters alone must be as many as that to be taken for random. */
+/** Letters alone must be so many as that to be taken for random. */
 const SHORTEST_RANDOM = 8;
 
 /**
@@ -65,7 +65,7 @@ export class Symbols {
     // Random before and fixed now is a change, not a name.
     if (!this.#singleNew && oldA !== oldB && newA === newB) return;
     const distinct = new Set(values).size === (this.#singleNew ? 3 : 4);
-    const random = distinct && areRandomLetters(values);
+    const random = distinct && areRandomTogether(values);
     if (!random && !values.every((value) => identifies(value, distinct))) return;
     const named = values.map((value, side) => this.#sides[side]!.get(value));
     if (named.some((name) => name !== undefined)) return;
@@ -81,12 +81,15 @@ function identifies(value: string, distinct: boolean): boolean {
   return strength === 'strong' || (distinct && strength === 'weak' && value.length >= SHORTEST_ID);
 }
 
-/** Some random texts have no digit among their letters and read like words; but words of one length do not mix cases so. */
-function areRandomLetters(values: Four<string>): boolean {
+/**
+ * One random text may have no digit among its letters and read like a word. Four of one length that are all different
+ * look random together: some have digits, and cases are mixed as words do not mix them.
+ */
+function areRandomTogether(values: Four<string>): boolean {
   const [first] = values;
-  return (
-    first.length >= SHORTEST_RANDOM &&
-    values.every((value) => value.length === first.length && /^[A-Za-z0-9_-]*$/.test(value)) &&
-    values.every((value) => /[a-z]/.test(value) && /.[A-Z]/.test(value))
-  );
+  if (!values.every((value) => value.length === first.length && /^[A-Za-z0-9_-]+$/.test(value))) return false;
+  const mixed = values.filter((value) => /[a-z]/.test(value) && /.[A-Z]/.test(value)).length;
+  if (first.length >= SHORTEST_RANDOM && mixed === values.length) return true;
+  const telling = values.filter((value) => strengthOf(value) !== 'plain').length;
+  return first.length >= SHORTEST_ID && telling >= (mixed > 1 ? 1 : 2);
 }

@@ -1,3 +1,4 @@
+import { varyingParts } from '../compare/alphabet.js';
 import type { DistributionFeature, Four, Observation } from '../compare/observation.js';
 import type { Evidence } from './evidence.js';
 
@@ -71,8 +72,9 @@ function rangeTraits(numbers: readonly number[]): readonly DrawnTrait[] {
 
 /** Whether a class of characters stands in them, for the classes that do in some and in others do not. */
 function characterTraits(texts: readonly string[]): readonly DrawnTrait[] {
+  const parts = varyingParts(texts);
   return CHARACTER_CLASSES.flatMap(([feature, pattern]) => {
-    const borne = texts.map((text) => pattern.test(text));
+    const borne = parts.map((text) => pattern.test(text));
     if (!(borne.includes(true) && borne.includes(false))) return [];
     return [{ feature, borne: borne as unknown as Four<boolean> }];
   });

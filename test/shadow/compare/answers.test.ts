@@ -160,7 +160,19 @@ describe('comparing answers', () => {
     [
       'an id inside a text',
       IDS.map((id) => `{"m":"order ${id} is paid"}`) as unknown as Bodies,
-      ['body:$.m value id'],
+      ['body:$.m value id', 'body:$.m word 2 value id'],
+    ],
+    [
+      'ids of another alphabet inside a text',
+      [
+        '079858618229619278194318',
+        '279850618229610278194301',
+        'f94e966d6c8ff70ea115f243',
+        'a04e9e6d6cfff70fb115f24c',
+      ]
+        .concat('279858618229619278194399')
+        .map((id) => `{"m":"form; boundary=--${id}"}`) as unknown as Bodies,
+      ['body:$.m value id', 'body:$.m word 2 value id', 'body:$.m word 2 format change'],
     ],
     ['another type', ['{"a":1}', '{"a":1}', '{"a":"1"}', '{"a":"1"}', '{"a":1}'], ['body:$.a type change']],
     ['a key more', ['{}', '{}', '{"a":1}', '{"a":1}', '{}'], ['body:$.a type change']],

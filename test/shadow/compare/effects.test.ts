@@ -49,6 +49,23 @@ describe('comparing effects', () => {
     ).toEqual(['state:redis:job:*.hash.kind value change']);
   });
 
+  it('matches keys whose ids read like words, for every arm has another', () => {
+    const codes = ['gSdavlKR', 'Jk-_GCzl', 'lampshade', 'a1b2c3d4'];
+    const link = (side: number, ttl: number): EffectEntry =>
+      written(`link:${codes[side]!}`, 'https://x.test', undefined, ttl);
+    expect(entries((side) => link(side, 60_000))).toEqual([]);
+    expect(entries((side) => link(side, isNew(side) ? 90_000 : 60_000))).toEqual([
+      'state:redis:link:*#ttl value change',
+    ]);
+  });
+
+  it('does not match a key that a release repeats with the one that the other has instead', () => {
+    expect(entries((side) => written(`cache:${isNew(side) ? 'fresh' : 'stale'}`, '1'))).toEqual([
+      'state:redis:cache:stale type change',
+      'state:redis:cache:fresh type change',
+    ]);
+  });
+
   it('tells what changed in a document, not what was different before', () => {
     const seen = entries((side) => {
       const state = isNew(side) ? 'x' : 'y';
