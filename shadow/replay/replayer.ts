@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Exchange } from '../../common/index.js';
 import type { EffectDelta } from '../arms-contract.js';
 import type { Request } from '../correlate/rewrite.js';
@@ -18,13 +19,22 @@ const COLLECT_SHARE = 10;
 /** With nothing more to replay for so long, ms, the effects are read: nobody waits for the next exchange. */
 const IDLE_MS = 100;
 
+/**
+ * Replayed apart, an exchange that live answered while others were under way may be waiting for one of them (a long poll,
+ * a lock): when it takes so much longer, ms, than live took, the next ones are let in.
+ */
+const APART_PATIENCE_MS = 1000;
+
 /** An arm may take this long, ms, on top of what live took. An answer that never comes must not hold up the rest. */
 const ARM_DEADLINE_MS = 30_000;
 
 export interface ReplayerOptions {
   readonly links: readonly ArmLink[];
   readonly signal: AbortSignal;
-  /** Read the effects at every quiet moment, whatever that costs. */
+  /**
+   * Replay one exchange after the other, in live's order, and read each one's effects, whatever that costs: what overlapped
+   * live may overlap here, it need not. Otherwise so only as long as nothing waits to be replayed.
+   */
   readonly eachApart: boolean;
   /** Exchanges that wait to be replayed. */
   backlog(): number;
@@ -59,6 +69,7 @@ export class Replayer {
     for (;;) {
       const exchange = await this.#next(queue);
       if (exchange === undefined) break;
+      if (this.#options.eachApart || this.#options.backlog() === 0) await this.#apart();
       if (this.#segment.length > 0 && this.#isTimeToCollect(exchange)) await this.#collect();
       this.#admit(exchange);
       while (this.#scheduler.waiting >= WINDOW) await this.#progress();
@@ -80,10 +91,29 @@ export class Replayer {
     return coming;
   }
 
-  /** At live's own quiet moments as often as it is cheap; by force when there are none for long. */
+  /** Waits until nothing is in flight, or what is may be waiting for what comes. */
+  async #apart(): Promise<void> {
+    const patience = new AbortController();
+    const patient = sleep(APART_PATIENCE_MS + this.#longestMs(), true, { signal: patience.signal }).catch(
+      () => false,
+    );
+    while (this.#running.size > 0)
+      if (await Promise.race([patient, this.#progress().then(() => false)])) break;
+    patience.abort();
+  }
+
+  /** How long live took for the slowest of the exchanges since the effects were last read. */
+  #longestMs(): number {
+    return Math.max(
+      0,
+      ...this.#segment.map(({ startedNs, finishedNs }) => Number(finishedNs - startedNs) / 1e6),
+    );
+  }
+
+  /** At quiet moments, live's or the arms' own, as often as it is cheap; by force when there are none for long. */
   #isTimeToCollect(next: Exchange): boolean {
     if (this.#segment.length >= LONGEST_SEGMENT) return true;
-    const isQuiet = next.startedNs > this.#latestFinishNs;
+    const isQuiet = this.#running.size === 0 || next.startedNs > this.#latestFinishNs;
     return (
       isQuiet && performance.now() - this.#collectedAt >= this.#collectMs * COLLECT_SHARE * this.#haste()
     );
