@@ -47,11 +47,26 @@ function compareScalars(
   ) as unknown as Times;
   const labels = named(leaves.map(String) as unknown as Four<string>, comparison);
   const observation = base(place, leaves, live, labels, comparison);
-  if (withinSkew(times, isRepeated(leaves, live), comparison))
+  if (withinSkew(times, isRepeated(leaves, live), comparison)) {
     comparison.observe({ ...observation, explained: 'time' });
-  else if (leaves.every((leaf) => typeof leaf === 'number') && namesMeasurement(place.general))
+    observeUnits(observation, times, live, comparison);
+  } else if (leaves.every((leaf) => typeof leaf === 'number') && namesMeasurement(place.general))
     comparison.observe({ ...observation, explained: 'measurement' });
   else comparison.observe(isTimed(times) ? { ...observation, ...byTime(times, comparison) } : observation);
+}
+
+/** Times of one moment in another unit. Numbers of one unit have as many digits before the point, for centuries. */
+function observeUnits(
+  observation: Observation,
+  times: Times,
+  live: Tree | undefined,
+  comparison: Comparison,
+): void {
+  const labels = times.map((time) => `unit of ${time!.unitMs} ms`) as unknown as Four<string>;
+  if (allEqual(labels)) return;
+  const lived = typeof live === 'number' ? parseTimeNumber(live, comparison.nowMs) : undefined;
+  const liveAgrees = lived === undefined ? undefined : lived.unitMs === times[0]!.unitMs;
+  comparison.observe({ ...observation, feature: 'format', labels, liveAgrees });
 }
 
 function compareTexts(
@@ -235,11 +250,16 @@ function base(
     labels,
     liveAgrees: comparison.hasLive ? liveText === labels[0] && labels[0] === labels[1] : undefined,
     kind: 'changed',
-    old: show(leaves[0], 0, comparison.symbols),
-    new: show(leaves[2], 2, comparison.symbols),
+    ...shown(leaves, comparison),
     raw: leaves.map(String),
     ...(mayBeDuration(place.general, leaves.map(String)) ? { frail: true } : {}),
   };
+}
+
+/** Old and new for people. Where they go by one name and something of them is told, they are shown as they are. */
+function shown(leaves: Four<Leaf>, { symbols }: Comparison): Pick<Observation, 'old' | 'new'> {
+  const [old, fresh] = [show(leaves[0], 0, symbols), show(leaves[2], 2, symbols)];
+  return old === fresh ? { old: canonical(leaves[0]), new: canonical(leaves[2]) } : { old, new: fresh };
 }
 
 function named(texts: Four<string>, comparison: Comparison): Four<string> {

@@ -9,7 +9,8 @@ import {
   type Place,
 } from './observation.js';
 import { differenceKind, show, type Comparison } from './comparison.js';
-import { matchKeys } from './match-keys.js';
+import { TIME_FORMS } from '../correlate/time-text.js';
+import { masked, matchKeys } from './match-keys.js';
 import { LIVE_SIDE, type Symbols } from './symbols.js';
 
 type Trees = Four<Tree | undefined>;
@@ -116,25 +117,48 @@ function compareArrays(
     observeItems(place, items as unknown as Four<readonly string[]>, liveItems, arrays, comparison);
     return;
   }
-  if (!sameMultiset(items[0]!, items[1]!) && !sameMultiset(items[2]!, items[3]!)) {
+  const names = orderNames(items as unknown as Four<readonly string[]>);
+  if (names === undefined) {
     compareItems(place, arrays, live, comparison);
     return;
   }
-  const reordered = (a: number, b: number): boolean =>
-    sameMultiset(items[a]!, items[b]!) && items[a]!.join() !== items[b]!.join();
-  // Within a release the order differs, or nothing but the order differs between them: the order is a trait of its own.
-  const orderIsNoise = reordered(0, 1) || reordered(2, 3);
-  const onlyOrder = items.every((list) => sameMultiset(list, items[0]!));
-  if (!orderIsNoise && !onlyOrder) {
-    compareItems(place, arrays, live, comparison);
-    return;
-  }
-  observeOrder(place, items as unknown as Four<readonly string[]>, liveItems, arrays, comparison);
-  if (onlyOrder) return;
-  const sorted = arrays.map((array, side) => sortedBy(array, items[side]!)) as unknown as Four<
+  observeOrder(place, names, liveItems, arrays, comparison);
+  if (names.every((list) => sameMultiset(list, names[0])) && names === (items as unknown)) return;
+  const sorted = arrays.map((array, side) => sortedBy(array, names[side]!)) as unknown as Four<
     readonly Tree[]
   >;
-  compareItems(place, sorted, undefined, comparison);
+  const isOld = liveItems !== undefined && sameMultiset(liveItems, items[0]!);
+  compareItems(place, sorted, isOld ? sortedBy(live!, liveItems) : undefined, {
+    ...comparison,
+    hasLive: comparison.hasLive && isOld,
+  });
+}
+
+/**
+ * What the items go by where their order is a trait of its own: within a release it differs, or nothing but the order
+ * differs between them. Undefined: they are to be compared where they stand.
+ */
+function orderNames(items: Four<readonly string[]>): Four<readonly string[]> | undefined {
+  if (sameMultiset(items[0], items[1]) || sameMultiset(items[2], items[3])) {
+    const onlyOrder = items.every((list) => sameMultiset(list, items[0]));
+    return onlyOrder || isReordered(items[0], items[1]) || isReordered(items[2], items[3])
+      ? items
+      : undefined;
+  }
+  // Each item has something of its own in every arm, an id or a time: they go by what is around it.
+  const names = items.map((list) => list.map(withoutIds)) as unknown as Four<readonly string[]>;
+  if (!sameMultiset(names[0], names[1]) || !sameMultiset(names[2], names[3])) return undefined;
+  return isReordered(names[0], names[1]) || isReordered(names[2], names[3]) ? names : undefined;
+}
+
+function isReordered(a: readonly string[], b: readonly string[]): boolean {
+  return sameMultiset(a, b) && a.join() !== b.join();
+}
+
+const TIMES = new RegExp(TIME_FORMS, 'g');
+
+function withoutIds(item: string): string {
+  return masked(item.replace(TIMES, '⟨time⟩').replace(/⟨id \d+⟩/g, '*'));
 }
 
 function compareItems(

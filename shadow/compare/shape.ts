@@ -59,14 +59,16 @@ function measuredTraits(texts: Four<string>, live: string | undefined): readonly
 function formatTrait(texts: Four<string>, live: string | undefined): Trait | undefined {
   const known = texts.map(knownFormat);
   const alphabets = alphabetsOf(texts);
+  const paddings = paddingsOf(texts);
   const label = (text: string, side: number): string =>
-    known[side] ?? `${alphabets[side]!}${structureOf(text)}`;
+    known[side] ?? `${alphabets[side]!}${structureOf(text)}${paddings[side]!}`;
   const labels = texts.map(label) as unknown as Four<string>;
   if (labels.every((one) => one === labels[0])) return undefined;
   const liveLabel =
     live === undefined
       ? undefined
-      : (knownFormat(live) ?? `${alphabetsOf([live, live, texts[2], texts[3]])[0]}${structureOf(live)}`);
+      : (knownFormat(live) ??
+        `${alphabetsOf([live, live, texts[2], texts[3]])[0]}${structureOf(live)}${paddings[0]}`);
   return { feature: 'format', labels, live: liveLabel, frail: false };
 }
 
@@ -84,10 +86,21 @@ function knownFormat(text: string): string | undefined {
   return /\s/.test(text) ? 'text' : undefined;
 }
 
-/** What no base64 or crypt alphabet contains is structure. */
+/** What no base64 or crypt alphabet contains is structure; beside nothing but hex digits, everything else is. */
 function structureOf(text: string): string {
-  const skeleton = text.replace(/[^:;,|&?#@"'<>(){}[\]%\\]+/g, 'w');
+  const isHex = /[a-f]/i.test(text) && /^(?:[0-9a-f]{8,}[^0-9A-Za-z]?)+$/i.test(text);
+  const skeleton = text.replace(isHex ? /[0-9a-f]+/gi : /[^:;,|&?#@"'<>(){}[\]%\\]+/g, 'w');
   return skeleton === 'w' || skeleton === '' ? '' : ` ${skeleton}`;
+}
+
+/** Base64 with its padding, or such as cannot have had any. It is told only where that is plain of every text. */
+function paddingsOf(texts: Four<string>): Four<string> {
+  const paddings = texts.map((text) => {
+    if (!/^[\w+/-]{8,}={0,2}$/.test(text)) return undefined;
+    if (text.endsWith('=')) return text.length % 4 === 0 ? ' padded' : undefined;
+    return text.length % 4 > 1 ? '' : undefined;
+  });
+  return (paddings.includes(undefined) ? texts.map(() => '') : paddings) as unknown as Four<string>;
 }
 
 /** Ids that begin with the time of day agree in their beginnings by the moment, not by their making. */

@@ -1,6 +1,7 @@
 import { Replacer } from '../correlate/replacer.js';
 import { strengthOf } from '../correlate/tokens.js';
 import type { Four } from './observation.js';
+import { formatOf } from './shape.js';
 
 /** Words that line up in several texts: [fine words], [what base64 and percent-encoding add]. */
 const ALIGNMENTS = [/[A-Za-z0-9_-]+/g, /[A-Za-z0-9_+/=%~-]+/g];
@@ -61,7 +62,9 @@ export class Symbols {
   #mintWord(values: Four<string>, live: string | undefined): void {
     const [oldA, oldB, newA, newB] = values;
     if (values.every((value) => value === oldA)) return;
-    if (oldA === oldB && (live === undefined || live === oldA)) return;
+    const repeated = oldA === oldB && (live === undefined || live === oldA);
+    // With one arm a release and no live to compare with, only its form can tell an issued value.
+    if (repeated && !(this.#singleNew && live === undefined && areIssuedAlike(oldA, newA))) return;
     // Random before and fixed now is a change, not a name.
     if (!this.#singleNew && oldA !== oldB && newA === newB) return;
     const distinct = new Set(values).size === (this.#singleNew ? 3 : 4);
@@ -74,6 +77,11 @@ export class Symbols {
     for (const [side, value] of values.entries()) this.#sides[side]!.set(value, name);
     if (live !== undefined && (random || identifies(live, distinct))) this.#sides[LIVE_SIDE]!.set(live, name);
   }
+}
+
+function areIssuedAlike(old: string, fresh: string): boolean {
+  const alike = old.length === fresh.length && formatOf(old) === formatOf(fresh);
+  return alike && [old, fresh].every((text) => strengthOf(text) === 'strong');
 }
 
 function identifies(value: string, distinct: boolean): boolean {

@@ -92,8 +92,11 @@ export class Bindings {
     const strength = strengthOf(live);
     const strong = strength === 'strong' || (random && strength !== 'sequence' && live.length >= 6);
     if (strong) {
-      if (this.#strong.get(live) !== undefined || this.#backward.get(arm) !== undefined) return;
-      this.#set(live, arm);
+      if (this.#strong.get(live) !== undefined) return;
+      const namesake = this.#backward.get(arm);
+      // One value of the arm's may be two of live's only where the one is a part of the other (a token, and the cookie
+      // that holds the token and its hash).
+      if (namesake === undefined || isPart(live, namesake) || isPart(namesake, live)) this.#set(live, arm);
     } else if (strength === 'weak') this.bindWhole(live, arm);
     else if (strength === 'sequence') this.#addWeak(live, { arm, role });
   }
@@ -120,7 +123,8 @@ export class Bindings {
 
   #put(live: string, arm: string): void {
     this.#strong.set(live, arm);
-    this.#backward.set(arm, live);
+    // The first one stays what the arm's value is called.
+    if ((this.#backward.get(arm) ?? live) === live) this.#backward.set(arm, live);
     this.#shared.generations.added();
     for (const { word } of words(live)) this.#bound.add(word);
     if (isWord(live) && isWord(arm)) return;
@@ -163,6 +167,10 @@ export class Bindings {
   get hasWeak(): boolean {
     return this.#weak.size > 0;
   }
+}
+
+function isPart(part: string, whole: string): boolean {
+  return whole.includes(part);
 }
 
 function sameRole(a: Role | undefined, b: Role | undefined): boolean {

@@ -4,6 +4,8 @@ export interface TimeText {
   readonly ms: number;
   /** The finest step the form can tell, ms. */
   readonly stepMs: number;
+  /** What one is of, for a number of units since 1970, ms. */
+  readonly unitMs?: number;
 }
 
 const ISO = /\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?/;
@@ -39,7 +41,7 @@ export function parseTimeNumber(value: number, nowMs: number): TimeText | undefi
     [0.001, 1],
   ] as const) {
     const ms = value * unitMs;
-    if (Math.abs(ms - nowMs) < YEARS_10_MS) return { ms, stepMs };
+    if (Math.abs(ms - nowMs) < YEARS_10_MS) return { ms, stepMs, unitMs };
   }
   return undefined;
 }

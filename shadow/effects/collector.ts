@@ -21,10 +21,20 @@ const PAUSE_MS = 5;
 /** An app that is never quiet (a ticker, say) is not waited for beyond this, ms: then that is how it is. */
 const MOST_WAIT_MS = 500;
 
+/** After so many collections in a row in which the app never lay still, it is one that never does. */
+const RESTLESS = 5;
+/** It is waited for so many times as long as an effect of its ever came late, and so long at least, ms. */
+const LATE_FACTOR = 3;
+const LEAST_WAIT_MS = 30;
+
 /** Reads until two readings in a row show nothing more, and the app lay still between them, so that what an app does just after answering is told with it. */
 export class EffectCollector {
   readonly #options: CollectorOptions;
   #costMs = 0;
+  /** Collections in a row that ended while the app did not lie still. */
+  #restless = 0;
+  /** How long after the first reading something new was found at the latest, ms. */
+  #latestMs = 0;
 
   constructor(options: CollectorOptions) {
     this.#options = options;
@@ -41,8 +51,9 @@ export class EffectCollector {
     const merged = new Map<string, EffectEntry>();
     const calls: OutboundCall[] = [];
     let activity: string | undefined;
-    let deadline = Number.POSITIVE_INFINITY;
-    for (let quiet = 0; quiet < 2 && clock.monotonic() < deadline;) {
+    let firstReadAt: number | undefined;
+    let quiet = 0;
+    while (quiet < 2 && (firstReadAt === undefined || clock.monotonic() < firstReadAt + this.#mostWaitMs())) {
       throwIfAborted(signal);
       const entries = (await Promise.all(sources.map((source) => source.collect()))).flat();
       const more = await this.#options.takeCalls();
@@ -51,11 +62,15 @@ export class EffectCollector {
       const last = activity;
       activity = await (this.#options.activity?.() ?? '');
       const still = activity !== undefined && (quiet === 0 || activity === last);
-      quiet = still && entries.length === 0 && more.length === 0 ? quiet + 1 : 0;
+      const found = entries.length > 0 || more.length > 0;
+      quiet = still && !found ? quiet + 1 : 0;
+      if (found && firstReadAt !== undefined)
+        this.#latestMs = Math.max(this.#latestMs, clock.monotonic() - firstReadAt);
       // Counted from the end of the first reading, so that there is always a second.
-      deadline = Math.min(deadline, clock.monotonic() + MOST_WAIT_MS);
+      firstReadAt ??= clock.monotonic();
       if (quiet < 2) await clock.sleep(PAUSE_MS, signal);
     }
+    this.#restless = quiet < 2 ? this.#restless + 1 : 0;
     this.#costMs = clock.monotonic() - startedAt;
     const notRead = sources.flatMap((source) => source.notRead ?? []);
     return {
@@ -63,6 +78,11 @@ export class EffectCollector {
       calls,
       ...(notRead.length === 0 ? {} : { notRead }),
     };
+  }
+
+  #mostWaitMs(): number {
+    if (this.#restless < RESTLESS) return MOST_WAIT_MS;
+    return Math.min(MOST_WAIT_MS, Math.max(LEAST_WAIT_MS, LATE_FACTOR * this.#latestMs));
   }
 }
 

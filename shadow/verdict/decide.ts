@@ -30,7 +30,8 @@ export function decide(
   const noisy = all.filter((tally) => !isClean(tally));
   const believed = new Set(rejected(noisy, alpha));
   const chance = chanceImitation(noisy);
-  const noisyShare = (noisy.length + 1) / (all.length + 2);
+  const noisyPlaces = [...placesOf(noisy)].length;
+  const noisyShare = (noisyPlaces + 1) / ([...placesOf(all)].length + 2);
   return all.map((tally) => {
     const looks = tally.changes + tally.suspects;
     if (isClean(tally))
@@ -43,11 +44,11 @@ export function decide(
     if (looks === 0) return { tally, decided: 'noise', confidence: 0, needs: undefined };
     const of = compared.get(tally.endpoint) ?? tally.noise + looks;
     const coincidence = tally.noise === 0 ? 1 : chanceOfCoincidence(tally.changes, tally.noise, of);
-    if (believed.has(tally) || coincidence <= alpha / noisy.length) {
-      const doubt = Math.min(alpha, Math.exp(-tally.evidence.log), coincidence);
+    if (believed.has(tally) || coincidence <= alpha / noisyPlaces) {
+      const doubt = Math.min(alpha, Math.exp(-evidenceOf(tally)), coincidence);
       return { tally, decided: 'change', confidence: 1 - doubt, needs: undefined };
     }
-    return undecided(tally, noisy.length, alpha);
+    return undecided(tally, noisyPlaces, alpha);
   });
 }
 
@@ -55,13 +56,46 @@ function isClean(tally: Tally): boolean {
   return tally.noise === 0 && tally.suspects === 0 && tally.changes > 0;
 }
 
-/** e-BH: the most k places whose evidence all reaches K/(alpha k). */
+/**
+ * e-BH over places: the most k whose evidence all reaches K/(alpha k). What is looked at in one place, be it the value or
+ * a trait, shares that place's error rate: the mean of e-values is one.
+ */
 function rejected(noisy: readonly Tally[], alpha: number): readonly Tally[] {
-  const sorted = [...noisy].sort((a, b) => b.evidence.log - a.evidence.log);
-  for (let k = sorted.length; k > 0; k -= 1)
-    if (sorted[k - 1]!.evidence.log >= Math.log(noisy.length / (alpha * k)))
-      return sorted.slice(0, k).filter(leansToChange);
+  const places = [...placesOf(noisy)].sort((a, b) => meanLog(b) - meanLog(a));
+  for (let k = places.length; k > 0; k -= 1) {
+    const goal = Math.log(places.length / (alpha * k));
+    if (meanLog(places[k - 1]!) >= goal)
+      return places
+        .slice(0, k)
+        .flat()
+        .filter((tally) => evidenceOf(tally) >= goal && leansToChange(tally));
+  }
   return [];
+}
+
+function placesOf(tallies: readonly Tally[]): Iterable<readonly Tally[]> {
+  const places = new Map<string, Tally[]>();
+  for (const tally of tallies) {
+    const { endpoint, place } = tally;
+    const key = `${endpoint}\n${place.general}\n${place.inner}`;
+    const there = places.get(key);
+    if (there === undefined) places.set(key, [tally]);
+    else there.push(tally);
+  }
+  return places.values();
+}
+
+/** log of the mean evidence of a place. */
+function meanLog(place: readonly Tally[]): number {
+  const logs = place.map(evidenceOf);
+  const most = Math.max(...logs);
+  if (most === -Infinity) return -Infinity;
+  return most + Math.log(logs.reduce((sum, log) => sum + Math.exp(log - most), 0) / logs.length);
+}
+
+/** log of a tally's evidence, from whichever of its tests was begun. */
+function evidenceOf({ evidence, steady }: Tally): number {
+  return steady.pair === undefined ? evidence.log : Math.max(evidence.log, steady.log) - Math.log(2);
 }
 
 /** Evidence that the arms are not alike counts only where it is old against new that they are not. */
@@ -92,12 +126,12 @@ function undecided(tally: Tally, noisyPlaces: number, alpha: number): Decision {
   // Half of the error rate's evidence, and all that so many places ask: chance alone seldom gets so far in any of them.
   const promising = goal + Math.log(alpha) / 2;
   const seen = tally.changes + tally.suspects + tally.noise;
-  if (!leansToChange(tally) || tally.evidence.log < promising)
+  if (!leansToChange(tally) || evidenceOf(tally) < promising)
     return { tally, decided: 'noise', confidence: 0, needs: undefined };
   return {
     tally,
     decided: 'undecided',
-    confidence: Math.max(0, 1 - Math.exp(-tally.evidence.log)),
-    needs: exchangesUntil(tally.evidence, goal, seen),
+    confidence: Math.max(0, 1 - Math.exp(-evidenceOf(tally))),
+    needs: exchangesUntil(evidenceOf(tally), goal, seen),
   };
 }

@@ -8,11 +8,13 @@ import type { Evidence } from './evidence.js';
  * a character the other's have, is what a betting test finds out.
  */
 export interface Distribution {
-  /** Whether old-a stood before old-b, and new-a before new-b, when the bet was last settled. */
+  /** Whether old-a stood before old-b, and new-a before new-b, when a bet on sizes was last settled. */
   readonly order: readonly [boolean, boolean] | undefined;
+  /** The last draws. */
+  readonly raw: readonly string[];
 }
 
-export const NO_DISTRIBUTION: Distribution = { order: undefined };
+export const NO_DISTRIBUTION: Distribution = { order: undefined, raw: [] };
 
 /** A trait that some of four draws bear and others do not. */
 export interface DrawnTrait {
@@ -25,9 +27,7 @@ export interface Drawn {
   readonly traits: readonly DrawnTrait[];
   /**
    * Whether the draws may be bet on: they must be new ones. What an arm's process drew once and shows for ever (its pid,
-   * a random base it counts up from, when it started) is one draw, however often it is seen. Such arms stand in one
-   * order for ever, so that a bet is settled only when the arms of a release stand in another order than at the last.
-   * Chance brings that about in three of four exchanges, and it says nothing about which release has the larger ones.
+   * a random base it counts up from, when it started) is one draw, however often it is seen.
    */
   readonly isNew: boolean;
 }
@@ -39,27 +39,40 @@ const CHARACTER_CLASSES: readonly (readonly [DistributionFeature, RegExp])[] = [
   ['punctuation', /[^0-9A-Za-z]/],
 ];
 
-/** Whether an observation is of draws whose distribution can be looked at: four numbers or words, none the same. */
+/** Whether an observation is of draws whose distribution can be looked at: four numbers, or four words that are not the same. */
 export function isDrawn({ feature, explained, frail, raw }: Observation): boolean {
   if (feature !== 'value' || frail === true) return false;
   if (explained === 'time' || explained === 'measurement') return false;
-  if (raw.length !== 4 || new Set(raw).size !== 4) return false;
-  return raw.every((text) => text !== '' && !/\s/.test(text));
+  if (raw.length !== 4) return false;
+  if (raw.every(isNumber)) return true;
+  return new Set(raw).size === 4 && raw.every((text) => text !== '' && !/\s/.test(text));
 }
 
 /** What four more draws show. */
 export function draw(known: Distribution, raw: readonly string[]): Drawn {
+  if (!raw.every(isNumber))
+    return { known: { ...known, raw }, traits: characterTraits(raw), isNew: areNewDraws(raw, known.raw) };
   const numbers = raw.map(Number);
-  const areNumbers = numbers.every(Number.isFinite);
-  const values: readonly (string | number)[] = areNumbers ? numbers : raw;
-  const [oldA, oldB, newA, newB] = values as Four<string | number>;
+  const [oldA, oldB, newA, newB] = numbers as unknown as Four<number>;
   const order = [oldA < oldB, newA < newB] as const;
+  // Arms that show what they drew once, and how far they have come since, stand in one order for ever. Chance brings
+  // another order about often, and that says nothing about which release has the larger ones.
   const isNew = order[0] !== known.order?.[0] || order[1] !== known.order[1];
-  return {
-    known: isNew ? { order } : known,
-    traits: areNumbers ? rangeTraits(numbers) : characterTraits(raw),
-    isNew,
-  };
+  return { known: { order: isNew ? order : known.order, raw }, traits: rangeTraits(numbers), isNew };
+}
+
+/** Whether every arm's text is another one than the last, not one that goes on from it. */
+export function areNewDraws(texts: readonly string[], last: readonly string[]): boolean {
+  return texts.every((text, side) => {
+    const before = last[side];
+    if (before === undefined) return true;
+    const [part = ''] = varyingParts([text, before]);
+    return part.length > text.length / 2;
+  });
+}
+
+function isNumber(text: string): boolean {
+  return text.trim() !== '' && Number.isFinite(Number(text));
 }
 
 /** Which two are the larger ones; nothing where that cannot be told. */
@@ -91,7 +104,7 @@ export interface LeanEvidence extends Evidence {
 }
 
 /** Opinions: the odds that a draw which bears the trait is an old one's. Nearly all of them are, most are, or none. */
-const ODDS: readonly number[] = [1000, 8, 1 / 8, 1 / 1000];
+const ODDS: readonly number[] = [1000, 64, 8, 1 / 8, 1 / 64, 1 / 1000];
 
 export const NO_LEAN: LeanEvidence = { log: 0, logs: ODDS.map(() => 0) };
 

@@ -51,10 +51,10 @@ export function weigh(evidence: PartitionEvidence, partition: Partition): Partit
 }
 
 /** How many more exchanges like those so far it takes until `log` reaches `goal`; undefined: it does not grow. */
-export function exchangesUntil(evidence: Evidence, goal: number, seen: number): number | undefined {
-  if (evidence.log >= goal) return 0;
-  const pace = evidence.log / Math.max(1, seen);
-  return pace > 0 ? Math.ceil((goal - evidence.log) / pace) : undefined;
+export function exchangesUntil(log: number, goal: number, seen: number): number | undefined {
+  if (log >= goal) return 0;
+  const pace = log / Math.max(1, seen);
+  return pace > 0 ? Math.ceil((goal - log) / pace) : undefined;
 }
 
 /**

@@ -3,6 +3,7 @@ import type { Feature, Observation, Place } from '../compare/observation.js';
 import {
   NO_DISTRIBUTION,
   NO_LEAN,
+  areNewDraws,
   draw,
   isDrawn,
   leanOf,
@@ -11,7 +12,8 @@ import {
   type LeanEvidence,
 } from './distribution.js';
 import { NO_EVIDENCE, weigh, type Evidence, type PartitionEvidence } from './evidence.js';
-import { partitionOf } from './pattern.js';
+import { partitionOf, type Partition } from './pattern.js';
+import { NOT_STEADY, weighSteady, type SteadyEvidence } from './steady.js';
 
 /** One exchange (or effect of one) in which a place looked changed. */
 export interface Sighting {
@@ -66,6 +68,8 @@ export interface Tally<E extends Evidence = Evidence> {
   readonly changedIn: ExchangeCount;
   explanation: Observation['explained'];
   evidence: E;
+  /** Of a frail trait that each release keeps to. */
+  steady: SteadyEvidence;
   distribution: Distribution;
   readonly sightings: Sighting[];
   readonly values: string[];
@@ -103,7 +107,8 @@ export class Tallies {
     const { place, feature } = observation;
     const tally = tallyOf(this.#byKey, seer.endpoint, place, feature, NO_EVIDENCE);
     for (const value of observation.raw) if (tally.values.length < KEPT_VALUES) tally.values.push(value);
-    if (this.#exchangeable && isDrawn(observation)) this.#addDrawn(tally, observation, seer);
+    const isNoise = partitionOf(observation.labels).pattern !== 'change';
+    if (this.#exchangeable && isNoise && isDrawn(observation)) this.#addDrawn(tally, observation, seer);
     if (observation.explained !== undefined) {
       tally.unsteadyIn.add(seer.request);
       tally.explained += 1;
@@ -112,7 +117,7 @@ export class Tallies {
     }
     const partition = partitionOf(observation.labels);
     if (partition.pattern === 'same') return;
-    if (this.#exchangeable) tally.evidence = weigh(tally.evidence, partition);
+    if (this.#exchangeable) weighAll(tally, observation, partition);
     if (partition.pattern !== 'change') {
       tally.unsteadyIn.add(seer.request);
       tally.noise += 1;
@@ -145,6 +150,14 @@ export class Tallies {
   }
 }
 
+/** A length that may vary by itself says something only of new draws. */
+function weighAll(tally: Tally<PartitionEvidence>, observation: Observation, partition: Partition): void {
+  const isNatural = observation.frail === true && observation.feature === 'length';
+  if (!isNatural || areNewDraws(observation.raw, tally.steady.raw))
+    tally.evidence = weigh(tally.evidence, partition);
+  if (isNatural) tally.steady = weighSteady(tally.steady, observation, partition);
+}
+
 function tallyOf<E extends Evidence>(
   tallies: Map<string, Tally<E>>,
   endpoint: string,
@@ -168,6 +181,7 @@ function tallyOf<E extends Evidence>(
     changedIn: new ExchangeCount(),
     explanation: undefined,
     evidence,
+    steady: NOT_STEADY,
     distribution: NO_DISTRIBUTION,
     sightings: [],
     values: [],

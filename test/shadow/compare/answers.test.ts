@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseAnswer, type RawAnswer } from '../../../shadow/answer.js';
@@ -179,6 +180,29 @@ describe('comparing answers', () => {
     ['a longer list', ['[1]', '[1]', '[1,2]', '[1,2]', '[1]'], ['body:$ length change']],
     ['another order', ['[1,2]', '[1,2]', '[2,1]', '[2,1]', '[1,2]'], ['body:$ order change']],
     ['an order that varies', ['[1,2]', '[2,1]', '[2,1]', '[1,2]', '[1,2]'], ['body:$ order cross']],
+    [
+      'one item otherwise in a list whose order varies',
+      ['["a4","b5","c6"]', '["c6","a4","b5"]', '["b5","a4","x9"]', '["a4","x9","b5"]', '["b5","c6","a4"]'],
+      ['body:$ order scattered', 'body:$[2] value change'],
+    ],
+    [
+      'one item otherwise in a list whose order varies and whose items have ids of their own',
+      [0, 1, 2, 3, 4].map((side) => {
+        const items = [1, 2, 3].map((n) => ({
+          n: n === 2 && (side === 2 || side === 3) ? 2.5 : n,
+          id: createHash('md5').update(`${side} ${n}`).digest('hex'),
+        }));
+        return JSON.stringify([...items.slice(side % 3), ...items.slice(0, side % 3)]);
+      }) as unknown as Bodies,
+      [
+        'body:$ order scattered',
+        'body:$[0].id value id',
+
+        'body:$[1].n value change',
+        'body:$[1].id value id',
+        'body:$[2].id value id',
+      ],
+    ],
     [
       'keys in another order',
       ['{"a":1,"b":2}', '{"a":1,"b":2}', '{"b":2,"a":1}', '{"b":2,"a":1}'],

@@ -69,8 +69,8 @@ describe('the betting test', () => {
       evidence = weigh(evidence, partitionOf([noise('a'), noise('a'), noise('b'), noise('b')]));
     }
     expect(evidence.log).toBeGreaterThanOrEqual(Math.log(1000));
-    expect(exchangesUntil(evidence, evidence.log * 2, n)).toBeGreaterThan(0);
-    expect(exchangesUntil(NO_EVIDENCE, 3, 10)).toBeUndefined();
+    expect(exchangesUntil(evidence.log, evidence.log * 2, n)).toBeGreaterThan(0);
+    expect(exchangesUntil(NO_EVIDENCE.log, 3, 10)).toBeUndefined();
   });
 });
 

@@ -1,0 +1,41 @@
+import type { Observation } from '../compare/observation.js';
+import { areNewDraws } from './distribution.js';
+import type { Evidence } from './evidence.js';
+import type { Partition } from './pattern.js';
+
+/**
+ * Evidence that a trait which may vary by itself (a length by one or two) does not: in every exchange each release has
+ * one and the same, and not the other's.
+ */
+export interface SteadyEvidence extends Evidence {
+  /** What old and new were seen to have; `null`: not the same in all exchanges. */
+  readonly pair: string | null | undefined;
+  /** The values at the last exchange. */
+  readonly raw: readonly string[];
+}
+
+export const NOT_STEADY: SteadyEvidence = { log: 0, pair: undefined, raw: [] };
+
+/**
+ * How much rarer draws of one distribution over two values fall so in an exchange in which they are not all alike: two of
+ * the one in the old arms and two of the other in the new ones, at most 1 in 14 (p = 1/2); with live as a third draw of the
+ * old release, 1 in 26 (p = 0.65).
+ */
+const AGAINST = Math.log(14);
+const AGAINST_WITH_LIVE = Math.log(26);
+
+/**
+ * The evidence after one more exchange. The first one only says what to look for (universal inference: Wasserman, Ramdas
+ * and Balakrishnan 2020); each one after it counts, if the values are new draws (see distribution.ts).
+ */
+export function weighSteady(
+  evidence: SteadyEvidence,
+  { labels, liveAgrees, raw }: Observation,
+  { pattern }: Partition,
+): SteadyEvidence {
+  const pair = pattern === 'change' && liveAgrees !== false ? `${labels[0]}\n${labels[2]}` : null;
+  if (evidence.pair === undefined) return { log: 0, pair, raw };
+  if (pair === null || pair !== evidence.pair) return { log: -Infinity, pair: null, raw };
+  const gain = liveAgrees === true ? AGAINST_WITH_LIVE : AGAINST;
+  return { log: evidence.log + (areNewDraws(raw, evidence.raw) ? gain : 0), pair, raw };
+}
