@@ -11,6 +11,8 @@ import {
   systemClock,
   waitForAccept,
 } from '../common/index.js';
+import { FederationClient } from '../federator/client/client.js';
+import { Home } from '../federator/home/home.js';
 import type { LoadResult } from './load.js';
 
 /** Stores, federator and a cluster of the shop come up within this, ms; installing a release is most of it. */
@@ -25,19 +27,23 @@ interface Told {
   readonly data: unknown;
 }
 
-/** A whole federation with one cluster of examples/shop, driven by `federate` as a user would. The owner must `stop()` it. */
+/** A whole federation with one cluster, driven by `federate` as a user would. The owner must `stop()` it. */
 export class Federation {
   readonly #home: string;
   #children: Child[] = [];
   #federation: Child | undefined;
   edgeUrl = '';
 
-  private constructor(private readonly folder: string) {
+  private constructor(
+    private readonly folder: string,
+    private readonly app: string,
+  ) {
     this.#home = join(folder, 'home');
   }
 
-  static async start(folder: string): Promise<Federation> {
-    const federation = new Federation(folder);
+  /** `app`: the folder of the app it runs. */
+  static async start(folder: string, app = join(packageRoot, 'examples', 'shop')): Promise<Federation> {
+    const federation = new Federation(folder, app);
     try {
       await federation.#start();
       return federation;
@@ -45,6 +51,11 @@ export class Federation {
       await federation.stop();
       throw error;
     }
+  }
+
+  /** Its API, for what is timed: a process for each command would be most of it. */
+  client(): Promise<FederationClient> {
+    return FederationClient.connect(new Home(this.#home));
   }
 
   /** Of the federation's first process; all others are below it. */
@@ -89,7 +100,7 @@ export class Federation {
     const config = JSON.parse(await readFile(example, 'utf8')) as { readonly env?: Record<string, string> };
     const file = join(this.folder, 'blue.json');
     await writeFile(file, JSON.stringify({ ...config, env: { ...config.env, PAYMENT_URL: payment } }));
-    await this.cli(['add-cluster', 'blue', '--config', file, '--app', join(packageRoot, 'examples', 'shop')]);
+    await this.cli(['add-cluster', 'blue', '--config', file, '--app', this.app]);
   }
 
   async #startPayment(): Promise<string> {

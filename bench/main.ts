@@ -9,11 +9,19 @@ import { edgeEntry } from './entries/edge.js';
 import type { Entry, EntryResult } from './entries/entry.js';
 import { judgeEntry } from './entries/judge.js';
 import { proxyEntry } from './entries/proxy.js';
+import { rollbackEntry } from './entries/rollback.js';
 import { shadowEntry, shadowFloodEntry } from './entries/shadow.js';
 import { findLoadGenerator } from './load.js';
 import { render } from './report.js';
 
-const entries: readonly Entry[] = [proxyEntry, edgeEntry, shadowEntry, shadowFloodEntry, judgeEntry];
+const entries: readonly Entry[] = [
+  proxyEntry,
+  edgeEntry,
+  shadowEntry,
+  shadowFloodEntry,
+  judgeEntry,
+  rollbackEntry,
+];
 const USAGE = `usage: npm run bench [-- [NAME...] [--rounds N] [--seconds S] [--connections C] [--json]]
 
 ${entries.map(({ name, about }) => `  ${name.padEnd(8)} ${about}`).join('\n')}

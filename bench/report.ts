@@ -32,8 +32,20 @@ export function render(result: EntryResult): string {
   ]);
   return [
     `${result.entry}: ${rounds} rounds of ${seconds} s, ${connections} keep-alive clients, load by ${result.load}; median (min – max)`,
-    table(['', 'requests/s', 'CPU µs/request', 'p50 µs', 'p99 µs', 'errors'], figures),
-    table(['ratio, round by round', 'CPU/request', 'requests/s', 'p99'], ratios),
+    ...(figures.length === 0
+      ? []
+      : [table(['', 'requests/s', 'CPU µs/request', 'p50 µs', 'p99 µs', 'errors'], figures)]),
+    ...(ratios.length === 0
+      ? []
+      : [table(['ratio, round by round', 'CPU/request', 'requests/s', 'p99'], ratios)]),
+    ...(result.times === undefined
+      ? []
+      : [
+          table(
+            ['', 'ms'],
+            result.times.map(({ name, ms }) => [name, show(ms)]),
+          ),
+        ]),
     ...result.notes.map((note) => `note: ${note}`),
     '',
   ].join('\n');

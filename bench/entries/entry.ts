@@ -1,5 +1,6 @@
 import type { Comparison, Effort } from '../compare.js';
 import type { LoadGenerator } from '../load.js';
+import type { Spread } from '../statistics.js';
 
 export interface EntryContext {
   /** A folder of this run's own, removed afterwards. */
@@ -14,6 +15,8 @@ export interface EntryResult extends Comparison {
   readonly entry: string;
   readonly load: string;
   readonly effort: Effort;
+  /** Durations that are no latencies of a load; ms. */
+  readonly times?: readonly { readonly name: string; readonly ms: Spread }[];
   /** What a reader must know: peers that are missing, parts that do not run here. */
   readonly notes: readonly string[];
 }

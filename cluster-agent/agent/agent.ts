@@ -226,8 +226,12 @@ export class Agent {
   ): Promise<void> {
     const release = (serving === undefined ? undefined : this.#fleet.release(serving)) ?? spec.active;
     const { routes } = release.manifest;
-    await this.#front.ensure(spec, proxySettings(spec.config, routes, []), signal);
+    // A proxy without nodes refuses what it is sent; one that does not listen yet leaves it to the other clusters.
+    if (traffic.length === 0 && !this.#front.running)
+      return this.#fleet.stopRetired([], spec.config.drainTimeout);
     const nodes = traffic.map((name) => this.#fleet.address(name));
+    const first = nodes.map((node) => ({ ...node, state: 'active' as const }));
+    await this.#front.ensure(spec, proxySettings(spec.config, routes, first), signal);
     const listed = await this.#front.direct(
       traffic,
       this.#fleet.running,

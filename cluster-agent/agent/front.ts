@@ -37,7 +37,11 @@ export class Front {
     this.#options = options;
   }
 
-  /** Starts the proxy where the spec wants it, without nodes, unless it is there. Errors: those of ProxyProcess.start. */
+  get running(): boolean {
+    return this.#proxy !== undefined;
+  }
+
+  /** Starts the proxy where the spec wants it, with `settings`, unless it is there. Errors: those of ProxyProcess.start. */
   async ensure(spec: ClusterSpec, settings: ProxySettings, signal: AbortSignal): Promise<void> {
     if (this.#windowMs !== spec.config.reconfigure) {
       this.#windowMs = spec.config.reconfigure;

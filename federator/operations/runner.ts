@@ -44,11 +44,14 @@ export class OperationRunner {
     return ended;
   }
 
-  /** Makes a running operation turn back, and waits until it has. Nothing happens when it does not run here. */
-  async cancel(id: string, reason: DharmaError): Promise<void> {
-    const current = this.#running.get(id);
-    current?.abort.abort(reason);
-    await current?.ended;
+  /**
+   * Makes an operation turn back, and waits until it has. One that waits for its turn, as all do after a restart, is
+   * taken back at once: it must not begin after whoever cancelled it has gone on. Error: Interrupted, by `signal`.
+   */
+  async cancel(id: string, reason: DharmaError, signal: AbortSignal): Promise<void> {
+    if (!this.#running.has(id)) await this.#journal.turnBack(id, reason.toJSON());
+    this.#running.get(id)?.abort.abort(reason); // Also where its turn came just now.
+    await this.run(id, signal);
   }
 
   async #runToEnd(id: string, signal: AbortSignal): Promise<void> {

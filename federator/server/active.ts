@@ -16,8 +16,8 @@ import { ReleaseRecords } from '../state/release-records.js';
 import { UpgradeStore } from '../state/upgrade-store.js';
 import type { UpgradeContext } from '../upgrade/context.js';
 import { shadowInterrupted, superseded } from '../upgrade/errors.js';
-import { deployPlanner, promotePlanner, rollbackPlanner, settleDue } from '../upgrade/promote-planners.js';
-import { shadowStartPlanner, shadowStopPlanner } from '../upgrade/shadow-planners.js';
+import { upgradePlanners } from '../upgrade/planners.js';
+import { settleDue } from '../upgrade/promote-planners.js';
 
 /** How often rollback windows are looked at: they are minutes long. */
 const SETTLE_EVERY_MS = 1000;
@@ -83,18 +83,14 @@ export class ActiveFederator {
       reconciler: this.reconciler,
       supervisor,
       rollbackWindowMs: runtime.rollbackWindowMs,
-      cancelOthers: (upgrade, besides) => this.#cancelOthers(upgrade, besides),
+      cancelOthers: (upgrade, besides, signal) => this.#cancelOthers(upgrade, besides, signal),
     };
     this.runner = new OperationRunner(
       this.journal,
       {
         'add-cluster': addClusterPlanner(clusterContext),
         'remove-cluster': removeClusterPlanner(clusterContext),
-        deploy: deployPlanner(this.#context),
-        'shadow-start': shadowStartPlanner(this.#context),
-        'shadow-stop': shadowStopPlanner(this.#context),
-        promote: promotePlanner(this.#context),
-        rollback: rollbackPlanner(this.#context),
+        ...upgradePlanners(this.#context),
       },
       log,
     );
@@ -173,11 +169,12 @@ export class ActiveFederator {
     await this.upgrades.move(upgrade._id, [upgrade.state], to);
   }
 
-  async #cancelOthers(upgrade: string, besides: string): Promise<void> {
+  async #cancelOthers(upgrade: string, besides: string, signal: AbortSignal): Promise<void> {
     const by = await this.journal.get(besides);
     const open = (await this.journal.open()).filter(
       (other) => other.subject === upgrade && other._id !== besides,
     );
-    for (const other of open) await this.runner.cancel(other._id, superseded(by?.kind ?? 'a later command'));
+    const reason = superseded(by?.kind ?? 'a later command');
+    for (const other of open) await this.runner.cancel(other._id, reason, signal);
   }
 }

@@ -17,6 +17,6 @@ export interface UpgradeContext {
   readonly supervisor: SupervisorClient;
   /** How long the old nodes stay warm after a promotion, where the promotion does not say. */
   readonly rollbackWindowMs: number;
-  /** Makes the operations of an upgrade that still run turn back, and waits until they have. */
-  readonly cancelOthers: (upgrade: string, besides: string) => Promise<void>;
+  /** Makes the operations of an upgrade that have not ended turn back, and waits until they have. */
+  readonly cancelOthers: (upgrade: string, besides: string, signal: AbortSignal) => Promise<void>;
 }

@@ -53,6 +53,15 @@ export function rollbackNothing(latest: UpgradeDocument | undefined): DharmaErro
   });
 }
 
+export function promotedMeanwhile(): DharmaError {
+  return new DharmaError({
+    code: 'PROMOTED_MEANWHILE',
+    message: 'the promotion had ended before it could be turned back',
+    remedy: 'Its old nodes are warm; go back to them with: federate rollback',
+    httpStatus: 409,
+  });
+}
+
 export function shadowNotRunning(): DharmaError {
   return new DharmaError({
     code: 'SHADOW_NOT_RUNNING',

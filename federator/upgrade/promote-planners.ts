@@ -2,6 +2,7 @@ import { DharmaError } from '../../common/index.js';
 import type { Planner, Step } from '../operations/plan.js';
 import type { OperationDocument, UpgradeDocument } from '../state/documents.js';
 import type { UpgradeContext } from './context.js';
+import { promotedMeanwhile, promoteNothing } from './errors.js';
 import { endShadowSteps } from './shadow-planners.js';
 import { coolEverywhere, flip, flipEverywhere, warmEverywhere } from './traffic.js';
 
@@ -73,11 +74,10 @@ export function rollbackPlanner(context: UpgradeContext): Planner {
       name: 'rolled-back',
       doing: 'noting the end',
       run: async () => {
-        await context.upgrades.move(
-          upgrade._id,
-          ['rolling-back', 'starting', 'shadowing', 'stopped'],
-          'rolled-back',
-        );
+        const from = ['rolling-back', 'starting', 'shadowing', 'stopped'] as const;
+        if (await context.upgrades.move(upgrade._id, from, 'rolled-back')) return;
+        // The promotion that was to be turned back was past the point of no return.
+        if ((await context.upgrades.get(upgrade._id))?.state === 'promoted') throw promotedMeanwhile();
       },
     };
     if (operation.input.promoted !== true) return [...endShadowSteps(context, operation), rolledBack];
@@ -118,7 +118,9 @@ function promotingStep({ upgrades }: UpgradeContext, { subject: id, input }: Ope
     name: 'promoting',
     doing: 'beginning the promotion',
     run: async () => {
-      await upgrades.move(id, ['shadowing', 'stopped'], 'promoting');
+      // Already `promoting`, where it was cut short after this; anything else is the end of the upgrade.
+      if (await upgrades.move(id, ['shadowing', 'stopped', 'promoting'], 'promoting')) return;
+      throw promoteNothing(await upgrades.get(id));
     },
     undo: async (reason) => {
       const error = reason instanceof DharmaError ? { error: reason.toJSON() } : {};

@@ -41,7 +41,9 @@ export function shadowStartPlanner(context: UpgradeContext): Planner {
     {
       name: 'shadowing',
       doing: 'replaying',
-      run: async () => {
+      run: async (signal) => {
+        // Cut short here with everything else, the worker is gone: an upgrade that shadows has one.
+        await startWorker(context, upgrade, signal);
         await context.upgrades.move(upgrade, ['starting'], 'shadowing');
       },
     },
@@ -69,7 +71,7 @@ export function endShadowSteps(context: UpgradeContext, operation: OperationDocu
     {
       name: 'cancel-others',
       doing: 'ending what is under way',
-      run: () => context.cancelOthers(upgrade, operation._id),
+      run: (signal) => context.cancelOthers(upgrade, operation._id, signal),
     },
     { name: 'end-worker', doing: 'ending remote1', run: () => context.supervisor.stopWorker(upgrade) },
     {
@@ -103,6 +105,10 @@ async function capture(context: UpgradeContext, on: boolean, signal: AbortSignal
 }
 
 async function startWorker(context: UpgradeContext, upgrade: string, signal: AbortSignal): Promise<void> {
+  const { workers } = await context.supervisor.state();
+  // What an earlier worker told is no word of this one's.
+  if (!workers.some(({ name }) => name === upgrade))
+    await context.database.reports.deleteOne({ _id: upgrade });
   await context.supervisor.runWorker(upgrade);
   for (;;) {
     throwIfAborted(signal);

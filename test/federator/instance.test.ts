@@ -278,6 +278,26 @@ describe('upgrades', () => {
     expect(active()).toEqual(['r1', 'r1']);
   });
 
+  test('cut short with everything else just before they were rehearsed have a worker again', async () => {
+    const client = await withClusters();
+    shadowWith('identical');
+    const operation = await client.startShadow({ change: { packages: ['x@2'] } }, signal);
+    await end(client, Promise.resolve(operation));
+    const { id } = await client.upgrade('current', signal);
+    await open.pop()?.close();
+    // As it was written before the last step.
+    await database.upgrades.updateOne({ _id: id }, { $set: { state: 'starting' } });
+    await database.operations.updateOne(
+      { _id: operation },
+      { $set: { state: 'running' }, $pull: { steps: { name: 'shadowing' } } },
+    );
+    machine.workers.clear();
+    const again = clientOf(await start('primary'));
+    await end(again, Promise.resolve(operation));
+    expect(await again.upgrade('current', signal)).toMatchObject({ state: 'shadowing' });
+    expect([...machine.workers]).toEqual([id]);
+  });
+
   test('whose federation was stopped while they were rehearsed are over, and say so', async () => {
     const client = await withClusters();
     shadowWith('identical');

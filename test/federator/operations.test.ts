@@ -123,9 +123,33 @@ describe('an operation', () => {
     const runs = runner([waiting]);
     const ended = runs.run(id, never);
     await running;
-    await runs.cancel(id, refused);
+    await runs.cancel(id, refused, never);
     await ended;
     expect(undone).toEqual(['wait']);
+    expect(await journal.get(id)).toMatchObject({ state: 'failed', error: { code: 'REFUSED' } });
+  });
+
+  test('that is cancelled before its turn never begins, and what an earlier life did is taken back', async () => {
+    const id = await operation();
+    const happened: string[] = [];
+    const death = new AbortController();
+    const step = (name: string, dies: boolean): Step => ({
+      name,
+      doing: name,
+      run: async (signal) => {
+        happened.push(name);
+        if (dies) death.abort();
+        signal.throwIfAborted();
+      },
+      undo: async () => void happened.push(`undo ${name}`),
+    });
+    await expect(
+      runner([step('a', false), step('b', true), step('c', false)]).run(id, death.signal),
+    ).rejects.toThrow(Interrupted);
+    const resumed = runner([step('a', false), step('b', false), step('c', false)]);
+    await resumed.cancel(id, refused, never);
+    await resumed.run(id, never); // Its turn, which comes later.
+    expect(happened).toEqual(['a', 'b', 'undo b', 'undo a']);
     expect(await journal.get(id)).toMatchObject({ state: 'failed', error: { code: 'REFUSED' } });
   });
 

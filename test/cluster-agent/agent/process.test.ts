@@ -19,6 +19,26 @@ const gone = async (pid: number): Promise<void> => {
   }
 };
 
+/** Asks again and again; `stop()` tells the statuses that came. */
+function poll(url: string): { stop: () => Promise<ReadonlySet<number>> } {
+  const statuses = new Set<number>();
+  let on = true;
+  const loop = (async () => {
+    while (on) {
+      const answer = await fetch(url).catch(() => undefined);
+      if (answer !== undefined) statuses.add(answer.status);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+  })();
+  return {
+    stop: async () => {
+      on = false;
+      await loop;
+      return statuses;
+    },
+  };
+}
+
 async function startProcess(dir: string, logFile: string, ipc = false): Promise<Child> {
   const child = await Child.start({
     name: 'agent',
@@ -58,8 +78,11 @@ describe('the agent process', () => {
     await Promise.all([...before.nodes.map(({ pid }) => gone(pid!)), gone(before.proxy.pid!)]);
     expect(await accepts({ host: spec.listen.address, port: spec.listen.port })).toBe(false);
 
+    const statuses = poll(urlOf(spec));
     const second = await startProcess(dir, join(root, 'agent.log'));
     const after = await client.waitUntil(converged, soon());
+    // Whoever balances over clusters tries another where nobody listens; a refusal it passes on.
+    expect([...(await statuses.stop())].filter((status) => status >= 500)).toEqual([]);
     expect(after.generation).toBe(before.generation);
     expect(await (await fetch(urlOf(spec))).text()).toBe('here');
     expect(await readdir(join(dir, 'nodes'))).toHaveLength(2);
