@@ -255,7 +255,12 @@ export class ShadowRun {
     this.#finding = startFinding(error);
     this.#error =
       error instanceof DharmaError
-        ? { code: error.code, message: error.message, remedy: error.remedy }
+        ? {
+            code: error.code,
+            message: error.message,
+            ...(error.found === undefined ? {} : { found: error.found }),
+            remedy: error.remedy,
+          }
         : { code: 'SHADOW_FAILED', message: messageOf(error), remedy: 'See the log, and start it again.' };
     // What is no error of an operator's is a bug: where it happened must be told.
     const stack = error instanceof DharmaError || !(error instanceof Error) ? undefined : error.stack;

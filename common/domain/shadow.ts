@@ -215,7 +215,12 @@ export interface ShadowStatus {
   readonly ledger: Ledger;
   readonly verdict: Verdict;
   readonly differences: number;
-  readonly error?: { readonly code: string; readonly message: string; readonly remedy: string };
+  readonly error?: {
+    readonly code: string;
+    readonly message: string;
+    readonly found?: string;
+    readonly remedy: string;
+  };
 }
 
 /** Outbound calls live made, in the order they ended. `close()` ends the iteration. */
