@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import {
   DharmaError,
+  formatBytes,
   messageOf,
   systemClock,
   type Clock,
@@ -15,12 +16,15 @@ import {
 } from '../common/index.js';
 import type { ArmSet, PrepareArms } from './arms-contract.js';
 import { capture, type Captured } from './capture/capture.js';
+import { fixedBudget, freeDiskNow, shareOfFree } from './capture/disk-budget.js';
 import { SpillQueue } from './capture/spill-queue.js';
 import { Endpoints } from './endpoint.js';
 import { Judge } from './judge.js';
-import { DEFAULT_ALPHA, DEFAULT_SPOOL_BYTES, armNames, type ShadowOptions } from './options.js';
+import { DEFAULT_ALPHA, armNames, type ShadowOptions } from './options.js';
 import { ArmLink } from './replay/arm-link.js';
 import { Replayer } from './replay/replayer.js';
+import { freeRoom } from './room/free-room.js';
+import type { Room } from './room/sizes.js';
 import { assembleReport, concludeReport } from './report/assemble.js';
 import { startFinding } from './report/start-finding.js';
 import { REDACTED_HEADERS } from './report/redact.js';
@@ -88,7 +92,9 @@ export class ShadowRun {
     });
     this.#queue = new SpillQueue(
       join(options.workDir, 'exchanges.spool'),
-      options.spoolBytes ?? DEFAULT_SPOOL_BYTES,
+      options.spoolBytes === undefined
+        ? shareOfFree(() => freeDiskNow(options.workDir))
+        : fixedBudget(options.spoolBytes),
     );
     this.#capturing = capture(options.exchanges, this.#queue, this.#judge, options.log)
       .catch((error: unknown) => this.#fail(error))
@@ -190,11 +196,20 @@ export class ShadowRun {
       signal: this.#abort.signal,
       unguarded: options.unguarded ?? false,
       determinism: options.determinism ?? true,
+      room: () => this.#room(),
       onProgress: (step) => this.#say('cloning', step),
     });
     this.#arms = arms;
     arms.setCanonical?.((arm, text) => this.#judge.toLive(arm, text));
     return arms;
+  }
+
+  /** What the copies of the stores may take: not what is promised to the exchanges that wait. */
+  async #room(): Promise<Room> {
+    const free = await freeRoom(this.#options.workDir);
+    const { reservedBytes } = this.#queue;
+    if (reservedBytes > free.disk) throw diskBudgetTooLarge(reservedBytes, free.disk);
+    return { ...free, disk: free.disk - reservedBytes };
   }
 
   async #feedOutbound(prepared: Promise<ArmSet>): Promise<void> {
@@ -316,4 +331,13 @@ export class ShadowRun {
       armMedianMs: Object.fromEntries(this.#links.map((link) => [link.name, link.medianMs])),
     };
   }
+}
+
+function diskBudgetTooLarge(budget: number, free: number): DharmaError {
+  return new DharmaError({
+    code: 'DISK_BUDGET_TOO_LARGE',
+    message: 'the disk has not the room that captured exchanges are to have',
+    found: `${formatBytes(budget)} are to be had, ${formatBytes(free)} are free`,
+    remedy: 'Give less with --disk, or leave it out: then it is a share of what is free.',
+  });
 }

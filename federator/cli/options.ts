@@ -1,4 +1,4 @@
-import { DharmaError, ExitCode, parseDuration } from '../../common/index.js';
+import { DharmaError, ExitCode, parseBytes, parseDuration } from '../../common/index.js';
 
 type Options = Readonly<Record<string, unknown>>;
 
@@ -29,6 +29,15 @@ export function durationOption(options: Options, key: string, flag: string): num
   const ms = parseDuration(text);
   if (ms === undefined) throw usage(flag, text, 'a duration such as 30s, 15m, 2h');
   return ms;
+}
+
+/** Error: USAGE, unless it is a number of bytes. */
+export function bytesOption(options: Options, key: string, flag: string): number | undefined {
+  const text = textOption(options, key);
+  if (text === undefined) return undefined;
+  const bytes = parseBytes(text);
+  if (bytes === undefined) throw usage(flag, text, 'bytes, such as 1073741824, 500MB, 2GB');
+  return bytes;
 }
 
 function usage(flag: string, found: string, allowed: string): DharmaError {

@@ -8,6 +8,9 @@ export interface Captured {
   readonly index: number;
 }
 
+/** Why an exchange is dropped that the disk budget has no room for. */
+const NO_ROOM = 'disk budget full';
+
 /** Reads the source to its end: what can be replayed goes to the queue, the rest is accounted for at once. */
 export async function capture(
   source: ExchangeSource,
@@ -27,11 +30,20 @@ export async function capture(
     judge.ledger.capture();
     judge.captured(exchange);
     const captured = { exchange, index: index++ };
-    const reason = whyNotReplayed(exchange);
-    if (exchange.flags.requestTruncated) judge.ledger.settle('truncated');
-    else if (reason !== undefined) judge.ledger.drop(reason);
-    else if (!queue.push(captured, sizeOf(exchange))) judge.ledger.drop('spool full');
+    if (exchange.flags.requestTruncated) {
+      judge.skip(exchange);
+      judge.ledger.settle('truncated');
+      continue;
+    }
+    const reason = whyNotReplayed(exchange) ?? whyNotKept(queue.push(captured, sizeOf(exchange)));
+    if (reason === undefined) continue;
+    judge.skip(exchange);
+    judge.ledger.drop(reason);
   }
+}
+
+function whyNotKept(kept: boolean): string | undefined {
+  return kept ? undefined : NO_ROOM;
 }
 
 function whyNotReplayed(exchange: Exchange): string | undefined {

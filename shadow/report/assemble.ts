@@ -1,5 +1,6 @@
 import type { Difference, GuardCount, Release, ShadowReport, Verdict } from '../../common/index.js';
 import type { Judge } from '../judge.js';
+import { missingEffects } from '../ledger/missing.js';
 import { decide, type Decision } from '../verdict/decide.js';
 import { tellDifferences, tellNoise } from './differences.js';
 
@@ -54,7 +55,10 @@ export function assembleReport(input: ReportInput): ShadowReport {
     noise: tellNoise(judge.tallies.all(), compared),
     unbound: ledger.unbound,
     ledger,
-    coverage: { ...judge.coverage.read(differing, input.declaredEndpoints), caveats: input.caveats },
+    coverage: {
+      ...judge.coverage.read(differing, input.declaredEndpoints),
+      caveats: [...input.caveats, ...missingEffects(ledger)],
+    },
     guard: input.guard,
     timings: input.timings,
   };

@@ -1,4 +1,4 @@
-import { DharmaError } from '../../common/index.js';
+import { DharmaError, formatBytes } from '../../common/index.js';
 import { roomNeeded, type CopiesToMake, type LiveSizes, type Room } from './sizes.js';
 
 /** Of what is free, this share stays: live and the arms go on writing, and a full machine is live's trouble too. */
@@ -26,10 +26,12 @@ export function checkRoom(question: RoomQuestion): void {
   const needed = roomNeeded(live, copies);
   const short = [
     ...(needed.disk > room.disk
-      ? [`about ${size(needed.disk)} of disk, and ${dir} can give ${size(room.disk)}`]
+      ? [`about ${formatBytes(needed.disk)} of disk, and ${dir} can give ${formatBytes(room.disk)}`]
       : []),
     ...(needed.memory > room.memory
-      ? [`about ${size(needed.memory)} of memory, and this machine can give ${size(room.memory)}`]
+      ? [
+          `about ${formatBytes(needed.memory)} of memory, and this machine can give ${formatBytes(room.memory)}`,
+        ]
       : []),
   ];
   if (short.length === 0) return;
@@ -63,13 +65,9 @@ function found({ mongo, redis, folderBytes }: LiveSizes, arms: number): string {
   const parts = [
     ...(mongo === undefined
       ? []
-      : [`Mongo ${size(mongo.dataBytes)} in ${Math.round(mongo.documents)} documents`]),
-    ...(redis === undefined ? [] : [`Redis ${size(redis.memoryBytes)}`]),
-    ...(folderBytes === 0 ? [] : [`folders ${size(folderBytes)}`]),
+      : [`Mongo ${formatBytes(mongo.dataBytes)} in ${Math.round(mongo.documents)} documents`]),
+    ...(redis === undefined ? [] : [`Redis ${formatBytes(redis.memoryBytes)}`]),
+    ...(folderBytes === 0 ? [] : [`folders ${formatBytes(folderBytes)}`]),
   ];
   return `${parts.join(', ')}; to be copied for golden and ${arms} arms`;
-}
-
-function size(bytes: number): string {
-  return bytes < 10 * 2 ** 30 ? `${Math.ceil(bytes / 2 ** 20)} MB` : `${(bytes / 2 ** 30).toFixed(1)} GB`;
 }

@@ -2,7 +2,7 @@ import { DharmaError, ExitCode, readConfig } from '../../../common/index.js';
 import { z } from 'zod';
 import type { Command } from '../command.js';
 import { envOption, listOption } from '../env-options.js';
-import { textOption } from '../options.js';
+import { bytesOption, textOption } from '../options.js';
 
 /** `--files FILE`: path in the app → source path on this machine, null removes it. */
 const filesSchema = z.record(
@@ -27,6 +27,11 @@ export const shadowStart: Command = {
       about: '2x2: two copies of each release, to tell noise from change; 1x1: half the cost (default: 2x2)',
       choices: ['2x2', '1x1'],
     },
+    {
+      flags: '--disk <bytes>',
+      about:
+        'disk that copied requests may take while they wait, such as 2GB (default: a quarter of what is free)',
+    },
     { flags: '--unguarded', about: 'go on where this machine cannot keep the copies from the outside' },
   ],
   examples: [
@@ -39,6 +44,7 @@ export const shadowStart: Command = {
     const file = textOption(options, 'files');
     const files = file === undefined ? undefined : await readConfig(filesSchema, file);
     if (packages.length === 0 && env === undefined && files === undefined) throw changeNeeded();
+    const spoolBytes = bytesOption(options, 'disk', '--disk');
     const api = await client();
     const operation = await api.startShadow(
       {
@@ -49,6 +55,7 @@ export const shadowStart: Command = {
         },
         ...(options.arms === '2x2' || options.arms === '1x1' ? { arms: options.arms } : {}),
         ...(options.unguarded === true ? { unguarded: true } : {}),
+        ...(spoolBytes === undefined ? {} : { spoolBytes }),
       },
       signal,
     );

@@ -1,0 +1,19 @@
+import type { Ledger } from '../../common/index.js';
+
+/** Reasons for which an exchange is dropped that did nothing to live's data, or whose effects the copies have already. */
+const WITHOUT_EFFECT = new Set(['finished before the clone', 'no answer at live']);
+
+/**
+ * What it means that some of live's exchanges were not replayed: the arms' data lack what those wrote. One sentence for the
+ * report, or none. Pure.
+ */
+export function missingEffects(ledger: Ledger): readonly string[] {
+  const missing = Object.entries(ledger.dropped)
+    .filter(([reason]) => !WITHOUT_EFFECT.has(reason))
+    .reduce((sum, [, count]) => sum + count, ledger.truncated);
+  if (missing === 0) return [];
+  return [
+    `What ${missing} exchanges that were not replayed wrote is missing in all arms alike: requests that use what those ` +
+      'issued are unbound, and never a difference.',
+  ];
+}
