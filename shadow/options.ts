@@ -50,6 +50,8 @@ export interface ShadowOptions {
   readonly alpha?: number;
   /** Bytes of disk that captured exchanges may take while they wait. Default: a share of what is free (SPOOL_SHARE). */
   readonly spoolBytes?: number;
+  /** Share of live's sessions that are copied, 0..1; each wholly or not at all. Default 1. */
+  readonly sample?: number;
   readonly clock?: Clock;
   readonly log: Logger;
   /** Ends the run as `stop()` does. */

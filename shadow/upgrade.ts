@@ -17,6 +17,7 @@ import {
 import type { ArmSet, PrepareArms } from './arms-contract.js';
 import { capture, type Captured } from './capture/capture.js';
 import { fixedBudget, freeDiskNow, shareOfFree } from './capture/disk-budget.js';
+import { SessionSample } from './capture/sample.js';
 import { SpillQueue } from './capture/spill-queue.js';
 import { Endpoints } from './endpoint.js';
 import { Judge } from './judge.js';
@@ -96,7 +97,13 @@ export class ShadowRun {
         ? shareOfFree(() => freeDiskNow(options.workDir))
         : fixedBudget(options.spoolBytes),
     );
-    this.#capturing = capture(options.exchanges, this.#queue, this.#judge, options.log)
+    this.#capturing = capture(
+      options.exchanges,
+      this.#queue,
+      this.#judge,
+      new SessionSample(options.sample ?? 1),
+      options.log,
+    )
       .catch((error: unknown) => this.#fail(error))
       .finally(() => this.#queue.end());
     const prepared = this.#prepare();
@@ -307,6 +314,7 @@ export class ShadowRun {
       declaredEndpoints: this.#endpoints.declared,
       guard: this.#arms?.guard() ?? NO_GUARD,
       caveats: this.#arms?.caveats ?? [],
+      sample: options.sample ?? 1,
       timings: this.#timings(),
       alpha: options.alpha ?? DEFAULT_ALPHA,
       accepted: this.#accepted,

@@ -88,6 +88,8 @@ export interface Coverage {
   readonly neverHit: readonly string[];
   /** `endpoint: why` where bodies were never compared (opaque encodings, streams…). */
   readonly bodiesNotCompared: readonly string[];
+  /** Share of live's sessions that are copied, 0..1; absent: all. */
+  readonly sample?: number;
   /** What the mirror stores and the guard cannot promise here. */
   readonly caveats?: readonly string[];
 }

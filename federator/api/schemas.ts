@@ -39,6 +39,8 @@ export const startShadowSchema = z.strictObject({
   unguarded: z.boolean().optional(),
   /** Bytes of disk that captured exchanges may take while they wait; by default a share of what is free. */
   spoolBytes: z.int().min(0).optional(),
+  /** Share of live's sessions to copy; all by default. */
+  sample: z.number().gt(0).max(1).optional(),
 });
 
 export const acceptSchema = z.strictObject({ difference: z.string().min(1).max(128) });

@@ -40,6 +40,16 @@ export function bytesOption(options: Options, key: string, flag: string): number
   return bytes;
 }
 
+/** 0..1, more than 0. Error: USAGE, unless it is such a share, or a percentage. */
+export function shareOption(options: Options, key: string, flag: string): number | undefined {
+  const text = textOption(options, key);
+  if (text === undefined) return undefined;
+  const match = /^(\d+(?:\.\d+)?)(%?)$/.exec(text.trim());
+  const share = match === null ? NaN : Number(match[1]) / (match[2] === '%' ? 100 : 1);
+  if (share > 0 && share <= 1) return share;
+  throw usage(flag, text, 'a share such as 10% or 0.1');
+}
+
 function usage(flag: string, found: string, allowed: string): DharmaError {
   return new DharmaError({
     code: 'USAGE',

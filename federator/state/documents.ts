@@ -65,6 +65,8 @@ export interface ShadowRunOptions {
   readonly unguarded?: boolean;
   /** Bytes of disk that captured exchanges may take while they wait. */
   readonly spoolBytes?: number;
+  /** Share of live's sessions that are copied, 0..1. */
+  readonly sample?: number;
 }
 
 export interface UpgradeDocument {

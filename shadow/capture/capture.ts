@@ -1,5 +1,6 @@
 import type { Exchange, ExchangeSource, Logger } from '../../common/index.js';
 import type { Judge } from '../judge.js';
+import type { SessionSample } from './sample.js';
 import type { SpillQueue } from './spill-queue.js';
 
 /** A captured exchange and its number in the order of capture. */
@@ -11,11 +12,15 @@ export interface Captured {
 /** Why an exchange is dropped that the disk budget has no room for. */
 const NO_ROOM = 'disk budget full';
 
+/** Why one is dropped whose session is not copied. */
+const NOT_SAMPLED = 'not sampled';
+
 /** Reads the source to its end: what can be replayed goes to the queue, the rest is accounted for at once. */
 export async function capture(
   source: ExchangeSource,
   queue: SpillQueue<Captured>,
   judge: Judge,
+  sample: SessionSample,
   log: Logger,
 ): Promise<void> {
   let index = 0;
@@ -30,6 +35,11 @@ export async function capture(
     judge.ledger.capture();
     judge.captured(exchange);
     const captured = { exchange, index: index++ };
+    if (!sample.takes(exchange)) {
+      judge.skip(exchange);
+      judge.ledger.drop(NOT_SAMPLED);
+      continue;
+    }
     if (exchange.flags.requestTruncated) {
       judge.skip(exchange);
       judge.ledger.settle('truncated');

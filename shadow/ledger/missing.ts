@@ -17,3 +17,12 @@ export function missingEffects(ledger: Ledger): readonly string[] {
       'issued are unbound, and never a difference.',
   ];
 }
+
+/** That only a share of live's sessions is copied, and how many exchanges that came to; nothing where it is all. Pure. */
+export function sampled(share: number, ledger: Ledger): readonly string[] {
+  if (share >= 1) return [];
+  const left = ledger.dropped['not sampled'] ?? 0;
+  return [
+    `Only ${Number((share * 100).toPrecision(3))}% of live's sessions are copied: ${ledger.captured - left} of ${ledger.captured} exchanges.`,
+  ];
+}

@@ -1,6 +1,6 @@
 import type { Difference, GuardCount, Release, ShadowReport, Verdict } from '../../common/index.js';
 import type { Judge } from '../judge.js';
-import { missingEffects } from '../ledger/missing.js';
+import { missingEffects, sampled } from '../ledger/missing.js';
 import { decide, type Decision } from '../verdict/decide.js';
 import { tellDifferences, tellNoise } from './differences.js';
 
@@ -12,6 +12,8 @@ export interface ReportInput {
   readonly declaredEndpoints: readonly string[];
   readonly guard: GuardCount;
   readonly caveats: readonly string[];
+  /** Share of live's sessions that are copied. */
+  readonly sample: number;
   readonly timings: ShadowReport['timings'];
   /** The declared error rate of the whole report. */
   readonly alpha: number;
@@ -57,7 +59,8 @@ export function assembleReport(input: ReportInput): ShadowReport {
     ledger,
     coverage: {
       ...judge.coverage.read(differing, input.declaredEndpoints),
-      caveats: [...input.caveats, ...missingEffects(ledger)],
+      ...(input.sample < 1 ? { sample: input.sample } : {}),
+      caveats: [...input.caveats, ...sampled(input.sample, ledger), ...missingEffects(ledger)],
     },
     guard: input.guard,
     timings: input.timings,

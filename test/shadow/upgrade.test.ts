@@ -142,6 +142,28 @@ describe('a shadow upgrade', () => {
     expect(verdict).toBe('identical');
   });
 
+  it('copies whole sessions of a sample, and takes what the others issued for unbound', async () => {
+    const shadow = await start({}, preparePlainArms, { sample: 0.5 });
+    await shadow.ready();
+    const sessions = Array.from({ length: 60 }, (_, n) => `s${n}x8c1f0e7d6b5a4938`);
+    for (const sid of sessions)
+      for (let n = 0; n < 3; n += 1)
+        push(exchange(`/a/${n}`, { requestHeaders: [['Cookie', `sid=${sid}`]] }));
+    await shadow.drained();
+    const { ledger, coverage, verdict } = await shadow.report();
+    const left = ledger.dropped['not sampled']!;
+    expect(left % 3).toBe(0);
+    // Sixty fair coins fall all on one side once in 2^59 runs.
+    expect(left).toBeGreaterThan(0);
+    expect(ledger.compared).toBe(180 - left);
+    expect(ledger.compared).toBeGreaterThan(0);
+    expect(coverage.sample).toBe(0.5);
+    expect(coverage.caveats).toContain(
+      `Only 50% of live's sessions are copied: ${180 - left} of 180 exchanges.`,
+    );
+    expect(verdict).toBe('identical');
+  });
+
   it('says so when the disk has not the room that exchanges are to have', async () => {
     const asked = async (options: PrepareArmsOptions): ReturnType<typeof preparePlainArms> => {
       await options.room!();

@@ -32,6 +32,7 @@ export function upgradeRoutes(app: TypedServer, options: ApiOptions): void {
         ...(body.arms === undefined ? {} : { arms: body.arms }),
         ...(body.unguarded === undefined ? {} : { unguarded: body.unguarded }),
         ...(body.spoolBytes === undefined ? {} : { spoolBytes: body.spoolBytes }),
+        ...(body.sample === undefined ? {} : { sample: body.sample }),
       };
       return reply.code(202).send({ operation: await commands.startShadow(change, shadow) });
     },
