@@ -19,6 +19,8 @@ import { capture, type Captured } from './capture/capture.js';
 import { fixedBudget, freeDiskNow, shareOfFree } from './capture/disk-budget.js';
 import { SessionSample } from './capture/sample.js';
 import { SpillQueue } from './capture/spill-queue.js';
+import { CostBook } from './costs/cost-book.js';
+import { resourcesOf, type Resources } from './costs/resources.js';
 import { Endpoints } from './endpoint.js';
 import { Judge } from './judge.js';
 import { DEFAULT_ALPHA, armNames, type ShadowOptions } from './options.js';
@@ -54,6 +56,7 @@ export class ShadowRun {
   readonly #abort = new AbortController();
   readonly #endpoints: Endpoints;
   readonly #judge: Judge;
+  readonly #costs: CostBook;
   readonly #queue: SpillQueue<Captured>;
   readonly #indexes = new Map<string, number>();
   readonly #accepted: Set<string>;
@@ -91,6 +94,7 @@ export class ShadowRun {
       ]),
       indexOf: options.indexOf ?? ((exchange) => this.#indexes.get(exchange.id) ?? 0),
     });
+    this.#costs = new CostBook(armNames(options.arms));
     this.#queue = new SpillQueue(
       join(options.workDir, 'exchanges.spool'),
       options.spoolBytes === undefined
@@ -234,14 +238,21 @@ export class ShadowRun {
       await Promise.all(arms.arms.map((arm) => arm.collect(signal))),
       this.#clock.now(),
     );
+    const resources = (): Resources[] => arms.arms.map((arm) => resourcesOf(arm.app.pid));
+    this.#costs.taken(resources(), 0);
     const replayer = new Replayer({
       links: this.#links,
       signal,
       eachApart: this.#options.eachApart ?? false,
       backlog: () => this.#queue.length,
       request: (exchange, arm) => this.#judge.request(exchange, arm),
-      onAnswers: (exchange, sent) => this.#judge.answers(exchange, sent),
+      onAnswers: (exchange, sent) => {
+        this.#judge.answers(exchange, sent);
+        const tookMs = sent.flatMap((one) => (one.kind === 'answered' ? [one.tookMs] : []));
+        if (tookMs.length === sent.length) this.#costs.answered(tookMs);
+      },
       onEffects: (exchanges, deltas) => {
+        this.#costs.taken(resources(), exchanges.length);
         this.#judge.effects(exchanges, deltas);
         for (const exchange of exchanges) {
           this.#indexes.delete(exchange.id);
@@ -315,6 +326,7 @@ export class ShadowRun {
       guard: this.#arms?.guard() ?? NO_GUARD,
       caveats: this.#arms?.caveats ?? [],
       sample: options.sample ?? 1,
+      performance: this.#costs.read(options.alpha ?? DEFAULT_ALPHA),
       timings: this.#timings(),
       alpha: options.alpha ?? DEFAULT_ALPHA,
       accepted: this.#accepted,

@@ -14,6 +14,7 @@ export interface ReportInput {
   readonly caveats: readonly string[];
   /** Share of live's sessions that are copied. */
   readonly sample: number;
+  readonly performance: ShadowReport['performance'];
   readonly timings: ShadowReport['timings'];
   /** The declared error rate of the whole report. */
   readonly alpha: number;
@@ -63,6 +64,7 @@ export function assembleReport(input: ReportInput): ShadowReport {
       caveats: [...input.caveats, ...sampled(input.sample, ledger), ...missingEffects(ledger)],
     },
     guard: input.guard,
+    ...(input.performance === undefined ? {} : { performance: input.performance }),
     timings: input.timings,
   };
 }
