@@ -1,4 +1,5 @@
 /** What every part may know. The only door of common/. */
+export * from './bytes.js';
 export * from './clock.js';
 export * from './deadline.js';
 export * from './config/cluster.js';

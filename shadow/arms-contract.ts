@@ -8,6 +8,7 @@ import type {
   Release,
   RunningApp,
 } from '../common/index.js';
+import type { Room } from './room/sizes.js';
 
 /** Where the engine (replay, comparison) and the arms (mirror stores, guard, effects) meet. */
 
@@ -110,6 +111,8 @@ export interface PrepareArmsOptions {
   readonly determinism: boolean;
   /** Env of the app on top of its release's. */
   readonly env: Readonly<Record<string, string>>;
+  /** What is free of disk and memory now. Default: what the machine says. */
+  readonly room?: () => Promise<Room>;
   readonly onProgress: (step: string, fraction?: number) => void;
 }
 

@@ -48,8 +48,10 @@ export interface ShadowOptions {
   readonly accepted?: readonly string[];
   /** The report's error rate: the chance that it reports a change where none is, through noise. Default 0.05. */
   readonly alpha?: number;
-  /** Bytes of captured exchanges that may wait on disk. */
+  /** Bytes of disk that captured exchanges may take while they wait. Default: a share of what is free (SPOOL_SHARE). */
   readonly spoolBytes?: number;
+  /** Share of live's sessions that are copied, 0..1; each wholly or not at all. Default 1. */
+  readonly sample?: number;
   readonly clock?: Clock;
   readonly log: Logger;
   /** Ends the run as `stop()` does. */
@@ -62,9 +64,6 @@ export interface ShadowOptions {
 }
 
 export const DEFAULT_ALPHA = 0.05;
-
-/** Room for minutes of busy traffic while the stores are cloned. */
-export const DEFAULT_SPOOL_BYTES = 1024 * 1024 * 1024;
 
 export function armNames(arms: ShadowOptions['arms']): readonly ArmName[] {
   return arms === '1x1' ? ['old-a', 'new-a'] : ['old-a', 'old-b', 'new-a', 'new-b'];

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import {
   DharmaError,
+  formatBytes,
   messageOf,
   systemClock,
   type Clock,
@@ -15,12 +16,18 @@ import {
 } from '../common/index.js';
 import type { ArmSet, PrepareArms } from './arms-contract.js';
 import { capture, type Captured } from './capture/capture.js';
+import { fixedBudget, freeDiskNow, shareOfFree } from './capture/disk-budget.js';
+import { SessionSample } from './capture/sample.js';
 import { SpillQueue } from './capture/spill-queue.js';
+import { CostBook } from './costs/cost-book.js';
+import { resourcesOf, type Resources } from './costs/resources.js';
 import { Endpoints } from './endpoint.js';
 import { Judge } from './judge.js';
-import { DEFAULT_ALPHA, DEFAULT_SPOOL_BYTES, armNames, type ShadowOptions } from './options.js';
+import { DEFAULT_ALPHA, armNames, type ShadowOptions } from './options.js';
 import { ArmLink } from './replay/arm-link.js';
 import { Replayer } from './replay/replayer.js';
+import { freeRoom } from './room/free-room.js';
+import type { Room } from './room/sizes.js';
 import { assembleReport, concludeReport } from './report/assemble.js';
 import { startFinding } from './report/start-finding.js';
 import { REDACTED_HEADERS } from './report/redact.js';
@@ -49,6 +56,7 @@ export class ShadowRun {
   readonly #abort = new AbortController();
   readonly #endpoints: Endpoints;
   readonly #judge: Judge;
+  readonly #costs: CostBook;
   readonly #queue: SpillQueue<Captured>;
   readonly #indexes = new Map<string, number>();
   readonly #accepted: Set<string>;
@@ -86,11 +94,20 @@ export class ShadowRun {
       ]),
       indexOf: options.indexOf ?? ((exchange) => this.#indexes.get(exchange.id) ?? 0),
     });
+    this.#costs = new CostBook(armNames(options.arms));
     this.#queue = new SpillQueue(
       join(options.workDir, 'exchanges.spool'),
-      options.spoolBytes ?? DEFAULT_SPOOL_BYTES,
+      options.spoolBytes === undefined
+        ? shareOfFree(() => freeDiskNow(options.workDir))
+        : fixedBudget(options.spoolBytes),
     );
-    this.#capturing = capture(options.exchanges, this.#queue, this.#judge, options.log)
+    this.#capturing = capture(
+      options.exchanges,
+      this.#queue,
+      this.#judge,
+      new SessionSample(options.sample ?? 1),
+      options.log,
+    )
       .catch((error: unknown) => this.#fail(error))
       .finally(() => this.#queue.end());
     const prepared = this.#prepare();
@@ -190,11 +207,20 @@ export class ShadowRun {
       signal: this.#abort.signal,
       unguarded: options.unguarded ?? false,
       determinism: options.determinism ?? true,
+      room: () => this.#room(),
       onProgress: (step) => this.#say('cloning', step),
     });
     this.#arms = arms;
     arms.setCanonical?.((arm, text) => this.#judge.toLive(arm, text));
     return arms;
+  }
+
+  /** What the copies of the stores may take: not what is promised to the exchanges that wait. */
+  async #room(): Promise<Room> {
+    const free = await freeRoom(this.#options.workDir);
+    const { reservedBytes } = this.#queue;
+    if (reservedBytes > free.disk) throw diskBudgetTooLarge(reservedBytes, free.disk);
+    return { ...free, disk: free.disk - reservedBytes };
   }
 
   async #feedOutbound(prepared: Promise<ArmSet>): Promise<void> {
@@ -212,14 +238,21 @@ export class ShadowRun {
       await Promise.all(arms.arms.map((arm) => arm.collect(signal))),
       this.#clock.now(),
     );
+    const resources = (): Resources[] => arms.arms.map((arm) => resourcesOf(arm.app.pid));
+    this.#costs.taken(resources(), 0);
     const replayer = new Replayer({
       links: this.#links,
       signal,
       eachApart: this.#options.eachApart ?? false,
       backlog: () => this.#queue.length,
       request: (exchange, arm) => this.#judge.request(exchange, arm),
-      onAnswers: (exchange, sent) => this.#judge.answers(exchange, sent),
+      onAnswers: (exchange, sent) => {
+        this.#judge.answers(exchange, sent);
+        const tookMs = sent.flatMap((one) => (one.kind === 'answered' ? [one.tookMs] : []));
+        if (tookMs.length === sent.length) this.#costs.answered(tookMs);
+      },
       onEffects: (exchanges, deltas) => {
+        this.#costs.taken(resources(), exchanges.length);
         this.#judge.effects(exchanges, deltas);
         for (const exchange of exchanges) {
           this.#indexes.delete(exchange.id);
@@ -255,7 +288,12 @@ export class ShadowRun {
     this.#finding = startFinding(error);
     this.#error =
       error instanceof DharmaError
-        ? { code: error.code, message: error.message, remedy: error.remedy }
+        ? {
+            code: error.code,
+            message: error.message,
+            ...(error.found === undefined ? {} : { found: error.found }),
+            remedy: error.remedy,
+          }
         : { code: 'SHADOW_FAILED', message: messageOf(error), remedy: 'See the log, and start it again.' };
     // What is no error of an operator's is a bug: where it happened must be told.
     const stack = error instanceof DharmaError || !(error instanceof Error) ? undefined : error.stack;
@@ -287,6 +325,8 @@ export class ShadowRun {
       declaredEndpoints: this.#endpoints.declared,
       guard: this.#arms?.guard() ?? NO_GUARD,
       caveats: this.#arms?.caveats ?? [],
+      sample: options.sample ?? 1,
+      performance: this.#costs.read(options.alpha ?? DEFAULT_ALPHA),
       timings: this.#timings(),
       alpha: options.alpha ?? DEFAULT_ALPHA,
       accepted: this.#accepted,
@@ -311,4 +351,13 @@ export class ShadowRun {
       armMedianMs: Object.fromEntries(this.#links.map((link) => [link.name, link.medianMs])),
     };
   }
+}
+
+function diskBudgetTooLarge(budget: number, free: number): DharmaError {
+  return new DharmaError({
+    code: 'DISK_BUDGET_TOO_LARGE',
+    message: 'the disk has not the room that captured exchanges are to have',
+    found: `${formatBytes(budget)} are to be had, ${formatBytes(free)} are free`,
+    remedy: 'Give less with --disk, or leave it out: then it is a share of what is free.',
+  });
 }

@@ -88,6 +88,8 @@ export interface Coverage {
   readonly neverHit: readonly string[];
   /** `endpoint: why` where bodies were never compared (opaque encodings, streams…). */
   readonly bodiesNotCompared: readonly string[];
+  /** Share of live's sessions that are copied, 0..1; absent: all. */
+  readonly sample?: number;
   /** What the mirror stores and the guard cannot promise here. */
   readonly caveats?: readonly string[];
 }
@@ -171,6 +173,47 @@ export interface Attribution {
   readonly tookMs: number;
 }
 
+/** A quantile, and an interval that holds the true one 19 times of 20. */
+export interface CostQuantile {
+  readonly value: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** What old and new arms took for the same exchanges: the means of a release's arms, ms. */
+export interface CostComparison {
+  readonly old: number;
+  readonly new: number;
+  /** How far two copies of one release are apart at most. */
+  readonly noise: number;
+  /** `untold`: no more than chance and the copies' own noise explain, or with one arm a release. */
+  readonly told: 'more' | 'less' | 'untold';
+  /** 0..1: how sure that is. */
+  readonly confidence: number;
+}
+
+/** What the update costs. It makes no verdict. */
+export interface Performance {
+  /** Exchanges that every arm answered. */
+  readonly exchanges: number;
+  readonly latencyMs: {
+    readonly old: { readonly p50: CostQuantile; readonly p95: CostQuantile; readonly p99: CostQuantile };
+    readonly new: { readonly p50: CostQuantile; readonly p95: CostQuantile; readonly p99: CostQuantile };
+    /** By the medians of the arms. */
+    readonly typical: CostComparison;
+    /** By the 95th percentiles. */
+    readonly tail: CostComparison;
+  };
+  /** CPU time of an arm's processes for an exchange. */
+  readonly cpuMs: CostComparison;
+  /** What an arm's processes take now, and took at most when it was looked at. */
+  readonly memory: readonly {
+    readonly arm: ArmName;
+    readonly rssBytes: number;
+    readonly peakBytes: number;
+  }[];
+}
+
 export interface ShadowReport {
   readonly version: 1;
   readonly upgrade: string;
@@ -197,6 +240,8 @@ export interface ShadowReport {
   readonly guard: GuardCount;
   /** Absent where nobody asked for it. */
   readonly attribution?: Attribution;
+  /** Absent where nothing was answered yet. */
+  readonly performance?: Performance;
   /** Milliseconds. `lag`: how far the slowest arm is behind live. */
   readonly timings: {
     readonly startedAt: number;
@@ -215,7 +260,12 @@ export interface ShadowStatus {
   readonly ledger: Ledger;
   readonly verdict: Verdict;
   readonly differences: number;
-  readonly error?: { readonly code: string; readonly message: string; readonly remedy: string };
+  readonly error?: {
+    readonly code: string;
+    readonly message: string;
+    readonly found?: string;
+    readonly remedy: string;
+  };
 }
 
 /** Outbound calls live made, in the order they ended. `close()` ends the iteration. */

@@ -37,6 +37,10 @@ export const startShadowSchema = z.strictObject({
   arms: z.enum(['2x2', '1x1']).optional(),
   /** The operator's word to go on where nothing keeps the arms from the outside. */
   unguarded: z.boolean().optional(),
+  /** Bytes of disk that captured exchanges may take while they wait; by default a share of what is free. */
+  spoolBytes: z.int().min(0).optional(),
+  /** Share of live's sessions to copy; all by default. */
+  sample: z.number().gt(0).max(1).optional(),
 });
 
 export const acceptSchema = z.strictObject({ difference: z.string().min(1).max(128) });

@@ -1,4 +1,4 @@
-import { DharmaError, ExitCode, parseDuration } from '../../common/index.js';
+import { DharmaError, ExitCode, parseBytes, parseDuration } from '../../common/index.js';
 
 type Options = Readonly<Record<string, unknown>>;
 
@@ -29,6 +29,25 @@ export function durationOption(options: Options, key: string, flag: string): num
   const ms = parseDuration(text);
   if (ms === undefined) throw usage(flag, text, 'a duration such as 30s, 15m, 2h');
   return ms;
+}
+
+/** Error: USAGE, unless it is a number of bytes. */
+export function bytesOption(options: Options, key: string, flag: string): number | undefined {
+  const text = textOption(options, key);
+  if (text === undefined) return undefined;
+  const bytes = parseBytes(text);
+  if (bytes === undefined) throw usage(flag, text, 'bytes, such as 1073741824, 500MB, 2GB');
+  return bytes;
+}
+
+/** 0..1, more than 0. Error: USAGE, unless it is such a share, or a percentage. */
+export function shareOption(options: Options, key: string, flag: string): number | undefined {
+  const text = textOption(options, key);
+  if (text === undefined) return undefined;
+  const match = /^(\d+(?:\.\d+)?)(%?)$/.exec(text.trim());
+  const share = match === null ? NaN : Number(match[1]) / (match[2] === '%' ? 100 : 1);
+  if (share > 0 && share <= 1) return share;
+  throw usage(flag, text, 'a share such as 10% or 0.1');
 }
 
 function usage(flag: string, found: string, allowed: string): DharmaError {

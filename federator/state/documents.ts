@@ -63,6 +63,10 @@ export interface ShadowRunOptions {
   readonly arms?: '2x2' | '1x1';
   /** The operator's word to go on where nothing keeps the arms from the outside. */
   readonly unguarded?: boolean;
+  /** Bytes of disk that captured exchanges may take while they wait. */
+  readonly spoolBytes?: number;
+  /** Share of live's sessions that are copied, 0..1. */
+  readonly sample?: number;
 }
 
 export interface UpgradeDocument {

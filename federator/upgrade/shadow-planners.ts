@@ -1,4 +1,4 @@
-import { DharmaError, systemClock, throwIfAborted } from '../../common/index.js';
+import { DharmaError, systemClock, throwIfAborted, type ShadowStatus } from '../../common/index.js';
 import type { Planner, Step } from '../operations/plan.js';
 import type { OperationDocument } from '../state/documents.js';
 import type { UpgradeContext } from './context.js';
@@ -119,7 +119,7 @@ async function startWorker(context: UpgradeContext, upgrade: string, signal: Abo
   }
 }
 
-function workerFailed(error: { code: string; message: string; remedy: string } | undefined): DharmaError {
+function workerFailed(error: ShadowStatus['error']): DharmaError {
   return new DharmaError(
     error ?? {
       code: 'SHADOW_FAILED',

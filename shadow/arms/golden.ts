@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { cp, mkdir, statfs } from 'node:fs/promises';
+import { cp, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   DharmaError,
@@ -9,10 +9,12 @@ import {
   type Logger,
   type StartedStore,
 } from '../../common/index.js';
-import { cloneMongo, measureMongo } from '../clone/mongo.js';
+import { cloneMongo } from '../clone/mongo.js';
 import type { CloneProgress } from '../clone/progress.js';
 import { connectRedis } from '../clone/redis-connection.js';
-import { cloneRedis, measureRedis } from '../clone/redis.js';
+import { cloneRedis } from '../clone/redis.js';
+import { RoomWatch } from '../room/room-watch.js';
+import type { Room } from '../room/sizes.js';
 
 export interface GoldenOptions {
   readonly dir: string;
@@ -21,6 +23,8 @@ export interface GoldenOptions {
   readonly writable: Readonly<Record<string, string>>;
   /** How many copies of golden will be made. */
   readonly copies: number;
+  /** What is free of disk and memory now. */
+  readonly room: () => Promise<Room>;
   readonly log: Logger;
   readonly signal: AbortSignal;
   readonly onProgress?: (progress: CloneProgress) => void;
@@ -43,9 +47,9 @@ export interface Golden {
 
 /** Clones live into `dir`. Live is only read. Errors: STORE_TOO_LARGE, STORE_UNREACHABLE, CLONE_FAILED. */
 export async function makeGolden(options: GoldenOptions): Promise<Golden> {
-  const { dir, live } = options;
+  const { dir, live, writable, copies, room } = options;
   await mkdir(dir, { recursive: true, mode: 0o700 });
-  await checkRoom(options);
+  const watch = await RoomWatch.begin({ live, writable, arms: copies, dir, room });
   const mongoDir = join(dir, 'mongo');
   const redisDir = join(dir, 'redis');
   const open: StartedStore[] = [];
@@ -65,9 +69,13 @@ export async function makeGolden(options: GoldenOptions): Promise<Golden> {
       live.redis === undefined
         ? undefined
         : await own(startRedis({ dir: redisDir, persist: false, signal: options.signal }));
-    const copied = await copyLive(options, filled, redis);
+    const copied = await copyLive(options, watch, filled, redis);
     if (redis !== undefined) await saveRedis(redis);
     const mongo = filled === undefined ? undefined : await restAndReopen(filled, mongoDir, options, own);
+    await watch.made(
+      { ...(mongo && { mongo: mongo.uri }), ...(redis && { redis: redis.uri }) },
+      join(dir, 'files'),
+    );
     const folder = (name: string): string => join(dir, 'files', name);
     return { ...copied, mongo, redis, mongoDir, redisDir, folder, close };
   } catch (error) {
@@ -76,16 +84,24 @@ export async function makeGolden(options: GoldenOptions): Promise<Golden> {
   }
 }
 
-/** Reads everything of live's at once, and notes when. */
+/** Reads everything of live's at once, and notes when. The first failure ends what else is being read. */
 async function copyLive(
   options: GoldenOptions,
+  watch: RoomWatch,
   mongo: StartedStore | undefined,
   redis: StartedStore | undefined,
 ): Promise<Pick<Golden, 'caveats' | 'readFromNs' | 'readUntilNs'>> {
-  const { live, writable, signal, onProgress } = options;
-  const told = { signal, ...(onProgress === undefined ? {} : { onProgress }) };
+  const { live, writable } = options;
+  const failure = new AbortController();
+  const told = {
+    signal: AbortSignal.any([options.signal, failure.signal]),
+    onProgress: (progress: CloneProgress): void => {
+      watch.copied(progress);
+      options.onProgress?.(progress);
+    },
+  };
   const readFromNs = process.hrtime.bigint();
-  const copies = await Promise.allSettled([
+  const copies = [
     mongo === undefined
       ? undefined
       : cloneMongo(live.mongo!, mongo.uri, {
@@ -94,10 +110,9 @@ async function copyLive(
         }),
     redis === undefined ? undefined : cloneRedis(live.redis!, redis.uri, told),
     copyFolders(writable, join(options.dir, 'files')),
-  ]);
-  const failed = copies.find((copy) => copy.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
-  const caveats = copies.flatMap((copy) => (copy.status === 'fulfilled' ? (copy.value?.caveats ?? []) : []));
+  ].map(async (copy) => copy?.catch((error: unknown) => failure.abort(error)));
+  const caveats = (await Promise.all(copies)).flatMap((copy) => copy?.caveats ?? []);
+  failure.signal.throwIfAborted();
   return { caveats, readFromNs, readUntilNs: process.hrtime.bigint() };
 }
 
@@ -147,6 +162,7 @@ export async function copyTree(from: string, to: string): Promise<void> {
       await cp(from, to, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true, mode: COW });
       return;
     } catch (error) {
+      if (DISK_FULL.has(systemCode(error) ?? '')) throw diskFilledUp(to, error);
       // Live deleted a file between its being listed and copied: the folder is gone through again.
       if (systemCode(error) !== 'ENOENT' || attempt === COPY_ATTEMPTS) throw error;
     }
@@ -158,25 +174,15 @@ const COPY_ATTEMPTS = 5;
 /** `COPYFILE_FICLONE`: a copy-on-write clone where the file system has that, else a plain copy. */
 const COW = 2;
 
-/** Says beforehand when the copies cannot fit. */
-async function checkRoom({ dir, live, copies }: GoldenOptions): Promise<void> {
-  const [mongo, redis, disk] = await Promise.all([
-    live.mongo === undefined ? 0 : measureMongo(live.mongo, live.databases),
-    live.redis === undefined ? 0 : measureRedis(live.redis),
-    statfs(dir),
-  ]);
-  // Golden at rest and golden running, and one for each arm.
-  const needed = (mongo + redis) * (copies + 2);
-  const free = disk.bavail * disk.bsize;
-  if (needed <= free) return;
-  throw new DharmaError({
-    code: 'STORE_TOO_LARGE',
-    message: `the copies of live's stores need about ${megabytes(needed)}, and ${dir} has ${megabytes(free)} left`,
-    found: `Mongo ${megabytes(mongo)}, Redis ${megabytes(redis)}, ${copies} arms`,
-    remedy: 'Free some disk, move the state folder to a larger one, or use --arms 1x1.',
-  });
-}
+/** What a disk says that is full, or whose quota is. */
+const DISK_FULL = new Set(['ENOSPC', 'EDQUOT']);
 
-function megabytes(bytes: number): string {
-  return `${Math.ceil(bytes / 2 ** 20)} MB`;
+function diskFilledUp(dir: string, cause: unknown): DharmaError {
+  return new DharmaError({
+    code: 'STORE_TOO_LARGE',
+    message: "the disk was filled up by others while the copies of live's stores were made",
+    found: dir,
+    remedy: 'Free some disk, move the state folder to a larger one, or use --arms 1x1.',
+    cause,
+  });
 }

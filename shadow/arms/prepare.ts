@@ -6,6 +6,8 @@ import type { ArmSet, PrepareArmsOptions } from '../arms-contract.js';
 import type { CloneProgress } from '../clone/progress.js';
 import { GoldenMongo } from '../effects/golden-mongo.js';
 import { RecordedCalls } from '../guard/recorded-calls.js';
+import { freeRoom } from '../room/free-room.js';
+import type { Room } from '../room/sizes.js';
 import { ShadowArm } from './arm.js';
 import { chooseEnforcement, runsOnNode, whyNoJail, type Enforcement } from './enforcement.js';
 import { makeGolden, type Golden } from './golden.js';
@@ -119,13 +121,14 @@ class PreparedArms implements ArmSet {
   }
 
   async #clone(): Promise<void> {
-    const { live, writable, names, log, signal, onProgress } = this.#options;
+    const { live, writable, names, workDir, log, signal, onProgress } = this.#options;
     onProgress('cloning the stores', 0);
     const told = new Map<string, CloneProgress>();
     this.#golden = await makeGolden({
       dir: this.#goldenDir,
       ...{ live, writable, log, signal },
       copies: names.length,
+      room: this.#options.room ?? ((): Promise<Room> => freeRoom(workDir)),
       onProgress: (progress) => {
         told.set(progress.store, progress);
         const all = [...told.values()];

@@ -1,5 +1,6 @@
 import type { Exchange, ExchangeSource, Logger } from '../../common/index.js';
 import type { Judge } from '../judge.js';
+import type { SessionSample } from './sample.js';
 import type { SpillQueue } from './spill-queue.js';
 
 /** A captured exchange and its number in the order of capture. */
@@ -8,11 +9,18 @@ export interface Captured {
   readonly index: number;
 }
 
+/** Why an exchange is dropped that the disk budget has no room for. */
+const NO_ROOM = 'disk budget full';
+
+/** Why one is dropped whose session is not copied. */
+const NOT_SAMPLED = 'not sampled';
+
 /** Reads the source to its end: what can be replayed goes to the queue, the rest is accounted for at once. */
 export async function capture(
   source: ExchangeSource,
   queue: SpillQueue<Captured>,
   judge: Judge,
+  sample: SessionSample,
   log: Logger,
 ): Promise<void> {
   let index = 0;
@@ -27,11 +35,25 @@ export async function capture(
     judge.ledger.capture();
     judge.captured(exchange);
     const captured = { exchange, index: index++ };
-    const reason = whyNotReplayed(exchange);
-    if (exchange.flags.requestTruncated) judge.ledger.settle('truncated');
-    else if (reason !== undefined) judge.ledger.drop(reason);
-    else if (!queue.push(captured, sizeOf(exchange))) judge.ledger.drop('spool full');
+    if (!sample.takes(exchange)) {
+      judge.skip(exchange);
+      judge.ledger.drop(NOT_SAMPLED);
+      continue;
+    }
+    if (exchange.flags.requestTruncated) {
+      judge.skip(exchange);
+      judge.ledger.settle('truncated');
+      continue;
+    }
+    const reason = whyNotReplayed(exchange) ?? whyNotKept(queue.push(captured, sizeOf(exchange)));
+    if (reason === undefined) continue;
+    judge.skip(exchange);
+    judge.ledger.drop(reason);
   }
+}
+
+function whyNotKept(kept: boolean): string | undefined {
+  return kept ? undefined : NO_ROOM;
 }
 
 function whyNotReplayed(exchange: Exchange): string | undefined {

@@ -1,4 +1,5 @@
 import { deserialize, serialize } from 'node:v8';
+import type { DiskBudget } from './disk-budget.js';
 import { SpoolFile } from './spool-file.js';
 
 /** Bytes kept in memory before the file is used: one short burst. */
@@ -15,18 +16,25 @@ interface Held<T> {
  */
 export class SpillQueue<T> {
   readonly #file: SpoolFile;
+  readonly #budget: DiskBudget;
   #memory: Held<T>[] = [];
   #memoryBytes = 0;
   #ended = false;
   #wake: (() => void) | undefined;
 
   /** `path`: where the file is made; `budget`: bytes it may have. */
-  constructor(path: string, budget: number) {
+  constructor(path: string, budget: DiskBudget) {
     this.#file = new SpoolFile(path, budget);
+    this.#budget = budget;
   }
 
   get length(): number {
     return this.#memory.length + this.#file.length;
+  }
+
+  /** Bytes of the disk that it may still take: nobody else should count on them. */
+  get reservedBytes(): number {
+    return Math.max(0, this.#budget(this.#file.bytes) - this.#file.bytes);
   }
 
   /** False: neither memory nor the file has room. `bytes` is about the item's size. */

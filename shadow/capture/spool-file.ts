@@ -1,5 +1,6 @@
 import { closeSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { systemCode } from '../../common/index.js';
+import type { DiskBudget } from './disk-budget.js';
 import { SEAL_BYTES, SpoolCipher, spoolDamaged } from './spool-cipher.js';
 
 /** A file of the spool is given back to the disk when all of it was read: so much waits for that at most. */
@@ -23,19 +24,21 @@ interface Segment {
  */
 export class SpoolFile {
   readonly #path: string;
-  readonly #budget: number;
+  readonly #budget: DiskBudget;
   readonly #segmentBytes: number;
   readonly #cipher = new SpoolCipher();
   readonly #segments: Segment[] = [];
   #written = 0;
   #read = 0;
   #bytes = 0;
+  /** What the budget allowed when it was asked last. */
+  #allowed = 0;
 
   /** `path`: where its files are made; `budget`: bytes it may take of the disk. */
-  constructor(path: string, budget: number, segmentBytes = SEGMENT_BYTES) {
+  constructor(path: string, budget: DiskBudget, segmentBytes = SEGMENT_BYTES) {
     this.#path = path;
     this.#budget = budget;
-    this.#segmentBytes = Math.max(1, Math.min(segmentBytes, Math.floor(budget / 4)));
+    this.#segmentBytes = Math.max(1, Math.min(segmentBytes, Math.floor(budget(0) / 4)));
   }
 
   /** Records that wait. */
@@ -43,10 +46,15 @@ export class SpoolFile {
     return this.#written - this.#read;
   }
 
+  /** Bytes of the disk it holds. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** False: neither the budget nor the disk has room. */
   push(record: Uint8Array): boolean {
     const size = HEAD_BYTES + record.length + SEAL_BYTES;
-    if (this.#bytes + size > this.#budget) return false;
+    if (!this.#isAllowed(size)) return false;
     const sealed = this.#cipher.seal(this.#written, record);
     const head = Buffer.alloc(HEAD_BYTES);
     head.writeUInt32BE(sealed.length);
@@ -77,6 +85,14 @@ export class SpoolFile {
     for (const { fd } of this.#segments.splice(0)) closeSync(fd);
     this.#bytes = 0;
     this.#read = this.#written;
+  }
+
+  /** The budget is asked with each new segment, and when it would be exceeded. */
+  #isAllowed(size: number): boolean {
+    const last = this.#segments.at(-1);
+    const isNewSegment = last === undefined || last.writeAt >= this.#segmentBytes;
+    if (isNewSegment || this.#bytes + size > this.#allowed) this.#allowed = this.#budget(this.#bytes);
+    return this.#bytes + size <= this.#allowed;
   }
 
   #segmentToWrite(): Segment {

@@ -1,6 +1,7 @@
 import { MongoClient, type Collection, type Db, type Document } from 'mongodb';
 import { DharmaError, messageOf, throwIfAborted } from '../../common/index.js';
 import type { CloneOptions, CloneSummary } from './progress.js';
+import type { MongoSize } from '../room/sizes.js';
 import { RawInserter, type RawWriteError } from './raw-insert.js';
 
 /** One insert's size: far under the server's 48 MB message, large enough that round trips do not count. */
@@ -41,15 +42,21 @@ export async function cloneMongo(
   }
 }
 
-/** Bytes the documents of the databases to be copied take, for telling beforehand whether a copy fits. */
-export async function measureMongo(uri: string, databases?: readonly string[]): Promise<number> {
+/** How much the databases to be copied hold, for telling beforehand whether a copy fits. Error: STORE_UNREACHABLE. */
+export async function measureMongo(uri: string, databases?: readonly string[]): Promise<MongoSize> {
   await using live = await openMongo(uri, 'live');
-  let bytes = 0;
+  const size = { dataBytes: 0, storageBytes: 0, documents: 0, indexEntries: 0 };
   for (const name of databases ?? (await databasesOf(live.client, uri))) {
     const stats = await live.client.db(name).stats();
-    bytes += Number(stats.dataSize ?? 0) + Number(stats.indexSize ?? 0);
+    const count = (field: string): number => Number(stats[field] ?? 0);
+    size.dataBytes += count('dataSize');
+    size.storageBytes += count('storageSize') + count('indexSize');
+    size.documents += count('objects');
+    // How many documents each index covers is not told in one command: as if all collections were of one size.
+    const others = Math.max(0, count('indexes') - count('collections'));
+    size.indexEntries += (count('objects') * others) / Math.max(1, count('collections'));
   }
-  return bytes;
+  return size;
 }
 
 /** The database a URI names, or undefined. */

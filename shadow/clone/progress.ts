@@ -21,5 +21,6 @@ export interface CloneSummary {
 
 export interface CloneOptions {
   readonly signal: AbortSignal;
+  /** Told after each batch. What it throws ends the clone. */
   readonly onProgress?: (progress: CloneProgress) => void;
 }

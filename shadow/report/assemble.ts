@@ -1,5 +1,6 @@
 import type { Difference, GuardCount, Release, ShadowReport, Verdict } from '../../common/index.js';
 import type { Judge } from '../judge.js';
+import { missingEffects, sampled } from '../ledger/missing.js';
 import { decide, type Decision } from '../verdict/decide.js';
 import { tellDifferences, tellNoise } from './differences.js';
 
@@ -11,6 +12,9 @@ export interface ReportInput {
   readonly declaredEndpoints: readonly string[];
   readonly guard: GuardCount;
   readonly caveats: readonly string[];
+  /** Share of live's sessions that are copied. */
+  readonly sample: number;
+  readonly performance: ShadowReport['performance'];
   readonly timings: ShadowReport['timings'];
   /** The declared error rate of the whole report. */
   readonly alpha: number;
@@ -54,8 +58,13 @@ export function assembleReport(input: ReportInput): ShadowReport {
     noise: tellNoise(judge.tallies.all(), compared),
     unbound: ledger.unbound,
     ledger,
-    coverage: { ...judge.coverage.read(differing, input.declaredEndpoints), caveats: input.caveats },
+    coverage: {
+      ...judge.coverage.read(differing, input.declaredEndpoints),
+      ...(input.sample < 1 ? { sample: input.sample } : {}),
+      caveats: [...input.caveats, ...sampled(input.sample, ledger), ...missingEffects(ledger)],
+    },
     guard: input.guard,
+    ...(input.performance === undefined ? {} : { performance: input.performance }),
     timings: input.timings,
   };
 }

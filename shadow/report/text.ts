@@ -9,6 +9,7 @@ import {
 } from '../../common/index.js';
 
 import { renderAttribution } from './attribution-text.js';
+import { renderPerformance } from './performance-text.js';
 import { valueDiff } from './value-diff.js';
 
 export interface RenderOptions {
@@ -39,6 +40,7 @@ export function renderReport(report: ShadowReport, options: RenderOptions): stri
       : renderAttribution(report.attribution, report.differences, colors, (line) => clip(line, width))),
     ...renderNoise(report.noise, colors),
     ...renderCoverage(report),
+    ...(report.performance === undefined ? [] : renderPerformance(report.performance)),
     ...renderTimings(report),
   ].join('\n');
 }

@@ -6,6 +6,7 @@ import { createLauncher } from '../../cluster-agent/index.js';
 import { DharmaError, createLogger, type Exchange } from '../../common/index.js';
 import type { PrepareArmsOptions } from '../../shadow/arms-contract.js';
 import { PushSource } from '../../shadow/capture/push-source.js';
+import type { ShadowOptions } from '../../shadow/options.js';
 import { runShadow, type ShadowRun } from '../../shadow/upgrade.js';
 import { preparePlainArms } from './support/plain-arms.js';
 import { fixtureRelease } from './support/variant.js';
@@ -36,7 +37,11 @@ describe('a shadow upgrade', () => {
     await rm(dir, { recursive: true, force: true });
   });
 
-  async function start(env: Record<string, string> = {}, prepare = preparePlainArms): Promise<ShadowRun> {
+  async function start(
+    env: Record<string, string> = {},
+    prepare = preparePlainArms,
+    more: Partial<ShadowOptions> = {},
+  ): Promise<ShadowRun> {
     const own = await mkdtemp(join(dir, 'run-'));
     run = await runShadow({
       upgrade: 'u1',
@@ -49,6 +54,7 @@ describe('a shadow upgrade', () => {
       launcher: createLauncher(),
       log: createLogger('test', 'silent'),
       prepare,
+      ...more,
     });
     return run;
   }
@@ -115,6 +121,57 @@ describe('a shadow upgrade', () => {
     expect((await shadow.report()).ledger.compared).toBe(11);
     const left = await readdir(dir, { recursive: true });
     expect(left.filter((file) => file.endsWith('.spool'))).toEqual([]);
+  });
+
+  it('drops what the disk budget has no room for, and takes what uses it for unbound', async () => {
+    const shadow = await start({}, preparePlainArms, { spoolBytes: 1024 * 1024 });
+    // More than the queue keeps in memory and more than it may have of the disk, while the arms are not there to read it.
+    const requestBody = Buffer.alloc(9 * 1024 * 1024);
+    push(exchange('/large', { requestBody }));
+    const id = '6fd1b2a7c04e4b3f9a5d1c2e8f7a6b5c';
+    const responseBody = Buffer.from(JSON.stringify({ id }));
+    push(exchange('/orders', { method: 'POST', requestBody, responseBody }));
+    await shadow.ready();
+    push(exchange(`/orders/${id}`));
+    push(exchange('/a'));
+    await shadow.drained();
+    const { ledger, coverage, verdict } = await shadow.report();
+    expect(ledger).toMatchObject({ captured: 4, compared: 1, unbound: 1, pending: 0 });
+    expect(ledger.dropped).toMatchObject({ 'disk budget full': 1 });
+    expect(coverage.caveats?.join()).toMatch(/What \d exchanges that were not replayed wrote is missing/);
+    expect(verdict).toBe('identical');
+  });
+
+  it('copies whole sessions of a sample, and takes what the others issued for unbound', async () => {
+    const shadow = await start({}, preparePlainArms, { sample: 0.5 });
+    await shadow.ready();
+    const sessions = Array.from({ length: 60 }, (_, n) => `s${n}x8c1f0e7d6b5a4938`);
+    for (const sid of sessions)
+      for (let n = 0; n < 3; n += 1)
+        push(exchange(`/a/${n}`, { requestHeaders: [['Cookie', `sid=${sid}`]] }));
+    await shadow.drained();
+    const { ledger, coverage, verdict } = await shadow.report();
+    const left = ledger.dropped['not sampled']!;
+    expect(left % 3).toBe(0);
+    // Sixty fair coins fall all on one side once in 2^59 runs.
+    expect(left).toBeGreaterThan(0);
+    expect(ledger.compared).toBe(180 - left);
+    expect(ledger.compared).toBeGreaterThan(0);
+    expect(coverage.sample).toBe(0.5);
+    expect(coverage.caveats).toContain(
+      `Only 50% of live's sessions are copied: ${180 - left} of 180 exchanges.`,
+    );
+    expect(verdict).toBe('identical');
+  });
+
+  it('says so when the disk has not the room that exchanges are to have', async () => {
+    const asked = async (options: PrepareArmsOptions): ReturnType<typeof preparePlainArms> => {
+      await options.room!();
+      return preparePlainArms(options);
+    };
+    const shadow = await start({}, asked, { spoolBytes: 2 ** 52 });
+    await expect(shadow.ready()).rejects.toMatchObject({ code: 'DISK_BUDGET_TOO_LARGE' });
+    expect(shadow.status()).toMatchObject({ phase: 'failed', error: { code: 'DISK_BUDGET_TOO_LARGE' } });
   });
 
   it('reports a new release that dies on a request, starts it again, and goes on', async () => {

@@ -31,6 +31,8 @@ export function upgradeRoutes(app: TypedServer, options: ApiOptions): void {
       const shadow = {
         ...(body.arms === undefined ? {} : { arms: body.arms }),
         ...(body.unguarded === undefined ? {} : { unguarded: body.unguarded }),
+        ...(body.spoolBytes === undefined ? {} : { spoolBytes: body.spoolBytes }),
+        ...(body.sample === undefined ? {} : { sample: body.sample }),
       };
       return reply.code(202).send({ operation: await commands.startShadow(change, shadow) });
     },

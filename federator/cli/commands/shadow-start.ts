@@ -2,7 +2,7 @@ import { DharmaError, ExitCode, readConfig } from '../../../common/index.js';
 import { z } from 'zod';
 import type { Command } from '../command.js';
 import { envOption, listOption } from '../env-options.js';
-import { textOption } from '../options.js';
+import { bytesOption, shareOption, textOption } from '../options.js';
 
 /** `--files FILE`: path in the app → source path on this machine, null removes it. */
 const filesSchema = z.record(
@@ -27,11 +27,21 @@ export const shadowStart: Command = {
       about: '2x2: two copies of each release, to tell noise from change; 1x1: half the cost (default: 2x2)',
       choices: ['2x2', '1x1'],
     },
+    {
+      flags: '--disk <bytes>',
+      about:
+        'disk that copied requests may take while they wait, such as 2GB (default: a quarter of what is free)',
+    },
+    {
+      flags: '--sample <share>',
+      about: "copy so many of live's sessions, such as 10%; each wholly or not at all (default: all)",
+    },
     { flags: '--unguarded', about: 'go on where this machine cannot keep the copies from the outside' },
   ],
   examples: [
     'federate shadow start --update express@5.1.0',
     'federate shadow start --update mongodb@7 --env FEATURE_X=1',
+    'federate shadow start --update express@5.1.0 --sample 10% --disk 2GB',
   ],
   run: async ({ client, printer, signal }, { options }) => {
     const packages = listOption(options.update);
@@ -39,6 +49,8 @@ export const shadowStart: Command = {
     const file = textOption(options, 'files');
     const files = file === undefined ? undefined : await readConfig(filesSchema, file);
     if (packages.length === 0 && env === undefined && files === undefined) throw changeNeeded();
+    const spoolBytes = bytesOption(options, 'disk', '--disk');
+    const sample = shareOption(options, 'sample', '--sample');
     const api = await client();
     const operation = await api.startShadow(
       {
@@ -49,6 +61,8 @@ export const shadowStart: Command = {
         },
         ...(options.arms === '2x2' || options.arms === '1x1' ? { arms: options.arms } : {}),
         ...(options.unguarded === true ? { unguarded: true } : {}),
+        ...(spoolBytes === undefined ? {} : { spoolBytes }),
+        ...(sample === undefined ? {} : { sample }),
       },
       signal,
     );

@@ -1,4 +1,5 @@
-import { formatDuration, type ShadowReport } from '../../../common/index.js';
+import { formatDuration, type Performance, type ShadowReport } from '../../../common/index.js';
+import { describePerformance } from '../performance-text.js';
 import { differencesSection } from './differences.js';
 import { clipped, count, counted, html, type Html, type Part } from './html.js';
 import { NAME_CHARACTERS, PAGE_LIMITS, bounded, type PageLimits } from './limits.js';
@@ -32,7 +33,7 @@ export function renderPage(report: ShadowReport, options: PageOptions): string {
         ${head(report, limits)}
         <main>
           ${differencesSection(report, limits, options.acceptable)} ${noise(report, limits)}
-          ${coverage(report, limits)}
+          ${coverage(report, limits)} ${report.performance && performance(report.performance)}
         </main>
         <footer class="soft"><p>${timings(report)}</p></footer>
       </body>
@@ -125,6 +126,19 @@ function coverage({ coverage: covered }: ShadowReport, limits: PageLimits): Html
       ]),
     )}
     ${rest}
+  </section>`;
+}
+
+function performance(costs: Performance): Html {
+  const { shown, memory } = describePerformance(costs);
+  return html`<section>
+    <h2>What it costs</h2>
+    <p>Over ${counted(costs.exchanges, 'exchange')} that every arm answered. It makes no verdict.</p>
+    ${table(
+      ['cost', 'old', 'new', 'noise', 'told'],
+      shown.map((one) => [one.what, one.old, one.new, one.noise, one.told]),
+    )}
+    <p>${memory}</p>
   </section>`;
 }
 

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { distPath } from '../../../common/index.js';
+import { fixedBudget, shareOfFree, SPOOL_SHARE } from '../../../shadow/capture/disk-budget.js';
 import { SpillQueue } from '../../../shadow/capture/spill-queue.js';
 import { SpoolCipher } from '../../../shadow/capture/spool-cipher.js';
 import { SpoolFile } from '../../../shadow/capture/spool-file.js';
@@ -35,7 +36,10 @@ describe('the spool', () => {
   }
 
   it('keeps the order through memory and file, and every kind of value', async () => {
-    const queue = new SpillQueue<{ n: number; at: bigint; body: Uint8Array }>(join(dir, 'q'), 100 * MEGABYTE);
+    const queue = new SpillQueue<{ n: number; at: bigint; body: Uint8Array }>(
+      join(dir, 'q'),
+      fixedBudget(100 * MEGABYTE),
+    );
     const body = new Uint8Array(MEGABYTE).fill(7);
     for (let n = 0; n < 30; n += 1)
       expect(queue.push({ n, at: BigInt(n) << 60n, body }, MEGABYTE)).toBe(true);
@@ -54,7 +58,7 @@ describe('the spool', () => {
   });
 
   it('refuses what the budget has no room for, and takes more when there is room again', async () => {
-    const queue = new SpillQueue<Uint8Array>(join(dir, 'q'), 3 * MEGABYTE);
+    const queue = new SpillQueue<Uint8Array>(join(dir, 'q'), fixedBudget(3 * MEGABYTE));
     const push = (): boolean => queue.push(new Uint8Array(MEGABYTE / 2), MEGABYTE / 2);
     const pushed = Array.from({ length: 25 }, push);
     expect(pushed.filter(Boolean)).toHaveLength(16 + 5);
@@ -66,8 +70,32 @@ describe('the spool', () => {
     queue.close();
   });
 
+  it('takes a share of what is free, and gives way when others fill the disk', async () => {
+    let free = 40 * MEGABYTE;
+    const file = new SpoolFile(
+      join(dir, 'q'),
+      shareOfFree(() => free),
+      MEGABYTE,
+    );
+    const push = (): boolean => {
+      const fits = file.push(new Uint8Array(MEGABYTE / 2));
+      if (fits) free -= MEGABYTE / 2;
+      return fits;
+    };
+    const pushed = Array.from({ length: 30 }, push).filter(Boolean).length;
+    // What it holds itself is not taken for others'.
+    expect(pushed).toBe(40 * 2 * SPOOL_SHARE - 1);
+    for (let n = 0; n < 10; n += 1) expect(file.shift()).toBeDefined();
+    free = 8 * MEGABYTE;
+    // Asked with each new piece of the file: what is left of the last one is written yet.
+    expect([push(), push()]).toEqual([true, false]);
+    free = 80 * MEGABYTE;
+    expect(push()).toBe(true);
+    file.close();
+  });
+
   it('waits for what comes', async () => {
-    const queue = new SpillQueue<string>(join(dir, 'q'), MEGABYTE);
+    const queue = new SpillQueue<string>(join(dir, 'q'), fixedBudget(MEGABYTE));
     const next = queue.next();
     queue.push('a', 1);
     expect(await next).toBe('a');
@@ -78,7 +106,7 @@ describe('the spool', () => {
   });
 
   it('writes nothing in the clear, in files without a name', async () => {
-    const file = new SpoolFile(join(dir, 'q'), MEGABYTE);
+    const file = new SpoolFile(join(dir, 'q'), fixedBudget(MEGABYTE));
     const secret = Buffer.from('password=hunter2'.repeat(100));
     for (let n = 0; n < 10; n += 1) expect(file.push(secret)).toBe(true);
     expect(await readdir(dir)).toEqual([]);
@@ -103,7 +131,7 @@ describe('the spool', () => {
     ['played again', (bytes: Buffer, size: number) => bytes.copy(bytes, 0, size, 2 * size)],
     ['given another length', (bytes: Buffer) => bytes.writeUInt32BE(2 ** 31, 0)],
   ])('does not take a record that was %s for what was captured', (_what, tamper) => {
-    const file = new SpoolFile(join(dir, 'q'), MEGABYTE);
+    const file = new SpoolFile(join(dir, 'q'), fixedBudget(MEGABYTE));
     for (let n = 0; n < 3; n += 1) file.push(Buffer.from(`exchange number ${n}`));
     const fd = openSync(onDisk()[0]!, 'r+');
     const bytes = Buffer.alloc(4096);
@@ -121,7 +149,7 @@ describe('the spool', () => {
     await writeFile(
       script,
       `const { SpoolFile } = await import(${module});
-       new SpoolFile(${JSON.stringify(join(dir, 'q'))}, 1e6).push(Buffer.alloc(1000));
+       new SpoolFile(${JSON.stringify(join(dir, 'q'))}, () => 1e6).push(Buffer.alloc(1000));
        process.send('written');
        setInterval(() => undefined, 1000);`,
     );
