@@ -1,9 +1,7 @@
+import { COARSE, FINE, isWord, wordEnd, wordStart } from '../correlate/characters.js';
 import { Replacer } from '../correlate/replacer.js';
 import { strengthOf } from '../correlate/tokens.js';
 import type { Four } from './observation.js';
-
-/** Words that line up in several texts: [fine words], [what base64 and percent-encoding add]. */
-const ALIGNMENTS = [/[A-Za-z0-9_-]+/g, /[A-Za-z0-9_+/=%~-]+/g];
 
 /** Live's place beside the four arms'. */
 export const LIVE_SIDE = 4;
@@ -36,16 +34,20 @@ export class Symbols {
 
   /** Names the words that differ between the texts of one place. `live`: live's text there, when it has one. */
   mint(texts: Four<string>, live: string | undefined): void {
-    for (const pattern of ALIGNMENTS) {
-      const rows = texts.map((text) => [...text.matchAll(pattern)].map((match) => match[0]));
-      const skeletons = texts.map((text) => text.replace(pattern, 'w'));
-      if (skeletons.some((skeleton) => skeleton !== skeletons[0])) continue;
-      const liveRow =
-        live !== undefined && live.replace(pattern, 'w') === skeletons[0]
-          ? [...live.matchAll(pattern)].map((match) => match[0])
-          : undefined;
-      for (const i of rows[0]!.keys())
-        this.#mintWord(rows.map((row) => row[i]!) as unknown as Four<string>, liveRow?.[i]);
+    if (texts.every(isWord) && (live === undefined || isWord(live))) {
+      this.#mintWord(texts, live);
+      return;
+    }
+    for (const kinds of [FINE, COARSE]) {
+      const [first, ...rest] = texts.map((text) => rowOf(text, kinds));
+      if (rest.some(({ skeleton }) => skeleton !== first!.skeleton)) continue;
+      const liveRow = live === undefined ? undefined : rowOf(live, kinds);
+      const liveWords = liveRow?.skeleton === first!.skeleton ? liveRow.words : undefined;
+      for (const [i, word] of first!.words.entries())
+        this.#mintWord(
+          [word, ...rest.map(({ words }) => words[i]!)] as unknown as Four<string>,
+          liveWords?.[i],
+        );
       break;
     }
     // A value of several words is named whole too: its short pieces have no names.
@@ -65,15 +67,33 @@ export class Symbols {
     // Random before and fixed now is a change, not a name.
     if (!this.#singleNew && oldA !== oldB && newA === newB) return;
     const distinct = new Set(values).size === (this.#singleNew ? 3 : 4);
-    const random = distinct && areRandomTogether(values);
-    if (!random && !values.every((value) => identifies(value, distinct))) return;
+    const identified = values.every((value) => identifies(value, distinct));
+    const random = (): boolean => distinct && areRandomTogether(values);
+    if (!identified && !random()) return;
     const named = values.map((value, side) => this.#sides[side]!.get(value));
     if (named.some((name) => name !== undefined)) return;
     this.#count += 1;
     const name = `⟨id ${this.#count}⟩`;
     for (const [side, value] of values.entries()) this.#sides[side]!.set(value, name);
-    if (live !== undefined && (random || identifies(live, distinct))) this.#sides[LIVE_SIDE]!.set(live, name);
+    if (live !== undefined && (identifies(live, distinct) || random()))
+      this.#sides[LIVE_SIDE]!.set(live, name);
   }
+}
+
+/** The words of a text of characters of `kinds`, and the text with `w` for each. */
+function rowOf(
+  text: string,
+  kinds: number,
+): { readonly words: readonly string[]; readonly skeleton: string } {
+  const words: string[] = [];
+  let skeleton = '';
+  let end = 0;
+  for (let start = wordStart(text, 0, kinds); start < text.length; start = wordStart(text, end, kinds)) {
+    skeleton += `${text.slice(end, start)}w`;
+    end = wordEnd(text, start, kinds);
+    words.push(text.slice(start, end));
+  }
+  return { words, skeleton: skeleton + text.slice(end) };
 }
 
 function identifies(value: string, distinct: boolean): boolean {
