@@ -12,19 +12,66 @@ const SHORTEST_ID = 6;
 /** Letters alone must be so many as that to be taken for random. */
 const SHORTEST_RANDOM = 8;
 
+/** How many values are remembered under their names, at least. */
+const NAMES = 100_000;
+
+/** What one name stands for in each arm, and in live where it is known. */
+interface Named {
+  readonly values: Four<string>;
+  readonly live: string | undefined;
+}
+
 /**
  * The values the old release issued at random, each under one name for all arms: ⟨id 17⟩. A value gets a name only
  * where the old side itself does not repeat it, so a value that the update alone changed is never hidden behind one.
+ *
+ * Names that are not used for long are forgotten, in all arms at once: their values stand for themselves again, which
+ * makes noise of them (the old release does not repeat them) and never a difference.
  */
 export class Symbols {
   /** The four arms', and live's. */
-  readonly #sides = [0, 1, 2, 3, LIVE_SIDE].map(() => new Replacer());
+  readonly #sides: readonly Replacer[];
   readonly #singleNew: boolean;
+  readonly #most: number;
+  #young = new Map<string, Named>();
+  #old = new Map<string, Named>();
   #count = 0;
+  #hasForgotten = false;
 
-  /** `singleNew`: there is one new arm, whose value stands twice. */
-  constructor(singleNew: boolean) {
+  /** `singleNew`: there is one new arm, whose value stands twice. `names`: how many are remembered, at least. */
+  constructor(singleNew: boolean, names = NAMES) {
     this.#singleNew = singleNew;
+    this.#most = names;
+    this.#sides = [0, 1, 2, 3, LIVE_SIDE].map(() => {
+      const replacer: Replacer = new Replacer((value) => this.#keep(replacer.get(value)!));
+      return replacer;
+    });
+  }
+
+  /** Whether a name was forgotten so far. */
+  get hasForgotten(): boolean {
+    return this.#hasForgotten;
+  }
+
+  /** Between two exchanges: time to forget, or not. */
+  turn(): void {
+    if (this.#young.size < this.#most) return;
+    this.#hasForgotten ||= this.#old.size > 0;
+    this.#old = this.#young;
+    this.#young = new Map();
+    for (const side of this.#sides) side.rotate();
+  }
+
+  /** The name is used: it must not be forgotten with its generation, in no arm. */
+  #keep(name: string): void {
+    const named = this.#old.get(name);
+    if (named !== undefined && !this.#young.has(name)) this.#put(name, named);
+  }
+
+  #put(name: string, named: Named): void {
+    this.#young.set(name, named);
+    for (const [side, value] of named.values.entries()) this.#sides[side]!.set(value, name);
+    if (named.live !== undefined) this.#sides[LIVE_SIDE]!.set(named.live, name);
   }
 
   /** The text with every named value as its symbol. */
@@ -74,9 +121,8 @@ export class Symbols {
     if (named.some((name) => name !== undefined)) return;
     this.#count += 1;
     const name = `⟨id ${this.#count}⟩`;
-    for (const [side, value] of values.entries()) this.#sides[side]!.set(value, name);
-    if (live !== undefined && (identifies(live, distinct) || random()))
-      this.#sides[LIVE_SIDE]!.set(live, name);
+    const isNamedLive = live !== undefined && (identifies(live, distinct) || random());
+    this.#put(name, { values, live: isNamedLive ? live : undefined });
   }
 }
 

@@ -54,7 +54,10 @@ export function assembleReport(input: ReportInput): ShadowReport {
     noise: tellNoise(judge.tallies.all(), compared),
     unbound: ledger.unbound,
     ledger,
-    coverage: { ...judge.coverage.read(differing, input.declaredEndpoints), caveats: input.caveats },
+    coverage: {
+      ...judge.coverage.read(differing, input.declaredEndpoints),
+      caveats: [...input.caveats, ...judge.caveats],
+    },
     guard: input.guard,
     timings: input.timings,
   };
