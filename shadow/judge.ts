@@ -124,6 +124,12 @@ export class Judge {
     return this.#memory.bindings[this.#options.arms.indexOf(arm)]?.toLive(text) ?? text;
   }
 
+  /** What the report must say of how far this judge's memory reaches. */
+  get caveats(): readonly string[] {
+    if (!this.#symbols.hasForgotten) return [];
+    return ['ids that were not seen for very long are compared as noise, no more by their names'];
+  }
+
   captured(exchange: Exchange): void {
     this.coverage.capture(this.#options.endpoints.of(exchange));
   }
@@ -158,6 +164,7 @@ export class Judge {
       this.#memory,
     );
     this.#names.generations.turn();
+    this.#symbols.turn();
     const before = this.tallies.looks;
     const outcome: Outcome = isUnbound ? 'unbound' : this.#compare(exchange, live, answers);
     this.#suspects.set(exchange.id, {

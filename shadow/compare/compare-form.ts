@@ -1,5 +1,5 @@
 import type { Answer } from '../answer.js';
-import { jsonSkeleton } from '../body/json.js';
+import { jsonSkeleton, surelySameSkeleton } from '../body/json.js';
 import { markupSkeleton, parseMarkup } from '../body/markup.js';
 import type { Tree } from '../body/tree.js';
 import { compareTree } from './compare-tree.js';
@@ -47,11 +47,14 @@ export function compareForm(
   if (seen.structural || answers.some(({ body }) => body.text === undefined)) return;
   const markup = kind === 'html' || kind === 'xml';
   if (seen.nothing) observeForm(answers, live, comparison, textOf);
-  else if (kind === 'json')
+  else if (kind === 'json') {
+    // Nearly always: then there are no skeletons to be made.
+    const [first, ...rest] = answers.map(textOf);
+    if (rest.every((text) => surelySameSkeleton(first!, text))) return;
     observeForm(answers, live, comparison, (answer, side) =>
       jsonSkeleton(side === undefined ? textOf(answer) : comparison.symbols.apply(side, textOf(answer))),
     );
-  else if (markup) {
+  } else if (markup) {
     observeForm(answers, live, comparison, (answer) => markupSkeleton(textOf(answer)));
     compareSpelling(answers, live, comparison, seen);
   }

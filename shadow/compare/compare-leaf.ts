@@ -42,30 +42,31 @@ function compareScalars(
   live: Tree | undefined,
   comparison: Comparison,
 ): void {
-  const times = leaves.map((leaf) =>
+  const times = timesOf(leaves, (leaf) =>
     typeof leaf === 'number' ? parseTimeNumber(leaf, comparison.nowMs) : undefined,
-  ) as unknown as Times;
+  );
   const labels = named(leaves.map(String) as unknown as Four<string>, comparison);
   const observation = base(place, leaves, live, labels, comparison);
   if (withinSkew(times, isRepeated(leaves, live), comparison)) {
-    comparison.observe({ ...observation, explained: 'time' });
-    observeUnits(observation, times, live, comparison);
+    observeUnits(observation, times!, live, comparison);
+    comparison.observe(Object.assign(observation, { explained: 'time' as const }));
   } else if (leaves.every((leaf) => typeof leaf === 'number') && namesMeasurement(place.general))
-    comparison.observe({ ...observation, explained: 'measurement' });
-  else comparison.observe(isTimed(times) ? { ...observation, ...byTime(times, comparison) } : observation);
+    comparison.observe(Object.assign(observation, { explained: 'measurement' as const }));
+  else
+    comparison.observe(times === undefined ? observation : { ...observation, ...byTime(times, comparison) });
 }
 
 /** Times of one moment in another unit. Numbers of one unit have as many digits before the point, for centuries. */
 function observeUnits(
   observation: Observation,
-  times: Times,
+  times: Four<TimeText>,
   live: Tree | undefined,
   comparison: Comparison,
 ): void {
-  const labels = times.map((time) => `unit of ${time!.unitMs} ms`) as unknown as Four<string>;
+  const labels = times.map((time) => `unit of ${time.unitMs} ms`) as unknown as Four<string>;
   if (allEqual(labels)) return;
   const lived = typeof live === 'number' ? parseTimeNumber(live, comparison.nowMs) : undefined;
-  const liveAgrees = lived === undefined ? undefined : lived.unitMs === times[0]!.unitMs;
+  const liveAgrees = lived === undefined ? undefined : lived.unitMs === times[0].unitMs;
   comparison.observe({ ...observation, feature: 'format', labels, liveAgrees });
 }
 
@@ -76,13 +77,15 @@ function compareTexts(
   comparison: Comparison,
   descend: Descend,
 ): void {
-  const times = texts.map((text) => parseTimeText(text, comparison.nowMs)) as unknown as Times;
+  const times = timesOf(texts, (text) => parseTimeText(text, comparison.nowMs));
   if (withinSkew(times, isRepeated(texts, live), comparison)) {
-    comparison.observe({ ...base(place, texts, live, texts, comparison), explained: 'time' });
+    comparison.observe(
+      Object.assign(base(place, texts, live, texts, comparison), { explained: 'time' as const }),
+    );
     observeTraits(place, texts, live, comparison, 'format');
     return;
   }
-  if (isTimed(times)) {
+  if (times !== undefined) {
     comparison.observe({ ...base(place, texts, live, texts, comparison), ...byTime(times, comparison) });
     return;
   }
@@ -96,7 +99,8 @@ function compareTexts(
   const labels = named(timeless.texts, comparison);
   const observation = base(place, texts, timeless.live, labels, comparison);
   if (allEqual(labels)) {
-    comparison.observe({ ...observation, explained: allEqual(timeless.texts) ? 'time' : 'id' });
+    const explained = allEqual(timeless.texts) ? 'time' : 'id';
+    comparison.observe(Object.assign(observation, { explained } as const));
     observeIds(place, timeless.texts, timeless.live, comparison);
     return;
   }
@@ -116,9 +120,11 @@ function compareInside(
   comparison: Comparison,
   descend: Descend,
 ): boolean {
-  const inside = texts.map(unfold);
-  const as = inside[0]?.as;
-  if (as === undefined || inside.some((one) => one?.as !== as)) return false;
+  const first = unfold(texts[0]);
+  if (first === undefined) return false;
+  const { as } = first;
+  const inside = texts.map((text, side) => (side === 0 ? first : unfold(text)));
+  if (inside.some((one) => one?.as !== as)) return false;
   const liveInside = live === undefined ? undefined : unfold(live);
   descend(
     innerPlace(place, ` as ${as} $`),
@@ -137,13 +143,15 @@ function withoutTimes(
   live: string | undefined,
   comparison: Comparison,
 ): { readonly texts: Four<string>; readonly live: string | undefined } {
+  // Every written form has one.
+  if (!texts[0].includes(':')) return { texts, live };
   const rows = texts.map((text) => text.match(TIMES) ?? []);
   const [first] = rows;
   if (first!.length === 0 || rows.some((row) => row.length !== first!.length)) return { texts, live };
   const liveRow = live?.match(TIMES) ?? [];
   const explained = first!.map((_, i) => {
     const written = rows.map((row) => row[i]!) as unknown as Four<string>;
-    const times = written.map((one) => parseTimeText(one, comparison.nowMs)) as unknown as Times;
+    const times = timesOf(written, (one) => parseTimeText(one, comparison.nowMs));
     return withinSkew(times, isRepeated(written, liveRow[i]), comparison);
   });
   const strike = (text: string): string => {
@@ -203,8 +211,8 @@ function observeIds(
   live: string | undefined,
   comparison: Comparison,
 ): void {
-  const rows = texts.map((text) => text.match(WORD) ?? []);
-  if (!texts.some((text) => /\s/.test(text)) || rows.some((row) => row.length !== rows[0]!.length)) {
+  const rows = texts.some((text) => /\s/.test(text)) ? texts.map((text) => text.match(WORD) ?? []) : [];
+  if (rows.length === 0 || rows.some((row) => row.length !== rows[0]!.length)) {
     observeTraits(place, texts, live, comparison);
     return;
   }
@@ -243,14 +251,23 @@ function base(
   labels: Four<string>,
   comparison: Comparison,
 ): Observation {
-  const liveText = comparison.symbols.apply(LIVE_SIDE, typeof live === 'string' ? live : canonical(live));
+  const { symbols } = comparison;
   return {
     place,
     feature: 'value',
     labels,
-    liveAgrees: comparison.hasLive ? liveText === labels[0] && labels[0] === labels[1] : undefined,
+    // Most observations are explained ones: nobody asks what live had, nor what is to be shown.
+    get liveAgrees() {
+      if (!comparison.hasLive || labels[0] !== labels[1]) return comparison.hasLive ? false : undefined;
+      return symbols.apply(LIVE_SIDE, typeof live === 'string' ? live : canonical(live)) === labels[0];
+    },
     kind: 'changed',
-    ...shown(leaves, comparison),
+    get old() {
+      return shown(leaves, comparison).old;
+    },
+    get new() {
+      return shown(leaves, comparison).new;
+    },
     raw: leaves.map(String),
     ...(mayBeDuration(place.general, leaves.map(String)) ? { frail: true } : {}),
   };
@@ -270,10 +287,17 @@ function isRepeated(leaves: Four<Leaf>, live: Tree | undefined): boolean {
   return leaves[0] === leaves[1] && leaves[0] === live;
 }
 
-type Times = Four<TimeText | undefined>;
+/** All four are points in time; undefined: some is none. */
+type Times = Four<TimeText> | undefined;
 
-function isTimed(times: Times): times is Four<TimeText> {
-  return times.every((time) => time !== undefined);
+function timesOf<T>(values: Four<T>, read: (value: T) => TimeText | undefined): Times {
+  const times: TimeText[] = [];
+  for (const value of values) {
+    const time = read(value);
+    if (time === undefined) return undefined;
+    times.push(time);
+  }
+  return times as unknown as Four<TimeText>;
 }
 
 /** What an app that speaks of the present speaks of: expiry dates reach a year ahead. */
@@ -281,7 +305,7 @@ const PRESENT_MS = 400 * 86_400_000;
 
 /** Times of day that the arms' different moments explain. `repeated`: the old arms and live all have the same. */
 function withinSkew(times: Times, repeated: boolean, comparison: Comparison): boolean {
-  if (!isTimed(times)) return false;
+  if (times === undefined) return false;
   // What stays the same at every moment and is far from now is no time of day.
   if (repeated && Math.abs(times[0].ms - comparison.nowMs) > PRESENT_MS) return false;
   // Live's time is another one than the arms'.

@@ -1,10 +1,8 @@
+import { COARSE, FINE, isWord, wordEnd, wordStart } from '../correlate/characters.js';
 import { Replacer } from '../correlate/replacer.js';
 import { strengthOf } from '../correlate/tokens.js';
 import type { Four } from './observation.js';
 import { formatOf } from './shape.js';
-
-/** Words that line up in several texts: [fine words], [what base64 and percent-encoding add]. */
-const ALIGNMENTS = [/[A-Za-z0-9_-]+/g, /[A-Za-z0-9_+/=%~-]+/g];
 
 /** Live's place beside the four arms'. */
 export const LIVE_SIDE = 4;
@@ -15,19 +13,66 @@ const SHORTEST_ID = 6;
 /** Letters alone must be so many as that to be taken for random. */
 const SHORTEST_RANDOM = 8;
 
+/** How many values are remembered under their names, at least. */
+const NAMES = 100_000;
+
+/** What one name stands for in each arm, and in live where it is known. */
+interface Named {
+  readonly values: Four<string>;
+  readonly live: string | undefined;
+}
+
 /**
  * The values the old release issued at random, each under one name for all arms: ⟨id 17⟩. A value gets a name only
  * where the old side itself does not repeat it, so a value that the update alone changed is never hidden behind one.
+ *
+ * Names that are not used for long are forgotten, in all arms at once: their values stand for themselves again, which
+ * makes noise of them (the old release does not repeat them) and never a difference.
  */
 export class Symbols {
   /** The four arms', and live's. */
-  readonly #sides = [0, 1, 2, 3, LIVE_SIDE].map(() => new Replacer());
+  readonly #sides: readonly Replacer[];
   readonly #singleNew: boolean;
+  readonly #most: number;
+  #young = new Map<string, Named>();
+  #old = new Map<string, Named>();
   #count = 0;
+  #hasForgotten = false;
 
-  /** `singleNew`: there is one new arm, whose value stands twice. */
-  constructor(singleNew: boolean) {
+  /** `singleNew`: there is one new arm, whose value stands twice. `names`: how many are remembered, at least. */
+  constructor(singleNew: boolean, names = NAMES) {
     this.#singleNew = singleNew;
+    this.#most = names;
+    this.#sides = [0, 1, 2, 3, LIVE_SIDE].map(() => {
+      const replacer: Replacer = new Replacer((value) => this.#keep(replacer.get(value)!));
+      return replacer;
+    });
+  }
+
+  /** Whether a name was forgotten so far. */
+  get hasForgotten(): boolean {
+    return this.#hasForgotten;
+  }
+
+  /** Between two exchanges: time to forget, or not. */
+  turn(): void {
+    if (this.#young.size < this.#most) return;
+    this.#hasForgotten ||= this.#old.size > 0;
+    this.#old = this.#young;
+    this.#young = new Map();
+    for (const side of this.#sides) side.rotate();
+  }
+
+  /** The name is used: it must not be forgotten with its generation, in no arm. */
+  #keep(name: string): void {
+    const named = this.#old.get(name);
+    if (named !== undefined && !this.#young.has(name)) this.#put(name, named);
+  }
+
+  #put(name: string, named: Named): void {
+    this.#young.set(name, named);
+    for (const [side, value] of named.values.entries()) this.#sides[side]!.set(value, name);
+    if (named.live !== undefined) this.#sides[LIVE_SIDE]!.set(named.live, name);
   }
 
   /** The text with every named value as its symbol. */
@@ -37,16 +82,20 @@ export class Symbols {
 
   /** Names the words that differ between the texts of one place. `live`: live's text there, when it has one. */
   mint(texts: Four<string>, live: string | undefined): void {
-    for (const pattern of ALIGNMENTS) {
-      const rows = texts.map((text) => [...text.matchAll(pattern)].map((match) => match[0]));
-      const skeletons = texts.map((text) => text.replace(pattern, 'w'));
-      if (skeletons.some((skeleton) => skeleton !== skeletons[0])) continue;
-      const liveRow =
-        live !== undefined && live.replace(pattern, 'w') === skeletons[0]
-          ? [...live.matchAll(pattern)].map((match) => match[0])
-          : undefined;
-      for (const i of rows[0]!.keys())
-        this.#mintWord(rows.map((row) => row[i]!) as unknown as Four<string>, liveRow?.[i]);
+    if (texts.every(isWord) && (live === undefined || isWord(live))) {
+      this.#mintWord(texts, live);
+      return;
+    }
+    for (const kinds of [FINE, COARSE]) {
+      const [first, ...rest] = texts.map((text) => rowOf(text, kinds));
+      if (rest.some(({ skeleton }) => skeleton !== first!.skeleton)) continue;
+      const liveRow = live === undefined ? undefined : rowOf(live, kinds);
+      const liveWords = liveRow?.skeleton === first!.skeleton ? liveRow.words : undefined;
+      for (const [i, word] of first!.words.entries())
+        this.#mintWord(
+          [word, ...rest.map(({ words }) => words[i]!)] as unknown as Four<string>,
+          liveWords?.[i],
+        );
       break;
     }
     // A value of several words is named whole too: its short pieces have no names.
@@ -68,20 +117,37 @@ export class Symbols {
     // Random before and fixed now is a change, not a name.
     if (!this.#singleNew && oldA !== oldB && newA === newB) return;
     const distinct = new Set(values).size === (this.#singleNew ? 3 : 4);
-    const random = distinct && areRandomTogether(values);
-    if (!random && !values.every((value) => identifies(value, distinct))) return;
+    const identified = values.every((value) => identifies(value, distinct));
+    const random = (): boolean => distinct && areRandomTogether(values);
+    if (!identified && !random()) return;
     const named = values.map((value, side) => this.#sides[side]!.get(value));
     if (named.some((name) => name !== undefined)) return;
     this.#count += 1;
     const name = `⟨id ${this.#count}⟩`;
-    for (const [side, value] of values.entries()) this.#sides[side]!.set(value, name);
-    if (live !== undefined && (random || identifies(live, distinct))) this.#sides[LIVE_SIDE]!.set(live, name);
+    const isNamedLive = live !== undefined && (identifies(live, distinct) || random());
+    this.#put(name, { values, live: isNamedLive ? live : undefined });
   }
 }
 
 function areIssuedAlike(old: string, fresh: string): boolean {
   const alike = old.length === fresh.length && formatOf(old) === formatOf(fresh);
   return alike && [old, fresh].every((text) => strengthOf(text) === 'strong');
+}
+
+/** The words of a text of characters of `kinds`, and the text with `w` for each. */
+function rowOf(
+  text: string,
+  kinds: number,
+): { readonly words: readonly string[]; readonly skeleton: string } {
+  const words: string[] = [];
+  let skeleton = '';
+  let end = 0;
+  for (let start = wordStart(text, 0, kinds); start < text.length; start = wordStart(text, end, kinds)) {
+    skeleton += `${text.slice(end, start)}w`;
+    end = wordEnd(text, start, kinds);
+    words.push(text.slice(start, end));
+  }
+  return { words, skeleton: skeleton + text.slice(end) };
 }
 
 function identifies(value: string, distinct: boolean): boolean {

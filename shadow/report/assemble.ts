@@ -61,7 +61,12 @@ export function assembleReport(input: ReportInput): ShadowReport {
     coverage: {
       ...judge.coverage.read(differing, input.declaredEndpoints),
       ...(input.sample < 1 ? { sample: input.sample } : {}),
-      caveats: [...input.caveats, ...sampled(input.sample, ledger), ...missingEffects(ledger)],
+      caveats: [
+        ...input.caveats,
+        ...judge.caveats,
+        ...sampled(input.sample, ledger),
+        ...missingEffects(ledger),
+      ],
     },
     guard: input.guard,
     ...(input.performance === undefined ? {} : { performance: input.performance }),
