@@ -1,4 +1,5 @@
 import type {
+  AcceptedRule,
   AppLauncher,
   ArmName,
   Clock,
@@ -44,8 +45,8 @@ export interface ShadowOptions {
   readonly unguarded?: boolean;
   /** Header fields whose values the report hides, besides the usual secrets. */
   readonly redactHeaders?: readonly string[];
-  /** Differences accepted already, by id. */
-  readonly accepted?: readonly string[];
+  /** Differences accepted already. */
+  readonly accepted?: readonly AcceptedRule[];
   /** The report's error rate: the chance that it reports a change where none is, through noise. Default 0.05. */
   readonly alpha?: number;
   /** Bytes of captured exchanges that may wait on disk. */

@@ -21,6 +21,7 @@ import { Judge } from './judge.js';
 import { DEFAULT_ALPHA, DEFAULT_SPOOL_BYTES, armNames, type ShadowOptions } from './options.js';
 import { ArmLink } from './replay/arm-link.js';
 import { Replayer } from './replay/replayer.js';
+import { applyRules } from './report/acceptance.js';
 import { assembleReport, concludeReport } from './report/assemble.js';
 import { startFinding } from './report/start-finding.js';
 import { REDACTED_HEADERS } from './report/redact.js';
@@ -51,7 +52,6 @@ export class ShadowRun {
   readonly #judge: Judge;
   readonly #queue: SpillQueue<Captured>;
   readonly #indexes = new Map<string, number>();
-  readonly #accepted: Set<string>;
   readonly #startedAt: number;
   readonly #capturing: Promise<void>;
   readonly #outbound: Promise<void>;
@@ -74,7 +74,6 @@ export class ShadowRun {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#startedAt = this.#clock.now();
-    this.#accepted = new Set(options.accepted);
     this.#endpoints = new Endpoints(options.old.manifest.routes);
     this.#judge = new Judge({
       arms: armNames(options.arms),
@@ -130,20 +129,6 @@ export class ShadowRun {
   /** The report as things stand now. */
   async report(): Promise<ShadowReport> {
     return this.#assemble();
-  }
-
-  /** Marks a difference as intended: it stays in the report and no longer counts. Error: DIFFERENCE_UNKNOWN. */
-  accept(differenceId: string): void {
-    const known = this.#assemble().differences;
-    if (!known.some(({ id }) => id === differenceId))
-      throw new DharmaError({
-        code: 'DIFFERENCE_UNKNOWN',
-        message: 'the report has no such difference',
-        found: differenceId,
-        remedy: `Take an id from the report${known.length === 0 ? ' (it has no differences)' : `: ${known.map(({ id }) => id).join(', ')}`}.`,
-        httpStatus: 404,
-      });
-    this.#accepted.add(differenceId);
   }
 
   /** Resolves when everything captured until now is accounted for, effects included, or the run has ended. */
@@ -289,13 +274,13 @@ export class ShadowRun {
       caveats: this.#arms?.caveats ?? [],
       timings: this.#timings(),
       alpha: options.alpha ?? DEFAULT_ALPHA,
-      accepted: this.#accepted,
       redactedHeaders: new Set([
         ...REDACTED_HEADERS,
         ...(options.redactHeaders ?? []).map((h) => h.toLowerCase()),
       ]),
     });
-    return this.#finding === undefined ? report : concludeReport(report, this.#finding, this.#accepted);
+    const found = this.#finding === undefined ? report : concludeReport(report, this.#finding);
+    return applyRules(found, options.accepted ?? []);
   }
 
   #timings(): ShadowReport['timings'] {

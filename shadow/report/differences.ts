@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type {
   Difference,
+  DifferenceChange,
   DifferenceExample,
   DifferenceKind,
   DifferingRequest,
@@ -26,7 +27,6 @@ const RISKS: readonly Risk[] = ['high', 'medium', 'low'];
 
 export interface DifferenceContext {
   readonly compared: ReadonlyMap<string, number>;
-  readonly accepted: ReadonlySet<string>;
   readonly redactedHeaders: ReadonlySet<string>;
 }
 
@@ -71,7 +71,8 @@ function tellOne(
     for (const seen of tally.sightings) if (!byRequest.has(seen.request)) byRequest.set(seen.request, seen);
   const { endpoint, place } = ordered[0]!.tally;
   const sightings = [...byRequest.values()];
-  const kinds = new Set(sightings.map((seen) => seen.kind));
+  const changes = changesOf(ordered);
+  const kinds = new Set(changes.map((change) => change.kind));
   const kind =
     (['removed', 'retyped', 'changed', 'added'] as const).find((one) => kinds.has(one)) ?? 'changed';
   const hide = (seen: Sighting, value: string | undefined): string | undefined =>
@@ -83,8 +84,9 @@ function tellOne(
       tally.place.general === place.general &&
       tally.place.inner === place.inner,
   );
+  const id = createHash('sha256').update(key).digest('hex').slice(0, 10);
   const difference: Difference = {
-    id: createHash('sha256').update(key).digest('hex').slice(0, 10),
+    id,
     endpoint,
     where: place.general,
     ...(place.inner === '' ? {} : { detail: place.inner.trim() }),
@@ -94,12 +96,15 @@ function tellOne(
     of: context.compared.get(endpoint) ?? sightings.length,
     noise: Math.max(...beside.map(({ tally }) => tally.noise)),
     confidence,
+    changes,
     accepted: false,
     examples: sightings.slice(0, EXAMPLES).map((seen) => exampleOf(seen, hide)),
   };
   return {
-    difference: { ...difference, accepted: context.accepted.has(difference.id) },
+    difference,
     differing: sightings.map((seen) => ({
+      difference: id,
+      accepted: false,
       request: seen.request,
       where: seen.where,
       kind: seen.kind,
@@ -109,6 +114,18 @@ function tellOne(
       confidence,
     })),
   };
+}
+
+/** All ways in which the place changed, whatever feature showed them. */
+function changesOf(group: readonly Decision[]): readonly DifferenceChange[] {
+  const changes = new Map<string, DifferenceChange>();
+  for (const { tally } of group)
+    for (const form of tally.forms.read()) {
+      const key = JSON.stringify([form.kind, form.old, form.new]);
+      const count = Math.max(changes.get(key)?.count ?? 0, form.count);
+      changes.set(key, { ...form, count, accepted: false });
+    }
+  return [...changes.values()];
 }
 
 /** What says most comes first. */

@@ -11,6 +11,7 @@ import {
   type LeanEvidence,
 } from './distribution.js';
 import { NO_EVIDENCE, weigh, type Evidence, type PartitionEvidence } from './evidence.js';
+import { ChangeForms } from './change-forms.js';
 import { partitionOf } from './pattern.js';
 
 /** One exchange (or effect of one) in which a place looked changed. */
@@ -68,6 +69,8 @@ export interface Tally<E extends Evidence = Evidence> {
   evidence: E;
   distribution: Distribution;
   readonly sightings: Sighting[];
+  /** The ways in which it changed, those beyond the kept sightings too. */
+  readonly forms: ChangeForms;
   readonly values: string[];
 }
 
@@ -123,7 +126,7 @@ export class Tallies {
     tally.changedIn.add(seer.request);
     if (observation.frail === true || observation.liveAgrees === false) tally.suspects += 1;
     else tally.changes += 1;
-    if (tally.sightings.length < KEPT_SIGHTINGS) tally.sightings.push(sighting(observation, seer));
+    see(tally, observation, seer);
   }
 
   /** What many draws together tell: one exchange is never evidence enough. */
@@ -139,7 +142,7 @@ export class Tallies {
       } else {
         trait.suspects += 1;
         trait.changedIn.add(seer.request);
-        if (trait.sightings.length < KEPT_SIGHTINGS) trait.sightings.push(sighting(observation, seer));
+        see(trait, observation, seer);
       }
     }
   }
@@ -170,10 +173,17 @@ function tallyOf<E extends Evidence>(
     evidence,
     distribution: NO_DISTRIBUTION,
     sightings: [],
+    forms: new ChangeForms(place.general === 'status'),
     values: [],
   };
   tallies.set(key, tally);
   return tally;
+}
+
+function see(tally: Tally, observation: Observation, seer: Seer): void {
+  if (tally.feature === 'order') tally.forms.addOrder();
+  else tally.forms.add(observation.kind, observation.old, observation.new);
+  if (tally.sightings.length < KEPT_SIGHTINGS) tally.sightings.push(sighting(observation, seer));
 }
 
 function sighting(observation: Observation, seer: Seer): Sighting {

@@ -2,7 +2,15 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createLauncher, createReleaseStore } from '../../../cluster-agent/index.js';
-import { createLogger, DharmaError, ExitCode, openStores, type Stores } from '../../../common/index.js';
+import {
+  acceptedRulesSchema,
+  createLogger,
+  DharmaError,
+  ExitCode,
+  openStores,
+  readConfig,
+  type Stores,
+} from '../../../common/index.js';
 import { tryUpgrade, type TryStores } from '../../../shadow/index.js';
 import type { Command } from '../command.js';
 import { envOption } from '../env-options.js';
@@ -14,7 +22,7 @@ export const shadowTry: Command = {
   name: 'shadow try',
   summary: 'rehearse an upgrade without a federation, with requests from a file',
   description:
-    'Installs the app as it is and with the new package.json, plays the requests at the one, and compares both. Exit code 0: identical, 1: differs, 3: inconclusive, or it could not be told.',
+    'Installs the app as it is and with the new package.json, plays the requests at the one, and compares both. Exit code 0: identical, or all that differs is accepted, 1: differs, 3: inconclusive, or it could not be told.',
   options: [
     { flags: '--app <dir>', about: "the app's folder", required: true },
     { flags: '--to <file>', about: 'package.json of the update', required: true },
@@ -29,6 +37,10 @@ export const shadowTry: Command = {
       about: 'where it differs, try the update in parts and name the packages behind it',
     },
     { flags: '--attribute-timeout <duration>', about: 'how long the parts may be tried (default: 10m)' },
+    {
+      flags: '--accept <file>',
+      about: 'JSON: rules of what is accepted, as shadow accepted --json lists them',
+    },
     { flags: '--html <file>', about: 'write the report as a page too' },
   ],
   examples: ['federate shadow try --app ./shop --to new/package.json --requests requests.jsonl --json'],
@@ -40,6 +52,8 @@ export const shadowTry: Command = {
     const deadlineMs = durationOption(options, 'attributeTimeout', '--attribute-timeout');
     if (deadlineMs !== undefined && options.attribute !== true) throw nothingToAttribute();
     await checkPage(textOption(options, 'html'));
+    const rules = textOption(options, 'accept');
+    const accepted = rules === undefined ? [] : await readConfig(acceptedRulesSchema, rules);
     const appDir = await appFolder(textOption(options, 'app') ?? '');
     const dir = await mkdtemp(join(tmpdir(), 'dharma-try-'));
     try {
@@ -50,6 +64,7 @@ export const shadowTry: Command = {
         concurrency,
         env: withoutNulls(envOption(options.env)),
         arms,
+        accepted,
         determinism: options.determinism !== false,
         unguarded: options.unguarded === true,
         ...(options.attribute === true ? { attribute: deadlineMs === undefined ? {} : { deadlineMs } } : {}),
