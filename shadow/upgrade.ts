@@ -24,7 +24,7 @@ import { Replayer } from './replay/replayer.js';
 import { applyRules } from './report/acceptance.js';
 import { assembleReport, concludeReport } from './report/assemble.js';
 import { startFinding } from './report/start-finding.js';
-import { REDACTED_HEADERS } from './report/redact.js';
+import { Redaction } from './report/redact.js';
 
 /** The engine's options: the part's door fills in who starts the arms. */
 export type EngineOptions = ShadowOptions & { readonly prepare: PrepareArms };
@@ -49,6 +49,7 @@ export class ShadowRun {
   readonly #clock: Clock;
   readonly #abort = new AbortController();
   readonly #endpoints: Endpoints;
+  readonly #redaction: Redaction;
   readonly #judge: Judge;
   readonly #queue: SpillQueue<Captured>;
   readonly #indexes = new Map<string, number>();
@@ -75,7 +76,13 @@ export class ShadowRun {
     this.#clock = options.clock ?? systemClock;
     this.#startedAt = this.#clock.now();
     this.#endpoints = new Endpoints(options.old.manifest.routes);
+    this.#redaction = new Redaction([
+      ...options.old.manifest.redact,
+      ...options.new.manifest.redact,
+      ...(options.redact ?? []),
+    ]);
     this.#judge = new Judge({
+      redaction: this.#redaction,
       arms: armNames(options.arms),
       endpoints: this.#endpoints,
       request: { forwarded: options.forwarded ?? true },
@@ -274,10 +281,7 @@ export class ShadowRun {
       caveats: this.#arms?.caveats ?? [],
       timings: this.#timings(),
       alpha: options.alpha ?? DEFAULT_ALPHA,
-      redactedHeaders: new Set([
-        ...REDACTED_HEADERS,
-        ...(options.redactHeaders ?? []).map((h) => h.toLowerCase()),
-      ]),
+      redaction: this.#redaction,
     });
     const found = this.#finding === undefined ? report : concludeReport(report, this.#finding);
     return applyRules(found, options.accepted ?? []);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { acceptedRuleSchema, nameSchema } from '../../common/index.js';
+import { acceptedRuleSchema, nameSchema, redactionRuleSchema } from '../../common/index.js';
 
 /** What the API takes and gives; the CLI speaks by the same schemas. */
 
@@ -37,6 +37,8 @@ export const startShadowSchema = z.strictObject({
   arms: z.enum(['2x2', '1x1']).optional(),
   /** The operator's word to go on where nothing keeps the arms from the outside. */
   unguarded: z.boolean().optional(),
+  /** What its report does not keep: names of header fields, JSON paths. */
+  redact: z.array(redactionRuleSchema).max(1000).optional(),
 });
 
 export const acceptSchema = z.strictObject({

@@ -1,4 +1,5 @@
-import { DharmaError, ExitCode, parseDuration } from '../../common/index.js';
+import { DharmaError, ExitCode, parseDuration, redactionRuleSchema } from '../../common/index.js';
+import { listOption } from './env-options.js';
 
 type Options = Readonly<Record<string, unknown>>;
 
@@ -29,6 +30,19 @@ export function durationOption(options: Options, key: string, flag: string): num
   const ms = parseDuration(text);
   if (ms === undefined) throw usage(flag, text, 'a duration such as 30s, 15m, 2h');
   return ms;
+}
+
+/** Redaction rules. Error: USAGE. */
+export function redactOption(value: unknown): string[] {
+  const rules = listOption(value);
+  for (const rule of rules)
+    if (!redactionRuleSchema.safeParse(rule).success)
+      throw usage(
+        '--redact',
+        rule,
+        'the name of a header field, or a JSON path such as $.card.number or $..pin',
+      );
+  return rules;
 }
 
 function usage(flag: string, found: string, allowed: string): DharmaError {

@@ -64,6 +64,8 @@ export interface ShadowRunOptions {
   readonly arms?: '2x2' | '1x1';
   /** The operator's word to go on where nothing keeps the arms from the outside. */
   readonly unguarded?: boolean;
+  /** What its report does not keep. */
+  readonly redact?: readonly string[];
 }
 
 export interface UpgradeDocument {

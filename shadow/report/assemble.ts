@@ -1,6 +1,7 @@
 import type { Difference, GuardCount, Release, ShadowReport, Verdict } from '../../common/index.js';
 import type { Judge } from '../judge.js';
 import { decide, type Decision } from '../verdict/decide.js';
+import type { Redaction } from './redact.js';
 import { tellDifferences, tellNoise } from './differences.js';
 
 export interface ReportInput {
@@ -14,7 +15,7 @@ export interface ReportInput {
   readonly timings: ShadowReport['timings'];
   /** The declared error rate of the whole report. */
   readonly alpha: number;
-  readonly redactedHeaders: ReadonlySet<string>;
+  readonly redaction: Redaction;
 }
 
 /** The report as things stand; `applyRules` makes its verdict of it. */
@@ -23,7 +24,7 @@ export function assembleReport(input: ReportInput): ShadowReport {
   const compared = judge.coverage.compared();
   const ledger = judge.ledger.read();
   const decisions = decide(judge.tallies.all(), compared, input.alpha);
-  const told = tellDifferences(decisions, { compared, redactedHeaders: input.redactedHeaders });
+  const told = tellDifferences(decisions, { compared });
   const otherwise = concludeRest(decisions, ledger.compared, ledger.unbound + ledger.unanswered);
   return {
     version: 1,
@@ -37,7 +38,7 @@ export function assembleReport(input: ReportInput): ShadowReport {
     differences: told.differences,
     differing: told.differing,
     accepted: [],
-    noise: tellNoise(judge.tallies.all(), compared),
+    noise: tellNoise(judge.tallies.all(), compared, input.redaction),
     unbound: ledger.unbound,
     ledger,
     coverage: { ...judge.coverage.read(new Map(), input.declaredEndpoints), caveats: input.caveats },

@@ -12,7 +12,7 @@ import type { Feature } from '../compare/observation.js';
 import { describeShape } from '../compare/shape.js';
 import type { Decision } from '../verdict/decide.js';
 import type { Sighting, Tally } from '../verdict/tally.js';
-import { redact } from './redact.js';
+import { REDACTED, type Redaction } from './redact.js';
 
 /** Examples a difference shows. */
 const EXAMPLES = 3;
@@ -27,7 +27,6 @@ const RISKS: readonly Risk[] = ['high', 'medium', 'low'];
 
 export interface DifferenceContext {
   readonly compared: ReadonlyMap<string, number>;
-  readonly redactedHeaders: ReadonlySet<string>;
 }
 
 export interface Told {
@@ -75,8 +74,6 @@ function tellOne(
   const kinds = new Set(changes.map((change) => change.kind));
   const kind =
     (['removed', 'retyped', 'changed', 'added'] as const).find((one) => kinds.has(one)) ?? 'changed';
-  const hide = (seen: Sighting, value: string | undefined): string | undefined =>
-    redact(seen.where, place.inner, value, context.redactedHeaders);
   const confidence = Math.max(...group.map((decision) => decision.confidence));
   const beside = all.filter(
     ({ tally }) =>
@@ -98,7 +95,7 @@ function tellOne(
     confidence,
     changes,
     accepted: false,
-    examples: sightings.slice(0, EXAMPLES).map((seen) => exampleOf(seen, hide)),
+    examples: sightings.slice(0, EXAMPLES).map((seen) => exampleOf(seen)),
   };
   return {
     difference,
@@ -109,8 +106,8 @@ function tellOne(
       where: seen.where,
       kind: seen.kind,
       risk: RISK[seen.kind],
-      old: hide(seen, seen.old),
-      new: hide(seen, seen.new),
+      old: seen.old,
+      new: seen.new,
       confidence,
     })),
   };
@@ -149,15 +146,12 @@ function featureRank(tally: Tally): number {
   return FEATURES.indexOf(tally.feature);
 }
 
-function exampleOf(
-  seen: Sighting,
-  hide: (seen: Sighting, value: string | undefined) => string | undefined,
-): DifferenceExample {
+function exampleOf(seen: Sighting): DifferenceExample {
   return {
     exchange: seen.exchange,
     request: { index: seen.request, method: seen.method, target: seen.target },
-    old: hide(seen, seen.old),
-    new: hide(seen, seen.new),
+    old: seen.old,
+    new: seen.new,
   };
 }
 
@@ -176,6 +170,7 @@ function mergeRequests(rows: readonly DifferingRequest[]): readonly DifferingReq
 export function tellNoise(
   tallies: Iterable<Tally>,
   compared: ReadonlyMap<string, number>,
+  redaction: Redaction,
 ): readonly NoiseSeen[] {
   const noise: NoiseSeen[] = [];
   for (const tally of tallies) {
@@ -186,7 +181,7 @@ export function tellNoise(
       where: tally.place.general + tally.place.inner,
       count,
       of: compared.get(tally.endpoint) ?? count,
-      shape: shapeOf(tally),
+      shape: redaction.hides(tally.place.general, tally.place.inner) ? REDACTED : shapeOf(tally),
     });
   }
   return noise.sort((a, b) =>

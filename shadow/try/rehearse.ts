@@ -35,6 +35,8 @@ export interface RehearsalOptions {
   readonly arms: '2x2' | '1x1';
   /** Rules of what is accepted. */
   readonly accepted?: readonly AcceptedRule[];
+  /** What the report does not keep, besides what the manifests name. */
+  readonly redact?: readonly string[];
   readonly determinism?: boolean;
   readonly unguarded?: boolean;
   /** A folder that is made, and removed at the end. */
@@ -103,6 +105,7 @@ export async function rehearse(
         arms: options.arms,
         determinism: options.determinism ?? true,
         accepted: options.accepted ?? [],
+        redact: options.redact ?? [],
         unguarded: options.unguarded ?? false,
         forwarded: false,
         eachApart: true,

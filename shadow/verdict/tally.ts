@@ -11,6 +11,7 @@ import {
   type LeanEvidence,
 } from './distribution.js';
 import { NO_EVIDENCE, weigh, type Evidence, type PartitionEvidence } from './evidence.js';
+import { Redaction } from '../report/redact.js';
 import { ChangeForms } from './change-forms.js';
 import { partitionOf } from './pattern.js';
 
@@ -85,10 +86,12 @@ export class Tallies {
   /** Traits of what is drawn at random, which many exchanges together tell. */
   readonly #drawn = new Map<string, Tally<LeanEvidence>>();
   readonly #exchangeable: boolean;
+  readonly #redaction: Redaction;
   #looks = 0;
 
-  /** `exchangeable`: there are two arms of each release, so that they could be dealt otherwise. */
-  constructor(exchangeable: boolean) {
+  /** What `redaction` hides is not kept. `exchangeable`: there are two arms of each release, so that they could be dealt otherwise. */
+  constructor(exchangeable: boolean, redaction = new Redaction()) {
+    this.#redaction = redaction;
     this.#exchangeable = exchangeable;
   }
 
@@ -126,7 +129,7 @@ export class Tallies {
     tally.changedIn.add(seer.request);
     if (observation.frail === true || observation.liveAgrees === false) tally.suspects += 1;
     else tally.changes += 1;
-    see(tally, observation, seer);
+    this.#see(tally, observation, seer);
   }
 
   /** What many draws together tell: one exchange is never evidence enough. */
@@ -142,9 +145,22 @@ export class Tallies {
       } else {
         trait.suspects += 1;
         trait.changedIn.add(seer.request);
-        see(trait, observation, seer);
+        this.#see(trait, observation, seer);
       }
     }
+  }
+
+  #see(tally: Tally, observation: Observation, seer: Seer): void {
+    const { where, inner } = observation.place;
+    const told = {
+      ...observation,
+      old: this.#redaction.value(where, inner, observation.old),
+      new: this.#redaction.value(where, inner, observation.new),
+    };
+    if (tally.feature === 'order') tally.forms.addOrder();
+    else tally.forms.add(told.kind, told.old, told.new);
+    if (tally.sightings.length < KEPT_SIGHTINGS)
+      tally.sightings.push(sighting(told, { ...seer, target: this.#redaction.text(seer.target) }));
   }
 }
 
@@ -178,12 +194,6 @@ function tallyOf<E extends Evidence>(
   };
   tallies.set(key, tally);
   return tally;
-}
-
-function see(tally: Tally, observation: Observation, seer: Seer): void {
-  if (tally.feature === 'order') tally.forms.addOrder();
-  else tally.forms.add(observation.kind, observation.old, observation.new);
-  if (tally.sightings.length < KEPT_SIGHTINGS) tally.sightings.push(sighting(observation, seer));
 }
 
 function sighting(observation: Observation, seer: Seer): Sighting {

@@ -31,6 +31,7 @@ export function upgradeRoutes(app: TypedServer, options: ApiOptions): void {
       };
       const shadow = {
         ...(body.arms === undefined ? {} : { arms: body.arms }),
+        ...(body.redact === undefined ? {} : { redact: body.redact }),
         ...(body.unguarded === undefined ? {} : { unguarded: body.unguarded }),
       };
       return reply.code(202).send({ operation: await commands.startShadow(change, shadow) });

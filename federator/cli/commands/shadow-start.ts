@@ -2,7 +2,7 @@ import { DharmaError, ExitCode, readConfig } from '../../../common/index.js';
 import { z } from 'zod';
 import type { Command } from '../command.js';
 import { envOption, listOption } from '../env-options.js';
-import { textOption } from '../options.js';
+import { redactOption, textOption } from '../options.js';
 
 /** `--files FILE`: path in the app → source path on this machine, null removes it. */
 const filesSchema = z.record(
@@ -27,6 +27,11 @@ export const shadowStart: Command = {
       about: '2x2: two copies of each release, to tell noise from change; 1x1: half the cost (default: 2x2)',
       choices: ['2x2', '1x1'],
     },
+    {
+      flags: '--redact <rule...>',
+      about:
+        'what the report does not keep: names of header fields, JSON paths such as $.card.number or $..pin',
+    },
     { flags: '--unguarded', about: 'go on where this machine cannot keep the copies from the outside' },
   ],
   examples: [
@@ -39,6 +44,7 @@ export const shadowStart: Command = {
     const file = textOption(options, 'files');
     const files = file === undefined ? undefined : await readConfig(filesSchema, file);
     if (packages.length === 0 && env === undefined && files === undefined) throw changeNeeded();
+    const redact = redactOption(options.redact);
     const api = await client();
     const operation = await api.startShadow(
       {
@@ -48,6 +54,7 @@ export const shadowStart: Command = {
           ...(files === undefined ? {} : { files }),
         },
         ...(options.arms === '2x2' || options.arms === '1x1' ? { arms: options.arms } : {}),
+        ...(redact.length === 0 ? {} : { redact }),
         ...(options.unguarded === true ? { unguarded: true } : {}),
       },
       signal,

@@ -14,7 +14,7 @@ import {
 import { tryUpgrade, type TryStores } from '../../../shadow/index.js';
 import type { Command } from '../command.js';
 import { envOption } from '../env-options.js';
-import { durationOption, numberOption, textOption } from '../options.js';
+import { durationOption, numberOption, redactOption, textOption } from '../options.js';
 import { checkPage, showReport, VERDICT_EXIT, writePage } from '../show-shadow.js';
 import { appFolder } from './add-cluster.js';
 
@@ -31,6 +31,11 @@ export const shadowTry: Command = {
     { flags: '--concurrency <n>', about: 'requests under way at once (default: 1)' },
     { flags: '--arms <arms>', about: '2x2 or 1x1 (default: 2x2)', choices: ['2x2', '1x1'] },
     { flags: '--no-determinism', about: "do not give the copies live's time and seeded randomness" },
+    {
+      flags: '--redact <rule...>',
+      about:
+        'what the report does not keep: names of header fields, JSON paths such as $.card.number or $..pin',
+    },
     { flags: '--unguarded', about: 'go on where this machine cannot keep the copies from the outside' },
     {
       flags: '--attribute',
@@ -52,6 +57,7 @@ export const shadowTry: Command = {
     const deadlineMs = durationOption(options, 'attributeTimeout', '--attribute-timeout');
     if (deadlineMs !== undefined && options.attribute !== true) throw nothingToAttribute();
     await checkPage(textOption(options, 'html'));
+    const redact = redactOption(options.redact);
     const rules = textOption(options, 'accept');
     const accepted = rules === undefined ? [] : await readConfig(acceptedRulesSchema, rules);
     const appDir = await appFolder(textOption(options, 'app') ?? '');
@@ -65,6 +71,7 @@ export const shadowTry: Command = {
         env: withoutNulls(envOption(options.env)),
         arms,
         accepted,
+        redact,
         determinism: options.determinism !== false,
         unguarded: options.unguarded === true,
         ...(options.attribute === true ? { attribute: deadlineMs === undefined ? {} : { deadlineMs } } : {}),
