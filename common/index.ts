@@ -7,6 +7,8 @@ export * from './config/manifest.js';
 export * from './config/parse.js';
 export * from './config/proxy.js';
 export * from './config/read-json.js';
+export * from './config/redaction.js';
+export * from './domain/accepted-rule.js';
 export * from './domain/app-launcher.js';
 export * from './domain/cluster.js';
 export * from './domain/exchange.js';

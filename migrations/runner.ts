@@ -11,9 +11,10 @@ import {
 import type { MigrationStep } from './step.js';
 import { collections } from './steps/001-collections.js';
 import { indexes } from './steps/002-indexes.js';
+import { acceptedRules } from './steps/003-accepted-rules.js';
 
 /** All steps, in order. */
-export const STEPS: readonly MigrationStep[] = [collections, indexes];
+export const STEPS: readonly MigrationStep[] = [collections, indexes, acceptedRules];
 
 /** Longer than any step takes between two renewals; a runner that was killed blocks the next one for so long. */
 const LEASE_MS = 15_000;

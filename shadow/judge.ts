@@ -17,6 +17,7 @@ import { EffectHabits } from './effect-habits.js';
 import type { Endpoints } from './endpoint.js';
 import { CoverageBook } from './ledger/coverage.js';
 import { LedgerBook, type Outcome } from './ledger/ledger.js';
+import type { Redaction } from './report/redact.js';
 import { effectsWithoutRoots, withoutRoots } from './replay/roots.js';
 import { requestOf, type ArmRequestOptions } from './replay/arm-request.js';
 import type { Sent } from './replay/sender.js';
@@ -54,6 +55,8 @@ export interface JudgeOptions {
   readonly request: ArmRequestOptions;
   /** Folders each arm's app runs in: they differ by arm and tell nothing of the app. */
   readonly roots?: readonly (readonly string[])[];
+  /** What reports do not keep. Default: the usual secrets. */
+  readonly redaction?: Redaction;
   /** The number reports call an exchange by. */
   indexOf(exchange: Exchange): number;
 }
@@ -81,7 +84,7 @@ export class Judge {
   constructor(options: JudgeOptions) {
     this.#options = options;
     const single = options.arms.length === 2;
-    this.tallies = new Tallies(!single);
+    this.tallies = new Tallies(!single, options.redaction);
     this.#symbols = new Symbols(single);
     this.#names = new SharedNames();
     this.#memory = {

@@ -1,4 +1,5 @@
 import type {
+  AcceptedRule,
   AppLauncher,
   ArmName,
   Clock,
@@ -42,10 +43,10 @@ export interface ShadowOptions {
   readonly eachApart?: boolean;
   /** Go on where nothing can keep the arms from the outside: the operator's explicit word. */
   readonly unguarded?: boolean;
-  /** Header fields whose values the report hides, besides the usual secrets. */
-  readonly redactHeaders?: readonly string[];
-  /** Differences accepted already, by id. */
-  readonly accepted?: readonly string[];
+  /** What the report does not keep, besides what the releases' manifests name and the usual secrets. */
+  readonly redact?: readonly string[];
+  /** Differences accepted already. */
+  readonly accepted?: readonly AcceptedRule[];
   /** The report's error rate: the chance that it reports a change where none is, through noise. Default 0.05. */
   readonly alpha?: number;
   /** Bytes of disk that captured exchanges may take while they wait. Default: a share of what is free (SPOOL_SHARE). */

@@ -28,9 +28,10 @@ import { ArmLink } from './replay/arm-link.js';
 import { Replayer } from './replay/replayer.js';
 import { freeRoom } from './room/free-room.js';
 import type { Room } from './room/sizes.js';
+import { applyRules } from './report/acceptance.js';
 import { assembleReport, concludeReport } from './report/assemble.js';
 import { startFinding } from './report/start-finding.js';
-import { REDACTED_HEADERS } from './report/redact.js';
+import { Redaction } from './report/redact.js';
 
 /** The engine's options: the part's door fills in who starts the arms. */
 export type EngineOptions = ShadowOptions & { readonly prepare: PrepareArms };
@@ -55,11 +56,11 @@ export class ShadowRun {
   readonly #clock: Clock;
   readonly #abort = new AbortController();
   readonly #endpoints: Endpoints;
+  readonly #redaction: Redaction;
   readonly #judge: Judge;
   readonly #costs: CostBook;
   readonly #queue: SpillQueue<Captured>;
   readonly #indexes = new Map<string, number>();
-  readonly #accepted: Set<string>;
   readonly #startedAt: number;
   readonly #capturing: Promise<void>;
   readonly #outbound: Promise<void>;
@@ -82,9 +83,14 @@ export class ShadowRun {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#startedAt = this.#clock.now();
-    this.#accepted = new Set(options.accepted);
     this.#endpoints = new Endpoints(options.old.manifest.routes);
+    this.#redaction = new Redaction([
+      ...options.old.manifest.redact,
+      ...options.new.manifest.redact,
+      ...(options.redact ?? []),
+    ]);
     this.#judge = new Judge({
+      redaction: this.#redaction,
       arms: armNames(options.arms),
       endpoints: this.#endpoints,
       request: { forwarded: options.forwarded ?? true },
@@ -147,20 +153,6 @@ export class ShadowRun {
   /** The report as things stand now. */
   async report(): Promise<ShadowReport> {
     return this.#assemble();
-  }
-
-  /** Marks a difference as intended: it stays in the report and no longer counts. Error: DIFFERENCE_UNKNOWN. */
-  accept(differenceId: string): void {
-    const known = this.#assemble().differences;
-    if (!known.some(({ id }) => id === differenceId))
-      throw new DharmaError({
-        code: 'DIFFERENCE_UNKNOWN',
-        message: 'the report has no such difference',
-        found: differenceId,
-        remedy: `Take an id from the report${known.length === 0 ? ' (it has no differences)' : `: ${known.map(({ id }) => id).join(', ')}`}.`,
-        httpStatus: 404,
-      });
-    this.#accepted.add(differenceId);
   }
 
   /** Resolves when everything captured until now is accounted for, effects included, or the run has ended. */
@@ -329,13 +321,10 @@ export class ShadowRun {
       performance: this.#costs.read(options.alpha ?? DEFAULT_ALPHA),
       timings: this.#timings(),
       alpha: options.alpha ?? DEFAULT_ALPHA,
-      accepted: this.#accepted,
-      redactedHeaders: new Set([
-        ...REDACTED_HEADERS,
-        ...(options.redactHeaders ?? []).map((h) => h.toLowerCase()),
-      ]),
+      redaction: this.#redaction,
     });
-    return this.#finding === undefined ? report : concludeReport(report, this.#finding, this.#accepted);
+    const found = this.#finding === undefined ? report : concludeReport(report, this.#finding);
+    return applyRules(found, options.accepted ?? []);
   }
 
   #timings(): ShadowReport['timings'] {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { durationSchema } from '../duration.js';
+import { redactionRuleSchema } from './redaction.js';
 
 /** Names of clusters, apps, endpoints' apps: short, safe in paths and host names. */
 export const nameSchema = z
@@ -94,6 +95,8 @@ export const manifestSchema = z.strictObject({
   env: z.record(envNameSchema, z.string()).default({}),
   /** Env variables that name folders the app writes to; each gets one of its own, shared by a cluster's nodes, and mirrored in a shadow. */
   writable: z.record(envNameSchema, nameSchema).default({}),
+  /** What reports of a shadow do not keep, besides the usual secrets: names of header fields, JSON paths (`$.card.number`, `$..pin`). */
+  redact: z.array(redactionRuleSchema).default([]),
 });
 
 export type AppManifest = z.output<typeof manifestSchema>;

@@ -30,9 +30,20 @@ export interface DifferenceExample {
   readonly new: string | undefined;
 }
 
+/** One way in which a place changed. */
+export interface DifferenceChange {
+  readonly kind: DifferenceKind;
+  /** Forms of the values, without the data that is other in each exchange: `integer`, `"text/html"`, `text`, `absent`. */
+  readonly old: string;
+  readonly new: string;
+  readonly count: number;
+  /** An accepted rule covers it. */
+  readonly accepted: boolean;
+}
+
 /** One (endpoint, place) that differs. */
 export interface Difference {
-  /** Stable over the life of an upgrade: what `accept` names. */
+  /** Stable from upgrade to upgrade: what `accept` names. */
   readonly id: string;
   readonly endpoint: string;
   readonly where: Place;
@@ -47,7 +58,12 @@ export interface Difference {
   readonly noise: number;
   /** 0..1: how sure it is that this is change and not noise. */
   readonly confidence: number;
+  /** All ways in which it was seen to change. */
+  readonly changes: readonly DifferenceChange[];
+  /** Accepted rules cover all of `changes`. */
   readonly accepted: boolean;
+  /** The rules' reason, where it is accepted. */
+  readonly acceptedBecause?: string;
   readonly examples: readonly DifferenceExample[];
 }
 
@@ -110,6 +126,9 @@ export interface GuardCount {
 
 /** One request's differences: the flat form scripts read. */
 export interface DifferingRequest {
+  /** The id of the difference it belongs to. */
+  readonly difference: string;
+  readonly accepted: boolean;
   readonly request: number;
   readonly where: Place;
   readonly kind: DifferenceKind;
@@ -228,10 +247,13 @@ export interface ShadowReport {
   readonly verdict: Verdict;
   /** Why, in a sentence; for inconclusive also what is missing and how much longer it takes. */
   readonly because: string;
+  /** The verdict if all differences were accepted. */
+  readonly otherwise: { readonly verdict: Verdict; readonly because: string };
   /** Exchanges compared. */
   readonly requests: number;
   readonly differences: readonly Difference[];
   readonly differing: readonly DifferingRequest[];
+  /** Ids of the differences that are accepted. */
   readonly accepted: readonly string[];
   readonly noise: readonly NoiseSeen[];
   readonly unbound: number;

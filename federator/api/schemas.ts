@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { nameSchema } from '../../common/index.js';
+import { acceptedRuleSchema, nameSchema, redactionRuleSchema } from '../../common/index.js';
 
 /** What the API takes and gives; the CLI speaks by the same schemas. */
 
@@ -41,13 +41,20 @@ export const startShadowSchema = z.strictObject({
   spoolBytes: z.int().min(0).optional(),
   /** Share of live's sessions to copy; all by default. */
   sample: z.number().gt(0).max(1).optional(),
+  /** What its report does not keep: names of header fields, JSON paths. */
+  redact: z.array(redactionRuleSchema).max(1000).optional(),
 });
 
-export const acceptSchema = z.strictObject({ difference: z.string().min(1).max(128) });
+export const acceptSchema = z.strictObject({
+  difference: z.string().min(1).max(128),
+  reason: acceptedRuleSchema.shape.reason,
+});
 
 export const promoteSchema = z.strictObject({
-  /** The operator's word that the verdict, whatever it is, is no obstacle. */
+  /** The operator's word that a verdict which cannot be told is no obstacle. */
   yes: z.boolean().default(false),
+  /** Ids of open differences that are no obstacle. */
+  despite: z.array(z.string().min(1).max(128)).max(10_000).default([]),
   /** How long the old nodes stay warm, ms. */
   rollbackWindowMs: z.int().min(0).optional(),
 });

@@ -1,4 +1,5 @@
-import { DharmaError, ExitCode, parseBytes, parseDuration } from '../../common/index.js';
+import { DharmaError, ExitCode, parseBytes, parseDuration, redactionRuleSchema } from '../../common/index.js';
+import { listOption } from './env-options.js';
 
 type Options = Readonly<Record<string, unknown>>;
 
@@ -48,6 +49,19 @@ export function shareOption(options: Options, key: string, flag: string): number
   const share = match === null ? NaN : Number(match[1]) / (match[2] === '%' ? 100 : 1);
   if (share > 0 && share <= 1) return share;
   throw usage(flag, text, 'a share such as 10% or 0.1');
+}
+
+/** Redaction rules. Error: USAGE. */
+export function redactOption(value: unknown): string[] {
+  const rules = listOption(value);
+  for (const rule of rules)
+    if (!redactionRuleSchema.safeParse(rule).success)
+      throw usage(
+        '--redact',
+        rule,
+        'the name of a header field, or a JSON path such as $.card.number or $..pin',
+      );
+  return rules;
 }
 
 function usage(flag: string, found: string, allowed: string): DharmaError {

@@ -1,9 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { z } from 'zod';
 import {
+  acceptedRuleSchema,
+  acceptedRulesSchema,
   DharmaError,
   ExitCode,
   systemCode,
+  type AcceptedRule,
   type DharmaErrorJson,
   type ShadowReport,
   type ShadowStatus,
@@ -12,6 +15,7 @@ import {
   operationSchema,
   statusSchema,
   upgradeSchema,
+  type acceptSchema,
   type addClusterSchema,
   type FederationStatus,
   type Operation,
@@ -31,6 +35,7 @@ const AWAY_MS = 30_000;
 
 /** Exit codes of the errors the API tells: they do not travel. */
 const EXIT_CODES: Readonly<Record<string, ExitCode>> = {
+  DIFFERENCES_OPEN: ExitCode.inputNeeded,
   VERDICT_NEEDS_WORD: ExitCode.inputNeeded,
   REPORT_NOT_READY: ExitCode.degraded,
   CONFIG_INVALID: ExitCode.usage,
@@ -86,8 +91,14 @@ export class FederationClient {
   async rollback(signal: AbortSignal): Promise<string> {
     return this.#begin('POST', '/v1/rollback', undefined, signal);
   }
-  async accept(difference: string, signal: AbortSignal): Promise<void> {
-    await this.#call('POST', '/v1/upgrades/current/accept', { difference }, signal);
+  async accept(body: z.input<typeof acceptSchema>, signal: AbortSignal): Promise<AcceptedRule> {
+    return acceptedRuleSchema.parse(await this.#call('POST', '/v1/upgrades/current/accept', body, signal));
+  }
+  async acceptedRules(signal: AbortSignal): Promise<readonly AcceptedRule[]> {
+    return acceptedRulesSchema.parse(await this.#call('GET', '/v1/accepted', undefined, signal));
+  }
+  async unaccept(id: string, signal: AbortSignal): Promise<void> {
+    await this.#call('DELETE', `/v1/accepted/${encodeURIComponent(id)}`, undefined, signal);
   }
   async upgrade(id: string, signal: AbortSignal): Promise<Upgrade> {
     return upgradeSchema.parse(await this.#call('GET', `/v1/upgrades/${id}`, undefined, signal));

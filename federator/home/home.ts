@@ -83,9 +83,6 @@ export class Home {
   shadow(upgrade: string): string {
     return join(this.shadowDir, upgrade);
   }
-  workerSocket(upgrade: string): string {
-    return join(this.runDir, `shadow-${upgrade}.sock`);
-  }
 
   /** Makes the folders, or checks those that stand. Errors: HOME_NOT_OURS, HOME_NOT_WRITABLE. */
   async prepare(): Promise<void> {

@@ -3,48 +3,57 @@ import {
   clusterConfigSchema,
   DharmaError,
   parseConfig,
+  type AcceptedRule,
   type ChangeSet,
   type ShadowReport,
   type Verdict,
 } from '../../common/index.js';
+import { applyRules, ruleFor } from '../../shadow/index.js';
 import { appNeeded, clusterExists } from '../clusters/errors.js';
 import { clusterUnknown } from '../clusters/reconciler.js';
 import type { Database } from '../state/database.js';
 import type {
+  DecisionDocument,
   OperationDocument,
   OperationKind,
   ShadowRunOptions,
   UpgradeDocument,
   UpgradeState,
 } from '../state/documents.js';
+import { RuleStore } from '../state/rule-store.js';
 import type { NewUpgrade } from '../state/upgrade-store.js';
 import { isDuplicateKey } from '../state/duplicate-key.js';
 import {
+  differencesOpen,
+  differenceUnknown,
+  noReport,
   nothingLive,
   promoteNothing,
   rollbackNothing,
+  ruleUnknown,
   shadowNotRunning,
   upgradeRunning,
   verdictNeedsWord,
 } from '../upgrade/errors.js';
 import type { ActiveFederator } from './active.js';
 
-/** The worker of a running shadow, as far as commands need it. */
-export interface ShadowWorkerPort {
-  /** Error: DIFFERENCE_UNKNOWN. */
-  accept(difference: string): Promise<void>;
+export interface Promotion {
+  readonly yes: boolean;
+  /** Ids of open differences that are no obstacle. */
+  readonly despite: readonly string[];
+  readonly rollbackWindowMs?: number | undefined;
 }
 
 /** What an operator can have done. Each checks, writes the intention down, and returns the operation's id. */
 export class Commands {
   readonly #active: ActiveFederator;
   readonly #database: Database;
-  readonly #worker: (upgrade: string) => ShadowWorkerPort;
+  readonly #rules: RuleStore;
 
-  constructor(active: ActiveFederator, database: Database, worker: (upgrade: string) => ShadowWorkerPort) {
+  constructor(active: ActiveFederator, database: Database) {
     this.#active = active;
     this.#database = database;
-    this.#worker = worker;
+    this.#rules = new RuleStore(database);
   }
 
   async operation(id: string): Promise<OperationDocument | undefined> {
@@ -104,25 +113,47 @@ export class Commands {
     return this.#begin('shadow-stop', running._id, {});
   }
 
-  /** Errors: SHADOW_NOT_RUNNING, DIFFERENCE_UNKNOWN. */
-  async accept(difference: string): Promise<void> {
-    const running = await this.#active.upgrades.running();
-    if (running?.state !== 'shadowing') throw shadowNotRunning();
-    await this.#worker(running._id).accept(difference);
-    await this.#database.decisions.insertOne({
-      upgrade: running._id,
-      kind: 'accept',
-      what: difference,
-      at: new Date(),
-    });
+  /**
+   * Keeps a rule that accepts a difference of the upgrade that could be promoted.
+   * Errors: SHADOW_NOT_RUNNING, REPORT_NOT_READY, DIFFERENCE_UNKNOWN, DIFFERENCE_NOT_ACCEPTABLE.
+   */
+  async accept(difference: string, reason: string): Promise<AcceptedRule> {
+    const { upgrades } = this.#active;
+    const upgrade = (await upgrades.running()) ?? (await upgrades.list(1))[0];
+    if (upgrade === undefined || !among(upgrade, ['shadowing', 'stopped'])) throw shadowNotRunning();
+    const report = (await this.#database.reports.findOne({ _id: upgrade._id }))?.report ?? undefined;
+    if (report === undefined) throw noReport(upgrade._id);
+    const rule = { ...ruleFor(report, difference, reason), id: difference };
+    const kept = await this.#rules.add(rule, upgrade._id, new Date());
+    await this.#decide(upgrade._id, 'accept', `${difference}: ${reason}`);
+    return kept;
   }
 
-  /** Errors: PROMOTE_NOTHING, VERDICT_NEEDS_WORD, UPGRADE_RUNNING. */
-  async promote(yes: boolean, rollbackWindowMs: number | undefined): Promise<string> {
+  async acceptedRules(): Promise<readonly AcceptedRule[]> {
+    return this.#rules.list();
+  }
+
+  /** Error: RULE_UNKNOWN. */
+  async unaccept(id: string): Promise<void> {
+    if (!(await this.#rules.remove(id))) throw ruleUnknown(id);
+    const [latest] = await this.#active.upgrades.list(1);
+    await this.#decide(latest?._id ?? '', 'unaccept', id);
+  }
+
+  /**
+   * `yes` is the word for a verdict that cannot be told; differences that are open need theirs by name, in `despite`.
+   * Errors: PROMOTE_NOTHING, DIFFERENCES_OPEN, DIFFERENCE_UNKNOWN, VERDICT_NEEDS_WORD, UPGRADE_RUNNING.
+   */
+  async promote({ yes, despite, rollbackWindowMs }: Promotion): Promise<string> {
     const upgrade = await this.#toPromote();
-    const report = (await this.#database.reports.findOne({ _id: upgrade._id }))?.report ?? undefined;
+    const rules = await this.#rules.list();
+    const told = (await this.#database.reports.findOne({ _id: upgrade._id }))?.report ?? undefined;
+    const report = told && applyRules(told, rules);
+    checkDifferences(report, despite);
     if (!yes) checkVerdict(report);
-    await this.#decide(upgrade._id, 'promote', `verdict ${verdictOf(report)}`);
+    const besides = despite.length === 0 ? '' : `, despite ${despite.join(' ')}`;
+    await this.#database.reports.updateOne({ _id: upgrade._id }, { $set: { promotedWith: rules } });
+    await this.#decide(upgrade._id, 'promote', `verdict ${verdictOf(report)}${besides}`);
     return this.#begin('promote', upgrade._id, {
       from: upgrade.state,
       ...(rollbackWindowMs === undefined ? {} : { rollbackWindowMs }),
@@ -198,7 +229,7 @@ export class Commands {
     return id;
   }
 
-  async #decide(upgrade: string, kind: 'promote' | 'rollback' | 'stop', what: string): Promise<void> {
+  async #decide(upgrade: string, kind: DecisionDocument['kind'], what: string): Promise<void> {
     await this.#database.decisions.insertOne({ upgrade, kind, what, at: new Date() });
   }
 }
@@ -211,9 +242,18 @@ function verdictOf(report: ShadowReport | undefined): Verdict | 'none' {
   return report?.verdict ?? 'none';
 }
 
+function checkDifferences(report: ShadowReport | undefined, despite: readonly string[]): void {
+  const differences = report?.differences ?? [];
+  const unknown = despite.find((id) => !differences.some((difference) => difference.id === id));
+  if (unknown !== undefined) throw differenceUnknown(unknown);
+  const open = differences.filter(({ id, accepted }) => !accepted && !despite.includes(id));
+  if (open.length > 0) throw differencesOpen(open);
+}
+
+/** Differences, if any, have been looked at. */
 function checkVerdict(report: ShadowReport | undefined): void {
-  if (report?.verdict !== 'identical')
-    throw verdictNeedsWord(verdictOf(report), report?.because ?? 'nothing was compared yet');
+  if (report?.otherwise.verdict !== 'identical')
+    throw verdictNeedsWord(verdictOf(report), report?.otherwise.because ?? 'nothing was compared yet');
 }
 
 function notReady(upgrade: UpgradeDocument): DharmaError {

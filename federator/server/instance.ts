@@ -12,7 +12,7 @@ import type { Runtime } from '../home/runtime.js';
 import { Database } from '../state/database.js';
 import { ACTIVE_LEASE } from '../state/fence.js';
 import { ActiveFederator } from './active.js';
-import { Commands, type ShadowWorkerPort } from './commands.js';
+import { Commands } from './commands.js';
 import { Forwarder } from './forward.js';
 import { Views } from './views.js';
 
@@ -33,7 +33,6 @@ export interface InstanceOptions {
   readonly releases: ReleaseStore;
   readonly agent: (cluster: string) => AgentPort;
   readonly agentSocket: (cluster: string) => string;
-  readonly worker: (upgrade: string) => ShadowWorkerPort;
   readonly log: Logger;
   readonly signal: AbortSignal;
   readonly leaseTtlMs?: number;
@@ -139,7 +138,7 @@ export class FederatorInstance {
   }
 
   async #becomeActive(epoch: number): Promise<void> {
-    const { home, runtime, supervisor, releases, agent, worker, log } = this.#options;
+    const { home, runtime, supervisor, releases, agent, log } = this.#options;
     const lease = this.#lease;
     if (lease === undefined || !lease.held) return;
     log.info({ epoch }, 'this instance is active');
@@ -154,7 +153,7 @@ export class FederatorInstance {
       agent,
       log,
     });
-    const commands = new Commands(federator, this.#database, worker);
+    const commands = new Commands(federator, this.#database);
     const views = new Views(federator, this.#database, runtime, supervisor);
     this.#active = { federator, role: { active: true, commands, views } };
   }

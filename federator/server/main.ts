@@ -7,7 +7,6 @@ import { tellParent } from '../daemon/protocol.js';
 import { Home } from '../home/home.js';
 import { readRuntime } from '../home/runtime.js';
 import { readToken } from '../home/token.js';
-import { ShadowWorkerClient } from '../shadow-worker/client.js';
 import { Agents } from './agents.js';
 import { FederatorInstance } from './instance.js';
 
@@ -37,7 +36,6 @@ try {
     releases: createReleaseStore({ dir: home.releasesDir }),
     agent: (cluster) => agents.client(cluster),
     agentSocket: (cluster) => agents.socket(cluster),
-    worker: (upgrade) => new ShadowWorkerClient(home.workerSocket(upgrade)),
     log,
     signal: stop.signal,
   });

@@ -2,6 +2,7 @@ import type { ClusterDocument, ReportDocument, UpgradeDocument } from '../state/
 import type { SupervisorState } from '../daemon/protocol.js';
 import type { Runtime } from '../home/runtime.js';
 import type { Database } from '../state/database.js';
+import { RuleStore } from '../state/rule-store.js';
 import { clusterView, operationView, upgradeView } from '../api/views.js';
 import type { Cluster, FederationStatus } from '../api/schemas.js';
 import { clusterUnknown } from '../clusters/reconciler.js';
@@ -12,6 +13,7 @@ import type { ActiveFederator } from './active.js';
 export class Views {
   readonly #active: ActiveFederator;
   readonly #database: Database;
+  readonly #rules: RuleStore;
   readonly #runtime: Runtime;
   readonly #supervisor: { state(): Promise<SupervisorState> };
 
@@ -23,6 +25,7 @@ export class Views {
   ) {
     this.#active = active;
     this.#database = database;
+    this.#rules = new RuleStore(database);
     this.#runtime = runtime;
     this.#supervisor = supervisor;
   }
@@ -91,7 +94,7 @@ export class Views {
     const upgrade = id === 'current' ? await this.#latestShadow() : await this.upgrade(id);
     const told = await this.#database.reports.findOne({ _id: upgrade._id });
     if (told === null) throw noReport(upgrade._id);
-    return told;
+    return this.#rules.marked(told, upgrade.state);
   }
 
   async #latestShadow(): Promise<UpgradeDocument> {

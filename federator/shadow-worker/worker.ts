@@ -1,16 +1,8 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { AgentClient, createLauncher, createReleaseStore } from '../../cluster-agent/index.js';
-import {
-  messageOf,
-  parseConfig,
-  ProxyExchangeSource,
-  type Logger,
-  type Release,
-} from '../../common/index.js';
+import { messageOf, ProxyExchangeSource, type Logger, type Release } from '../../common/index.js';
 import { startShadow, type ShadowRun } from '../../shadow/index.js';
-import { UnixJsonServer } from '../daemon/unix-json-server.js';
 import type { Home } from '../home/home.js';
 import type { Runtime } from '../home/runtime.js';
 import { Database } from '../state/database.js';
@@ -21,8 +13,6 @@ import { Reporter } from './reporter.js';
 
 /** How often it looks for clusters that were added while the shadow runs. */
 const CLUSTERS_EVERY_MS = 2000;
-
-const acceptSchema = z.strictObject({ difference: z.string() });
 
 export interface WorkerOptions {
   readonly home: Home;
@@ -40,7 +30,6 @@ export class ShadowWorker {
   readonly #outbound = new MergedOutbound();
   #run: ShadowRun | undefined;
   #reporter: Reporter | undefined;
-  #server: UnixJsonServer | undefined;
   #joining: NodeJS.Timeout | undefined;
   #joined: Promise<void> = Promise.resolve();
 
@@ -65,7 +54,6 @@ export class ShadowWorker {
   async close(): Promise<void> {
     clearInterval(this.#joining);
     await this.#joined;
-    await this.#server?.close();
     await this.#run?.stop();
     await this.#reporter?.close();
     await this.#outbound.close();
@@ -89,7 +77,6 @@ export class ShadowWorker {
     await mkdir(home.shadow(id), { recursive: true, mode: 0o700 });
     const exchanges = new ProxyExchangeSource({ path: home.edgeSocket, log });
     await exchanges.connected(signal);
-    const decisions = await this.#database.decisions.find({ upgrade: id, kind: 'accept' }).toArray();
     this.#run = await startShadow({
       upgrade: id,
       workDir: this.#workDir,
@@ -100,31 +87,15 @@ export class ShadowWorker {
       exchanges,
       outbound: this.#outbound,
       launcher: createLauncher(),
-      accepted: decisions.map((decision) => decision.what),
       ...(upgrade.options ?? {}),
       log,
     });
     this.#reporter = new Reporter(this.#database, id, this.#run, log);
-    await this.#serve(this.#run, this.#reporter);
     this.#joining = setInterval(() => {
       this.#joined = this.#joinAgents().catch((error: unknown) => {
         log.warn({ error: messageOf(error) }, 'could not look for new clusters');
       });
     }, CLUSTERS_EVERY_MS);
-  }
-
-  async #serve(run: ShadowRun, reporter: Reporter): Promise<void> {
-    this.#server = await UnixJsonServer.listen(
-      this.#options.home.workerSocket(this.#options.upgrade),
-      {
-        'GET status': async () => run.status(),
-        'POST accept': async ({ body }) => {
-          run.accept(parseConfig(acceptSchema, body, 'the request').difference);
-          await reporter.write();
-        },
-      },
-      this.#options.log,
-    );
   }
 
   async #upgrade(): Promise<UpgradeDocument> {

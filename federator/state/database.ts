@@ -7,6 +7,7 @@ import type {
   OperationDocument,
   ReleaseDocument,
   ReportDocument,
+  RuleDocument,
   UpgradeDocument,
 } from './documents.js';
 
@@ -53,6 +54,9 @@ export class Database {
   }
   get reports(): Collection<ReportDocument> {
     return this.db.collection('reports');
+  }
+  get rules(): Collection<RuleDocument> {
+    return this.db.collection('acceptedRules');
   }
   get decisions(): Collection<DecisionDocument> {
     return this.db.collection('decisions');

@@ -1,4 +1,5 @@
 import type {
+  AcceptedRule,
   ChangeSet,
   ClusterConfig,
   DharmaErrorJson,
@@ -67,6 +68,8 @@ export interface ShadowRunOptions {
   readonly spoolBytes?: number;
   /** Share of live's sessions that are copied, 0..1. */
   readonly sample?: number;
+  /** What its report does not keep. */
+  readonly redact?: readonly string[];
 }
 
 export interface UpgradeDocument {
@@ -122,13 +125,23 @@ export interface OperationDocument {
 export interface ReportDocument {
   readonly _id: string;
   readonly status: ShadowStatus;
+  /** As the shadow tells it: what is accepted is marked when it is read. */
   readonly report: ShadowReport | null;
+  /** The rules of its promotion, once it was promoted: what was accepted then stays marked. */
+  readonly promotedWith?: readonly AcceptedRule[];
+  readonly at: Date;
+}
+
+/** An accepted difference; `_id` is the difference's id. */
+export interface RuleDocument extends Omit<AcceptedRule, 'id' | 'at' | 'upgrade'> {
+  readonly _id: string;
+  readonly upgrade: string;
   readonly at: Date;
 }
 
 export interface DecisionDocument {
   readonly upgrade: string;
-  readonly kind: 'accept' | 'promote' | 'rollback' | 'stop';
+  readonly kind: 'accept' | 'unaccept' | 'promote' | 'rollback' | 'stop';
   readonly what: string;
   readonly at: Date;
 }

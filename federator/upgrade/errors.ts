@@ -1,4 +1,4 @@
-import { DharmaError, ExitCode, type Verdict } from '../../common/index.js';
+import { DharmaError, ExitCode, type Difference, type Verdict } from '../../common/index.js';
 import type { UpgradeDocument } from '../state/documents.js';
 
 export function upgradeRunning(running: UpgradeDocument | undefined): DharmaError {
@@ -95,10 +95,40 @@ export function verdictNeedsWord(verdict: Verdict | 'none', because: string): Dh
     code: 'VERDICT_NEEDS_WORD',
     message: `the shadow's verdict is ${verdict}: promoting needs your explicit word`,
     found: because,
-    remedy:
-      'Read federate shadow report; accept what is intended with federate shadow accept ID, or promote with --yes.',
+    remedy: 'Read federate shadow report and let it compare more, or promote with --yes.',
     exitCode: ExitCode.inputNeeded,
     httpStatus: 409,
+  });
+}
+
+export function differencesOpen(open: readonly Difference[]): DharmaError {
+  return new DharmaError({
+    code: 'DIFFERENCES_OPEN',
+    message: `${open.length} ${open.length === 1 ? 'difference is' : 'differences are'} not accepted`,
+    found: open.map(({ id, endpoint, where }) => `${id} (${endpoint} ${where})`).join(', '),
+    remedy: `Accept what is intended with federate shadow accept ID --reason TEXT, or promote all the same with --despite ${open.map(({ id }) => id).join(' ')}.`,
+    exitCode: ExitCode.inputNeeded,
+    httpStatus: 409,
+  });
+}
+
+export function differenceUnknown(id: string): DharmaError {
+  return new DharmaError({
+    code: 'DIFFERENCE_UNKNOWN',
+    message: 'the report has no such difference',
+    found: id,
+    remedy: 'Take ids from: federate shadow report',
+    httpStatus: 404,
+  });
+}
+
+export function ruleUnknown(id: string): DharmaError {
+  return new DharmaError({
+    code: 'RULE_UNKNOWN',
+    message: 'no such difference is accepted',
+    found: id,
+    remedy: 'Take an id from: federate shadow accepted',
+    httpStatus: 404,
   });
 }
 

@@ -2,6 +2,7 @@ import type { Difference, GuardCount, Release, ShadowReport, Verdict } from '../
 import type { Judge } from '../judge.js';
 import { missingEffects, sampled } from '../ledger/missing.js';
 import { decide, type Decision } from '../verdict/decide.js';
+import type { Redaction } from './redact.js';
 import { tellDifferences, tellNoise } from './differences.js';
 
 export interface ReportInput {
@@ -18,48 +19,34 @@ export interface ReportInput {
   readonly timings: ShadowReport['timings'];
   /** The declared error rate of the whole report. */
   readonly alpha: number;
-  readonly accepted: ReadonlySet<string>;
-  readonly redactedHeaders: ReadonlySet<string>;
+  readonly redaction: Redaction;
 }
 
-/** The report as things stand. */
+/** The report as things stand; `applyRules` makes its verdict of it. */
 export function assembleReport(input: ReportInput): ShadowReport {
   const { judge } = input;
   const compared = judge.coverage.compared();
   const ledger = judge.ledger.read();
   const decisions = decide(judge.tallies.all(), compared, input.alpha);
-  const told = tellDifferences(decisions, {
-    compared,
-    accepted: input.accepted,
-    redactedHeaders: input.redactedHeaders,
-  });
-  const open = told.differences.filter((difference) => !difference.accepted);
-  const differing = new Map<string, number>();
-  for (const difference of open)
-    differing.set(difference.endpoint, Math.max(differing.get(difference.endpoint) ?? 0, difference.count));
-  const { verdict, because } = conclude(
-    open.length,
-    decisions,
-    ledger.compared,
-    ledger.unbound + ledger.unanswered,
-  );
+  const told = tellDifferences(decisions, { compared });
+  const otherwise = concludeRest(decisions, ledger.compared, ledger.unbound + ledger.unanswered);
   return {
     version: 1,
     upgrade: input.upgrade,
     old: { release: input.old.id },
     new: { release: input.new.id },
     packages: changedPackages(input.old, input.new),
-    verdict,
-    because,
+    ...otherwise,
+    otherwise,
     requests: ledger.compared,
     differences: told.differences,
     differing: told.differing,
-    accepted: told.differences.filter(({ accepted }) => accepted).map(({ id }) => id),
-    noise: tellNoise(judge.tallies.all(), compared),
+    accepted: [],
+    noise: tellNoise(judge.tallies.all(), compared, input.redaction),
     unbound: ledger.unbound,
     ledger,
     coverage: {
-      ...judge.coverage.read(differing, input.declaredEndpoints),
+      ...judge.coverage.read(new Map(), input.declaredEndpoints),
       ...(input.sample < 1 ? { sample: input.sample } : {}),
       caveats: [
         ...input.caveats,
@@ -82,17 +69,12 @@ export function changedPackages(old: Release, fresh: Release): ShadowReport['pac
     .filter((change) => change.old !== change.new);
 }
 
-function conclude(
-  open: number,
+/** The verdict where no difference is open. */
+function concludeRest(
   decisions: readonly Decision[],
   compared: number,
   untold: number,
 ): { verdict: Verdict; because: string } {
-  if (open > 0)
-    return {
-      verdict: 'differs',
-      because: `${open} ${open === 1 ? 'place differs' : 'places differ'} between old and new, over ${compared} compared exchanges.`,
-    };
   if (compared === 0)
     return {
       verdict: 'inconclusive',
@@ -119,17 +101,11 @@ function waitFor(undecided: readonly Decision[]): string {
 }
 
 /** The report with a finding of the start on top: nothing could be replayed, and that is the verdict. */
-export function concludeReport(
-  report: ShadowReport,
-  finding: Difference,
-  accepted: ReadonlySet<string>,
-): ShadowReport {
-  const isAccepted = accepted.has(finding.id);
+export function concludeReport(report: ShadowReport, finding: Difference): ShadowReport {
   return {
     ...report,
     verdict: 'differs',
     because: 'The app does not start on the new release.',
-    differences: [{ ...finding, accepted: isAccepted }, ...report.differences],
-    accepted: isAccepted ? [finding.id, ...report.accepted] : report.accepted,
+    differences: [finding, ...report.differences],
   };
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type {
   Difference,
+  DifferenceChange,
   DifferenceExample,
   DifferenceKind,
   DifferingRequest,
@@ -11,7 +12,7 @@ import type { Feature } from '../compare/observation.js';
 import { describeShape } from '../compare/shape.js';
 import type { Decision } from '../verdict/decide.js';
 import type { Sighting, Tally } from '../verdict/tally.js';
-import { redact } from './redact.js';
+import { REDACTED, type Redaction } from './redact.js';
 
 /** Examples a difference shows. */
 const EXAMPLES = 3;
@@ -26,8 +27,6 @@ const RISKS: readonly Risk[] = ['high', 'medium', 'low'];
 
 export interface DifferenceContext {
   readonly compared: ReadonlyMap<string, number>;
-  readonly accepted: ReadonlySet<string>;
-  readonly redactedHeaders: ReadonlySet<string>;
 }
 
 export interface Told {
@@ -71,11 +70,10 @@ function tellOne(
     for (const seen of tally.sightings) if (!byRequest.has(seen.request)) byRequest.set(seen.request, seen);
   const { endpoint, place } = ordered[0]!.tally;
   const sightings = [...byRequest.values()];
-  const kinds = new Set(sightings.map((seen) => seen.kind));
+  const changes = changesOf(ordered);
+  const kinds = new Set(changes.map((change) => change.kind));
   const kind =
     (['removed', 'retyped', 'changed', 'added'] as const).find((one) => kinds.has(one)) ?? 'changed';
-  const hide = (seen: Sighting, value: string | undefined): string | undefined =>
-    redact(seen.where, place.inner, value, context.redactedHeaders);
   const confidence = Math.max(...group.map((decision) => decision.confidence));
   const beside = all.filter(
     ({ tally }) =>
@@ -83,8 +81,9 @@ function tellOne(
       tally.place.general === place.general &&
       tally.place.inner === place.inner,
   );
+  const id = createHash('sha256').update(key).digest('hex').slice(0, 10);
   const difference: Difference = {
-    id: createHash('sha256').update(key).digest('hex').slice(0, 10),
+    id,
     endpoint,
     where: place.general,
     ...(place.inner === '' ? {} : { detail: place.inner.trim() }),
@@ -94,21 +93,36 @@ function tellOne(
     of: context.compared.get(endpoint) ?? sightings.length,
     noise: Math.max(...beside.map(({ tally }) => tally.noise)),
     confidence,
+    changes,
     accepted: false,
-    examples: sightings.slice(0, EXAMPLES).map((seen) => exampleOf(seen, hide)),
+    examples: sightings.slice(0, EXAMPLES).map((seen) => exampleOf(seen)),
   };
   return {
-    difference: { ...difference, accepted: context.accepted.has(difference.id) },
+    difference,
     differing: sightings.map((seen) => ({
+      difference: id,
+      accepted: false,
       request: seen.request,
       where: seen.where,
       kind: seen.kind,
       risk: RISK[seen.kind],
-      old: hide(seen, seen.old),
-      new: hide(seen, seen.new),
+      old: seen.old,
+      new: seen.new,
       confidence,
     })),
   };
+}
+
+/** All ways in which the place changed, whatever feature showed them. */
+function changesOf(group: readonly Decision[]): readonly DifferenceChange[] {
+  const changes = new Map<string, DifferenceChange>();
+  for (const { tally } of group)
+    for (const form of tally.forms.read()) {
+      const key = JSON.stringify([form.kind, form.old, form.new]);
+      const count = Math.max(changes.get(key)?.count ?? 0, form.count);
+      changes.set(key, { ...form, count, accepted: false });
+    }
+  return [...changes.values()];
 }
 
 /** What says most comes first. */
@@ -132,15 +146,12 @@ function featureRank(tally: Tally): number {
   return FEATURES.indexOf(tally.feature);
 }
 
-function exampleOf(
-  seen: Sighting,
-  hide: (seen: Sighting, value: string | undefined) => string | undefined,
-): DifferenceExample {
+function exampleOf(seen: Sighting): DifferenceExample {
   return {
     exchange: seen.exchange,
     request: { index: seen.request, method: seen.method, target: seen.target },
-    old: hide(seen, seen.old),
-    new: hide(seen, seen.new),
+    old: seen.old,
+    new: seen.new,
   };
 }
 
@@ -159,6 +170,7 @@ function mergeRequests(rows: readonly DifferingRequest[]): readonly DifferingReq
 export function tellNoise(
   tallies: Iterable<Tally>,
   compared: ReadonlyMap<string, number>,
+  redaction: Redaction,
 ): readonly NoiseSeen[] {
   const noise: NoiseSeen[] = [];
   for (const tally of tallies) {
@@ -169,7 +181,7 @@ export function tellNoise(
       where: tally.place.general + tally.place.inner,
       count,
       of: compared.get(tally.endpoint) ?? count,
-      shape: shapeOf(tally),
+      shape: redaction.hides(tally.place.general, tally.place.inner) ? REDACTED : shapeOf(tally),
     });
   }
   return noise.sort((a, b) =>

@@ -1,4 +1,5 @@
 import { DharmaError, type Difference } from '../../common/index.js';
+import { NO_START } from './acceptance.js';
 
 /** An app that does not start on the new release is a difference like any other, and the plainest. */
 export function startFinding(error: unknown): Difference | undefined {
@@ -9,13 +10,14 @@ export function startFinding(error: unknown): Difference | undefined {
   return {
     id: 'start',
     endpoint: '(start of the app)',
-    where: 'start',
+    where: NO_START,
     kind: 'removed',
     risk: 'high',
     count: 1,
     of: 1,
     noise: 0,
     confidence: 1,
+    changes: [{ kind: 'removed', old: '"the app listens"', new: 'absent', count: 1, accepted: false }],
     accepted: false,
     examples: [
       {

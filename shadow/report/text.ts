@@ -102,8 +102,14 @@ function renderDifference(difference: Difference, colors: Colors, width: number)
     `  ${mark}${place}  ${difference.kind}, risk ${risk}, ${difference.count} of ${difference.of}, ` +
       `noise ${difference.noise}, ${Math.floor(difference.confidence * 1000) / 10}% sure  ${colors.dim(difference.id)}`,
   ];
+  if (difference.acceptedBecause !== undefined)
+    lines.push(clip(`    because: ${difference.acceptedBecause}`, width));
+  if (difference.accepted) return lines;
+  const covered = difference.changes.some(({ accepted }) => accepted);
+  for (const { kind, old, new: fresh } of difference.changes.filter(({ accepted }) => covered && !accepted))
+    lines.push(clip(`    not as accepted: ${kind}, ${old} → ${fresh}`, width));
   const example = difference.examples[0];
-  if (example === undefined || difference.accepted) return lines;
+  if (example === undefined) return lines;
   const { method, target, index } = example.request;
   if (method !== '') lines.push(clip(`    #${index} ${method} ${target}`, width));
   lines.push(

@@ -4,6 +4,7 @@ import {
   DharmaError,
   distPath,
   startRecorder,
+  type AcceptedRule,
   type AppLauncher,
   type Logger,
   type Release,
@@ -32,6 +33,10 @@ export interface RehearsalOptions {
   /** Env of the app; addresses (http, https) in it are recorded at live and guarded in the arms. */
   readonly env?: Readonly<Record<string, string>>;
   readonly arms: '2x2' | '1x1';
+  /** Rules of what is accepted. */
+  readonly accepted?: readonly AcceptedRule[];
+  /** What the report does not keep, besides what the manifests name. */
+  readonly redact?: readonly string[];
   readonly determinism?: boolean;
   readonly unguarded?: boolean;
   /** A folder that is made, and removed at the end. */
@@ -99,6 +104,8 @@ export async function rehearse(
         launcher: options.launcher,
         arms: options.arms,
         determinism: options.determinism ?? true,
+        accepted: options.accepted ?? [],
+        redact: options.redact ?? [],
         unguarded: options.unguarded ?? false,
         forwarded: false,
         eachApart: true,

@@ -12,6 +12,8 @@ import {
   type LeanEvidence,
 } from './distribution.js';
 import { NO_EVIDENCE, weigh, type Evidence, type PartitionEvidence } from './evidence.js';
+import { Redaction } from '../report/redact.js';
+import { ChangeForms } from './change-forms.js';
 import { partitionOf, type Partition } from './pattern.js';
 import { NOT_STEADY, weighSteady, type SteadyEvidence } from './steady.js';
 
@@ -72,6 +74,8 @@ export interface Tally<E extends Evidence = Evidence> {
   steady: SteadyEvidence;
   distribution: Distribution;
   readonly sightings: Sighting[];
+  /** The ways in which it changed, those beyond the kept sightings too. */
+  readonly forms: ChangeForms;
   readonly values: string[];
 }
 
@@ -86,10 +90,12 @@ export class Tallies {
   /** Traits of what is drawn at random, which many exchanges together tell. */
   readonly #drawn = new Map<string, Tally<LeanEvidence>>();
   readonly #exchangeable: boolean;
+  readonly #redaction: Redaction;
   #looks = 0;
 
-  /** `exchangeable`: there are two arms of each release, so that they could be dealt otherwise. */
-  constructor(exchangeable: boolean) {
+  /** What `redaction` hides is not kept. `exchangeable`: there are two arms of each release, so that they could be dealt otherwise. */
+  constructor(exchangeable: boolean, redaction = new Redaction()) {
+    this.#redaction = redaction;
     this.#exchangeable = exchangeable;
   }
 
@@ -128,7 +134,7 @@ export class Tallies {
     tally.changedIn.add(seer.request);
     if (observation.frail === true || observation.liveAgrees === false) tally.suspects += 1;
     else tally.changes += 1;
-    if (tally.sightings.length < KEPT_SIGHTINGS) tally.sightings.push(sighting(observation, seer));
+    this.#see(tally, observation, seer);
   }
 
   /** What many draws together tell: one exchange is never evidence enough. */
@@ -144,9 +150,22 @@ export class Tallies {
       } else {
         trait.suspects += 1;
         trait.changedIn.add(seer.request);
-        if (trait.sightings.length < KEPT_SIGHTINGS) trait.sightings.push(sighting(observation, seer));
+        this.#see(trait, observation, seer);
       }
     }
+  }
+
+  #see(tally: Tally, observation: Observation, seer: Seer): void {
+    const { where, inner } = observation.place;
+    const told = {
+      ...observation,
+      old: this.#redaction.value(where, inner, observation.old),
+      new: this.#redaction.value(where, inner, observation.new),
+    };
+    if (tally.feature === 'order') tally.forms.addOrder();
+    else tally.forms.add(told.kind, told.old, told.new);
+    if (tally.sightings.length < KEPT_SIGHTINGS)
+      tally.sightings.push(sighting(told, { ...seer, target: this.#redaction.text(seer.target) }));
   }
 }
 
@@ -184,6 +203,7 @@ function tallyOf<E extends Evidence>(
     steady: NOT_STEADY,
     distribution: NO_DISTRIBUTION,
     sightings: [],
+    forms: new ChangeForms(place.general === 'status'),
     values: [],
   };
   tallies.set(key, tally);

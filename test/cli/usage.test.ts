@@ -35,6 +35,7 @@ describe('wrong usage exits 2, with one error and its remedy', () => {
     [['deploy'], "missing required argument 'dir'"],
     [['up', '--edge-port', '99999'], '--edge-port: expected a whole number from 0 to 65535'],
     [['promote', '--rollback-window', 'soon'], '--rollback-window: expected a duration'],
+    [['shadow', 'accept', 'd1'], "required option '--reason <text>' not specified"],
     [['shadow', 'start'], 'an update changes something'],
     [['shadow', 'start', '--env', '1=2'], '--env: expected NAME=VALUE'],
     [['shadow', 'start', '--arms', '3x3', '--update', 'x'], 'is invalid'],

@@ -59,7 +59,6 @@ async function start(name: string, leaseTtlMs = 5000): Promise<FederatorInstance
     releases,
     agent: (cluster) => machine.agent(cluster),
     agentSocket: () => '/nowhere',
-    worker: () => ({ accept: async () => undefined }),
     log: silent,
     signal,
     leaseTtlMs,
@@ -74,11 +73,29 @@ async function end(client: FederationClient, operation: Promise<string>): Promis
   await client.follow(await operation, () => undefined, signal);
 }
 
-/** A shadow that replays at once and has a verdict. */
-function shadowWith(verdict: ShadowReport['verdict']): void {
+/** A shadow that replays at once and has a verdict, with a difference where it differs. */
+function shadowWith(
+  verdict: ShadowReport['verdict'],
+  ...changes: (readonly [old: string, fresh: string])[]
+): void {
   machine.onWorker = (upgrade) => {
     const status = { upgrade, phase: 'replaying', step: 'replaying', verdict } as ShadowStatus;
-    const report = { verdict, because: 'it was told to', differences: [] } as unknown as ShadowReport;
+    const otherwise = { verdict: verdict === 'differs' ? 'identical' : verdict, because: 'it was told to' };
+    const difference = {
+      ...{ id: 'd1', endpoint: 'GET /orders/:id', where: 'body:$.total', kind: 'changed', count: 1 },
+      changes: changes.map(([old, fresh]) => ({
+        kind: 'changed',
+        old,
+        new: fresh,
+        count: 1,
+        accepted: false,
+      })),
+    };
+    const report = {
+      ...{ verdict, because: 'it was told to', otherwise, differing: [], requests: 1 },
+      differences: verdict === 'differs' ? [difference] : [],
+      coverage: { endpoints: [] },
+    } as unknown as ShadowReport;
     void database.reports.updateOne(
       { _id: upgrade },
       { $set: { status, report, at: new Date() } },
@@ -197,21 +214,73 @@ describe('upgrades', () => {
     await expect(client.rollback(signal)).rejects.toMatchObject({ code: 'ROLLBACK_NOTHING' });
   });
 
-  test.each(['differs', 'inconclusive'] as const)(
-    'are not promoted without a word when the verdict is %s',
-    async (verdict) => {
-      const client = await withClusters();
-      shadowWith(verdict);
-      await end(client, client.startShadow({ change: { packages: ['x@2'] } }, signal));
-      await expect(client.promote({}, signal)).rejects.toMatchObject({
-        code: 'VERDICT_NEEDS_WORD',
-        exitCode: 4,
-      });
-      expect(active()).toEqual(['r1', 'r1']);
-      await end(client, client.promote({ yes: true }, signal));
-      expect(active()).toEqual(['r1+x@2', 'r1+x@2']);
-    },
-  );
+  test('are not promoted without a word when the verdict is inconclusive', async () => {
+    const client = await withClusters();
+    shadowWith('inconclusive');
+    await end(client, client.startShadow({ change: { packages: ['x@2'] } }, signal));
+    await expect(client.promote({}, signal)).rejects.toMatchObject({
+      code: 'VERDICT_NEEDS_WORD',
+      exitCode: 4,
+    });
+    expect(active()).toEqual(['r1', 'r1']);
+    await end(client, client.promote({ yes: true }, signal));
+    expect(active()).toEqual(['r1+x@2', 'r1+x@2']);
+  });
+
+  test('that differ are promoted only despite each difference by name', async () => {
+    const client = await withClusters();
+    shadowWith('differs', ['integer', '"x"']);
+    await end(client, client.startShadow({ change: { packages: ['x@2'] } }, signal));
+    await expect(client.promote({ yes: true }, signal)).rejects.toMatchObject({
+      ...{ code: 'DIFFERENCES_OPEN', exitCode: 4 },
+      found: expect.stringContaining('d1 (GET /orders/:id body:$.total)') as string,
+    });
+    await expect(client.promote({ yes: true, despite: ['d2'] }, signal)).rejects.toMatchObject({
+      code: 'DIFFERENCE_UNKNOWN',
+    });
+    expect(active()).toEqual(['r1', 'r1']);
+    await end(client, client.promote({ despite: ['d1'] }, signal));
+    expect(active()).toEqual(['r1+x@2', 'r1+x@2']);
+  });
+
+  test('are promoted when all that differs is accepted, and the next one knows it', async () => {
+    const client = await withClusters();
+    shadowWith('differs', ['integer', '"x"']);
+    await end(client, client.startShadow({ change: { packages: ['x@2'] } }, signal));
+    const refused = { code: 'DIFFERENCE_UNKNOWN' };
+    await expect(client.accept({ difference: 'd2', reason: 'why not' }, signal)).rejects.toMatchObject(
+      refused,
+    );
+    await expect(client.accept({ difference: 'd1', reason: ' ' }, signal)).rejects.toMatchObject({
+      code: 'REQUEST_INVALID',
+    });
+    await end(client, client.stopShadow(signal)); // Its report can still be accepted.
+    const { upgrade } = await client.accept({ difference: 'd1', reason: 'totals are texts' }, signal);
+    expect(await client.shadow('current', signal)).toMatchObject({
+      status: { verdict: 'identical', differences: 0 },
+      report: { accepted: ['d1'], differences: [{ acceptedBecause: 'totals are texts' }] },
+    });
+    await end(client, client.promote({}, signal));
+
+    await end(client, client.startShadow({ change: { packages: ['y@2'] } }, signal));
+    expect((await client.shadow('current', signal)).report).toMatchObject({ accepted: ['d1'] });
+    await end(client, client.stopShadow(signal));
+    shadowWith('differs', ['integer', '"x"'], ['integer', 'null']);
+    await end(client, client.startShadow({ change: { packages: ['z@2'] } }, signal));
+    expect((await client.shadow('current', signal)).report).toMatchObject({
+      ...{ verdict: 'differs', accepted: [] },
+      differences: [{ changes: [{ accepted: true }, { accepted: false }] }],
+    });
+    await expect(client.promote({ yes: true }, signal)).rejects.toMatchObject({ code: 'DIFFERENCES_OPEN' });
+
+    expect(await client.acceptedRules(signal)).toMatchObject([{ id: 'd1', upgrade }]);
+    await client.unaccept('d1', signal);
+    await expect(client.unaccept('d1', signal)).rejects.toMatchObject({ code: 'RULE_UNKNOWN' });
+    expect(await client.acceptedRules(signal)).toEqual([]);
+    expect((await client.shadow(upgrade!, signal)).report, 'as it was promoted').toMatchObject({
+      accepted: ['d1'],
+    });
+  });
 
   test('whose new nodes fail are taken back, and the shadow goes on', async () => {
     const client = await withClusters();

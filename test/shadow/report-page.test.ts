@@ -15,6 +15,11 @@ function difference(n: number, text: string): Difference {
       risk: 'medium',
     },
     ...{ detail: text, count: 2, of: 3, noise: 0, confidence: 0.99, accepted: n % 2 === 1 },
+    ...(n % 2 === 1 ? { acceptedBecause: text } : {}),
+    changes: [
+      { kind: 'changed', old: text, new: text, count: 1, accepted: true },
+      { kind: 'removed', old: text, new: text, count: 1, accepted: n % 2 === 1 },
+    ],
     examples: [
       {
         exchange: 'x',
@@ -31,6 +36,7 @@ function report(places: number, text: string): ShadowReport {
     ...{ version: 1, upgrade: text, old: { release: text }, new: { release: text }, verdict: 'differs' },
     ...{
       because: text,
+      otherwise: { verdict: 'identical', because: text },
       packages: [{ name: text, old: '1', new: null }],
       requests: 3,
       differing: [],
@@ -88,7 +94,9 @@ describe('the report as a page', () => {
     const { text } = read(renderPage(report(4, 'text'), { acceptable: true }));
     expect(text).toMatch(/3 captured = 3 compared/);
     for (const n of [0, 1, 2, 3]) expect(text).toContain(`a${n}.text`);
-    expect(text).toContain('federate shadow accept id0');
+    expect(text).toContain("federate shadow accept id0 --reason '…'");
+    expect(text).toContain('accepted (text)');
+    expect(text).toContain('not as accepted: removed');
     expect(text).not.toContain('federate shadow accept id1');
     expect(text).toMatch(/2 of 3, noise\s+0, 99% sure/);
   });

@@ -7,6 +7,7 @@ import { DharmaError, createLogger, type Exchange } from '../../common/index.js'
 import type { PrepareArmsOptions } from '../../shadow/arms-contract.js';
 import { PushSource } from '../../shadow/capture/push-source.js';
 import type { ShadowOptions } from '../../shadow/options.js';
+import { ruleFor } from '../../shadow/report/acceptance.js';
 import { runShadow, type ShadowRun } from '../../shadow/upgrade.js';
 import { preparePlainArms } from './support/plain-arms.js';
 import { fixtureRelease } from './support/variant.js';
@@ -189,17 +190,25 @@ describe('a shadow upgrade', () => {
     );
   });
 
-  it('lets an operator accept a difference, which stays in the report', async () => {
-    const shadow = await start();
-    await shadow.ready();
+  it('accepts what rules cover, which stays in the report', async () => {
+    const first = await start();
+    await first.ready();
     push(exchange('/crash'));
-    await shadow.drained();
-    expect(() => shadow.accept('nonsense')).toThrow(DharmaError);
-    for (const { id } of (await shadow.report()).differences) shadow.accept(id);
-    const report = await shadow.report();
-    expect(report.verdict).toBe('identical');
+    await first.drained();
+    const found = await first.report();
+    expect(found.verdict).toBe('differs');
+    const accepted = found.differences.map(({ id }) => ruleFor(found, id, 'it was meant to crash'));
+    await first.stop();
+    source = new PushSource();
+    const again = await start({}, undefined, { accepted });
+    await again.ready();
+    push(exchange('/crash'));
+    await again.drained();
+    const report = await again.report();
+    expect(report).toMatchObject({ verdict: 'identical', otherwise: { verdict: 'identical' } });
     expect(report.accepted).toHaveLength(report.differences.length);
     expect(report.differences.length).toBeGreaterThan(0);
+    expect(again.status()).toMatchObject({ verdict: 'identical', differences: 0 });
   });
 
   it('takes a new release that does not start for a finding', async () => {

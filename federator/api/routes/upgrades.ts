@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { acceptedRuleSchema, acceptedRulesSchema } from '../../../common/index.js';
 import { activeRole, type ApiOptions } from '../role.js';
 import {
   acceptSchema,
@@ -30,6 +31,7 @@ export function upgradeRoutes(app: TypedServer, options: ApiOptions): void {
       };
       const shadow = {
         ...(body.arms === undefined ? {} : { arms: body.arms }),
+        ...(body.redact === undefined ? {} : { redact: body.redact }),
         ...(body.unguarded === undefined ? {} : { unguarded: body.unguarded }),
         ...(body.spoolBytes === undefined ? {} : { spoolBytes: body.spoolBytes }),
         ...(body.sample === undefined ? {} : { sample: body.sample }),
@@ -80,15 +82,33 @@ export function upgradeRoutes(app: TypedServer, options: ApiOptions): void {
     '/v1/upgrades/current/accept',
     {
       schema: {
-        summary: 'Accept a difference as intended; it stays in the report, marked',
+        summary: 'Accept a difference as intended, in later upgrades too; it stays in the report, marked',
         body: acceptSchema,
-        response: { 200: z.object({ accepted: z.string() }) },
+        response: { 200: acceptedRuleSchema },
       },
     },
     async ({ body }) => {
       const { commands } = await activeRole(options);
-      await commands.accept(body.difference);
-      return { accepted: body.difference };
+      return commands.accept(body.difference, body.reason);
+    },
+  );
+  app.get(
+    '/v1/accepted',
+    { schema: { summary: 'The rules of what is accepted', response: { 200: acceptedRulesSchema } } },
+    async () => [...(await (await activeRole(options)).commands.acceptedRules())],
+  );
+  app.delete(
+    '/v1/accepted/:id',
+    {
+      schema: {
+        summary: 'Take back that a difference is accepted',
+        params: z.object({ id: z.string() }),
+        response: { 200: z.object({ unaccepted: z.string() }) },
+      },
+    },
+    async ({ params }) => {
+      await (await activeRole(options)).commands.unaccept(params.id);
+      return { unaccepted: params.id };
     },
   );
   app.post(
@@ -102,7 +122,7 @@ export function upgradeRoutes(app: TypedServer, options: ApiOptions): void {
     },
     async ({ body }, reply) => {
       const { commands } = await activeRole(options);
-      return reply.code(202).send({ operation: await commands.promote(body.yes, body.rollbackWindowMs) });
+      return reply.code(202).send({ operation: await commands.promote(body) });
     },
   );
 }

@@ -9,11 +9,13 @@ import { promote } from './promote.js';
 import { removeCluster } from './remove-cluster.js';
 import { rollback } from './rollback.js';
 import { shadowAccept } from './shadow-accept.js';
+import { shadowAccepted } from './shadow-accepted.js';
 import { shadowReport } from './shadow-report.js';
 import { shadowStart } from './shadow-start.js';
 import { shadowStatus } from './shadow-status.js';
 import { shadowStop } from './shadow-stop.js';
 import { shadowTry } from './shadow-try.js';
+import { shadowUnaccept } from './shadow-unaccept.js';
 import { status } from './status.js';
 import { up } from './up.js';
 
@@ -29,6 +31,8 @@ export const COMMANDS: readonly Command[] = [
   shadowStatus,
   shadowReport,
   shadowAccept,
+  shadowAccepted,
+  shadowUnaccept,
   shadowStop,
   shadowTry,
   promote,

@@ -1,21 +1,30 @@
 import { DharmaError, type ShadowReport } from '../../../common/index.js';
 import type { FederationClient } from '../../client/client.js';
 import type { Command, CommandContext } from '../command.js';
+import { listOption } from '../env-options.js';
 import { durationOption } from '../options.js';
 
 export const promote: Command = {
   name: 'promote',
   summary: 'move all traffic to the release that the shadow rehearsed',
   description:
-    'Starts and tests nodes of the new release in every cluster, moves the traffic cluster by cluster, and keeps the old nodes warm for the rollback window. Says what it is about to do and asks first.',
+    'Starts and tests nodes of the new release in every cluster, moves the traffic cluster by cluster, and keeps the old nodes warm for the rollback window. Says what it is about to do and asks first. Refuses while a difference is neither accepted nor named with --despite.',
   options: [
-    { flags: '-y, --yes', about: 'do not ask, whatever the verdict is' },
+    { flags: '-y, --yes', about: 'do not ask; says nothing of differences that are not accepted' },
+    {
+      flags: '--despite <id...>',
+      about: 'promote though these differences are not accepted; the ids of all that are open',
+    },
     {
       flags: '--rollback-window <duration>',
       about: 'how long the old nodes stay warm (default: rollbackWindow of federation.json, 15m)',
     },
   ],
-  examples: ['federate promote', 'federate shadow report --wait && federate promote --yes'],
+  examples: [
+    'federate promote',
+    'federate shadow report --wait && federate promote --yes',
+    'federate promote --despite d3f9a1 07be2c',
+  ],
   run: async (context, { options }) => {
     const { printer, signal, confirm } = context;
     const rollbackWindowMs = durationOption(options, 'rollbackWindow', '--rollback-window');
@@ -26,7 +35,11 @@ export const promote: Command = {
       await confirm.ask(`Promote ${upgrade.next ?? upgrade.id}?`, options.yes === true);
     }
     const operation = await api.promote(
-      { yes: true, ...(rollbackWindowMs === undefined ? {} : { rollbackWindowMs }) },
+      {
+        yes: true,
+        despite: listOption(options.despite),
+        ...(rollbackWindowMs === undefined ? {} : { rollbackWindowMs }),
+      },
       signal,
     );
     await api.follow(operation, (doing) => printer.doing(doing), signal);

@@ -2,7 +2,7 @@ import { DharmaError, ExitCode, readConfig } from '../../../common/index.js';
 import { z } from 'zod';
 import type { Command } from '../command.js';
 import { envOption, listOption } from '../env-options.js';
-import { bytesOption, shareOption, textOption } from '../options.js';
+import { bytesOption, redactOption, shareOption, textOption } from '../options.js';
 
 /** `--files FILE`: path in the app → source path on this machine, null removes it. */
 const filesSchema = z.record(
@@ -36,6 +36,11 @@ export const shadowStart: Command = {
       flags: '--sample <share>',
       about: "copy so many of live's sessions, such as 10%; each wholly or not at all (default: all)",
     },
+    {
+      flags: '--redact <rule...>',
+      about:
+        'what the report does not keep: names of header fields, JSON paths such as $.card.number or $..pin',
+    },
     { flags: '--unguarded', about: 'go on where this machine cannot keep the copies from the outside' },
   ],
   examples: [
@@ -51,6 +56,7 @@ export const shadowStart: Command = {
     if (packages.length === 0 && env === undefined && files === undefined) throw changeNeeded();
     const spoolBytes = bytesOption(options, 'disk', '--disk');
     const sample = shareOption(options, 'sample', '--sample');
+    const redact = redactOption(options.redact);
     const api = await client();
     const operation = await api.startShadow(
       {
@@ -60,6 +66,7 @@ export const shadowStart: Command = {
           ...(files === undefined ? {} : { files }),
         },
         ...(options.arms === '2x2' || options.arms === '1x1' ? { arms: options.arms } : {}),
+        ...(redact.length === 0 ? {} : { redact }),
         ...(options.unguarded === true ? { unguarded: true } : {}),
         ...(spoolBytes === undefined ? {} : { spoolBytes }),
         ...(sample === undefined ? {} : { sample }),

@@ -2,11 +2,19 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createLauncher, createReleaseStore } from '../../../cluster-agent/index.js';
-import { createLogger, DharmaError, ExitCode, openStores, type Stores } from '../../../common/index.js';
+import {
+  acceptedRulesSchema,
+  createLogger,
+  DharmaError,
+  ExitCode,
+  openStores,
+  readConfig,
+  type Stores,
+} from '../../../common/index.js';
 import { tryUpgrade, type TryStores } from '../../../shadow/index.js';
 import type { Command } from '../command.js';
 import { envOption } from '../env-options.js';
-import { durationOption, numberOption, textOption } from '../options.js';
+import { durationOption, numberOption, redactOption, textOption } from '../options.js';
 import { checkPage, showReport, VERDICT_EXIT, writePage } from '../show-shadow.js';
 import { appFolder } from './add-cluster.js';
 
@@ -14,7 +22,7 @@ export const shadowTry: Command = {
   name: 'shadow try',
   summary: 'rehearse an upgrade without a federation, with requests from a file',
   description:
-    'Installs the app as it is and with the new package.json, plays the requests at the one, and compares both. Exit code 0: identical, 1: differs, 3: inconclusive, or it could not be told.',
+    'Installs the app as it is and with the new package.json, plays the requests at the one, and compares both. Exit code 0: identical, or all that differs is accepted, 1: differs, 3: inconclusive, or it could not be told.',
   options: [
     { flags: '--app <dir>', about: "the app's folder", required: true },
     { flags: '--to <file>', about: 'package.json of the update', required: true },
@@ -23,12 +31,21 @@ export const shadowTry: Command = {
     { flags: '--concurrency <n>', about: 'requests under way at once (default: 1)' },
     { flags: '--arms <arms>', about: '2x2 or 1x1 (default: 2x2)', choices: ['2x2', '1x1'] },
     { flags: '--no-determinism', about: "do not give the copies live's time and seeded randomness" },
+    {
+      flags: '--redact <rule...>',
+      about:
+        'what the report does not keep: names of header fields, JSON paths such as $.card.number or $..pin',
+    },
     { flags: '--unguarded', about: 'go on where this machine cannot keep the copies from the outside' },
     {
       flags: '--attribute',
       about: 'where it differs, try the update in parts and name the packages behind it',
     },
     { flags: '--attribute-timeout <duration>', about: 'how long the parts may be tried (default: 10m)' },
+    {
+      flags: '--accept <file>',
+      about: 'JSON: rules of what is accepted, as shadow accepted --json lists them',
+    },
     { flags: '--html <file>', about: 'write the report as a page too' },
   ],
   examples: ['federate shadow try --app ./shop --to new/package.json --requests requests.jsonl --json'],
@@ -40,6 +57,9 @@ export const shadowTry: Command = {
     const deadlineMs = durationOption(options, 'attributeTimeout', '--attribute-timeout');
     if (deadlineMs !== undefined && options.attribute !== true) throw nothingToAttribute();
     await checkPage(textOption(options, 'html'));
+    const redact = redactOption(options.redact);
+    const rules = textOption(options, 'accept');
+    const accepted = rules === undefined ? [] : await readConfig(acceptedRulesSchema, rules);
     const appDir = await appFolder(textOption(options, 'app') ?? '');
     const dir = await mkdtemp(join(tmpdir(), 'dharma-try-'));
     try {
@@ -50,6 +70,8 @@ export const shadowTry: Command = {
         concurrency,
         env: withoutNulls(envOption(options.env)),
         arms,
+        accepted,
+        redact,
         determinism: options.determinism !== false,
         unguarded: options.unguarded === true,
         ...(options.attribute === true ? { attribute: deadlineMs === undefined ? {} : { deadlineMs } } : {}),

@@ -78,20 +78,31 @@ function differencePart(difference: Difference, showing: Showing): Html {
   const { kind, risk, noise, confidence, accepted, detail, id } = difference;
   const example = difference.examples[0];
   return html`<div class="difference">
-    ${accepted && html`<strong>accepted</strong> `} ${detail !== undefined && html`(${detail}) `} ${kind},
-    risk
+    ${accepted && html`<strong>accepted</strong> (${clipped(difference.acceptedBecause ?? '', NAME_CHARACTERS)}) `}
+    ${detail !== undefined && html`(${detail}) `} ${kind}, risk
     <span class="${risk}">${risk}</span>, ${count(difference.count)} of ${count(difference.of)}, noise
-    ${count(noise)}, ${Math.floor(confidence * 1000) / 10}% sure
+    ${count(noise)}, ${Math.floor(confidence * 1000) / 10}% sure ${!accepted && notCovered(difference)}
     ${example !== undefined && !accepted && examplePart(example, showing)}
     ${
       showing.acceptable &&
       !accepted &&
       html`<details>
         <summary class="soft">Accept it as intended</summary>
-        <pre>federate shadow accept ${id}</pre>
+        <pre>federate shadow accept ${id} --reason '…'</pre>
       </details>`
     }
   </div>`;
+}
+
+/** Where a rule accepts some changes of the place: those it does not. */
+function notCovered({ changes }: Difference): Part {
+  if (!changes.some(({ accepted }) => accepted)) return undefined;
+  return changes
+    .filter(({ accepted }) => !accepted)
+    .map(
+      ({ kind, old, new: fresh }) =>
+        html`<div class="soft">not as accepted: ${kind}, <code>${old} → ${fresh}</code></div>`,
+    );
 }
 
 function examplePart(example: DifferenceExample, showing: Showing): Part {
