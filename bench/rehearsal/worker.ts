@@ -1,14 +1,17 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { distPath } from '../../common/index.js';
+import { SHADOW_NODE_FLAGS } from '../../federator/daemon/programs.js';
 import type { BoutResult, Task, WorkName } from './messages.js';
 
-/** A process that does one kind of work on made-up exchanges. The owner must `stop()` it. */
+/** A process that does one kind of work on made-up exchanges, with the memory a shadow's worker has. The owner must `stop()` it. */
 export class Worker {
   readonly #child: ChildProcess;
 
   constructor(readonly name: WorkName) {
-    this.#child = fork(distPath('bench/rehearsal/worker-main.js'), [name], { execArgv: ['--expose-gc'] });
+    this.#child = fork(distPath('bench/rehearsal/worker-main.js'), [name], {
+      execArgv: ['--expose-gc', ...SHADOW_NODE_FLAGS],
+    });
   }
 
   /** @throws Error when the process ends instead of answering. */
