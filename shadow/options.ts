@@ -2,6 +2,7 @@ import type {
   AppLauncher,
   ArmName,
   Clock,
+  EarlierRuns,
   Exchange,
   ExchangeSource,
   Logger,
@@ -46,6 +47,8 @@ export interface ShadowOptions {
   readonly redactHeaders?: readonly string[];
   /** Differences accepted already, by id. */
   readonly accepted?: readonly string[];
+  /** What was found by runs of this upgrade that were killed. */
+  readonly earlier?: EarlierRuns;
   /** The report's error rate: the chance that it reports a change where none is, through noise. Default 0.05. */
   readonly alpha?: number;
   /** Bytes of disk that captured exchanges may take while they wait. Default: a share of what is free (SPOOL_SHARE). */

@@ -29,6 +29,7 @@ import { Replayer } from './replay/replayer.js';
 import { freeRoom } from './room/free-room.js';
 import type { Room } from './room/sizes.js';
 import { assembleReport, concludeReport } from './report/assemble.js';
+import { withEarlier } from './report/earlier.js';
 import { startFinding } from './report/start-finding.js';
 import { REDACTED_HEADERS } from './report/redact.js';
 
@@ -335,7 +336,9 @@ export class ShadowRun {
         ...(options.redactHeaders ?? []).map((h) => h.toLowerCase()),
       ]),
     });
-    return this.#finding === undefined ? report : concludeReport(report, this.#finding, this.#accepted);
+    const found =
+      this.#finding === undefined ? report : concludeReport(report, this.#finding, this.#accepted);
+    return options.earlier === undefined ? found : withEarlier(found, options.earlier, this.#accepted);
   }
 
   #timings(): ShadowReport['timings'] {

@@ -15,6 +15,7 @@ import type { Home } from '../home/home.js';
 import type { Runtime } from '../home/runtime.js';
 import { Database } from '../state/database.js';
 import type { UpgradeDocument } from '../state/documents.js';
+import { earlierRuns } from './earlier.js';
 import { liveSurroundings } from './live.js';
 import { MergedOutbound } from './merged-outbound.js';
 import { Reporter } from './reporter.js';
@@ -89,6 +90,13 @@ export class ShadowWorker {
     await mkdir(home.shadow(id), { recursive: true, mode: 0o700 });
     const exchanges = new ProxyExchangeSource({ path: home.edgeSocket, log });
     await exchanges.connected(signal);
+    const earlier = earlierRuns(await this.#database.reports.findOne({ _id: id }));
+    if (earlier !== undefined)
+      await this.#database.reports.updateOne(
+        { _id: id },
+        // Its counts are in `earlier` now: killed again before it tells anything, this worker must not count them twice.
+        { $set: { earlier, report: null, 'status.ledger.compared': 0, 'status.phase': 'preparing' } },
+      );
     const decisions = await this.#database.decisions.find({ upgrade: id, kind: 'accept' }).toArray();
     this.#run = await startShadow({
       upgrade: id,
@@ -101,6 +109,7 @@ export class ShadowWorker {
       outbound: this.#outbound,
       launcher: createLauncher(),
       accepted: decisions.map((decision) => decision.what),
+      ...(earlier === undefined ? {} : { earlier }),
       ...(upgrade.options ?? {}),
       log,
     });

@@ -2,6 +2,7 @@ import type {
   ChangeSet,
   ClusterConfig,
   DharmaErrorJson,
+  EarlierRuns,
   ShadowReport,
   ShadowStatus,
 } from '../../common/index.js';
@@ -123,6 +124,8 @@ export interface ReportDocument {
   readonly _id: string;
   readonly status: ShadowStatus;
   readonly report: ShadowReport | null;
+  /** What workers found that were killed before the one that tells this. */
+  readonly earlier?: EarlierRuns;
   readonly at: Date;
 }
 
