@@ -3,6 +3,7 @@ import type {
   AppLauncher,
   ArmName,
   Clock,
+  EarlierRuns,
   Exchange,
   ExchangeSource,
   Logger,
@@ -47,6 +48,8 @@ export interface ShadowOptions {
   readonly redact?: readonly string[];
   /** Differences accepted already. */
   readonly accepted?: readonly AcceptedRule[];
+  /** What was found by runs of this upgrade that were killed. */
+  readonly earlier?: EarlierRuns;
   /** The report's error rate: the chance that it reports a change where none is, through noise. Default 0.05. */
   readonly alpha?: number;
   /** Bytes of disk that captured exchanges may take while they wait. Default: a share of what is free (SPOOL_SHARE). */

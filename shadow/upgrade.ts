@@ -30,6 +30,7 @@ import { freeRoom } from './room/free-room.js';
 import type { Room } from './room/sizes.js';
 import { applyRules } from './report/acceptance.js';
 import { assembleReport, concludeReport } from './report/assemble.js';
+import { withEarlier } from './report/earlier.js';
 import { startFinding } from './report/start-finding.js';
 import { Redaction } from './report/redact.js';
 
@@ -324,7 +325,8 @@ export class ShadowRun {
       redaction: this.#redaction,
     });
     const found = this.#finding === undefined ? report : concludeReport(report, this.#finding);
-    return applyRules(found, options.accepted ?? []);
+    const whole = options.earlier === undefined ? found : withEarlier(found, options.earlier);
+    return applyRules(whole, options.accepted ?? []);
   }
 
   #timings(): ShadowReport['timings'] {

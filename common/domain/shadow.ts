@@ -274,6 +274,14 @@ export interface ShadowReport {
   };
 }
 
+/** What was found before the comparison had to begin anew, because the process that compared was killed. */
+export interface EarlierRuns {
+  readonly runs: number;
+  /** Exchanges they had compared. */
+  readonly compared: number;
+  readonly differences: readonly Difference[];
+}
+
 export interface ShadowStatus {
   readonly upgrade: string;
   readonly phase: ShadowPhase;

@@ -11,7 +11,7 @@ const ORPHAN_DEADLINE_MS = 5000;
 export const MARKER = 'DHARMA_FEDERATION';
 
 /**
- * Cleans up after a supervisor that was killed: ends what outlived it and removes its sockets. The caller holds the
+ * Cleans up after a supervisor that was killed: ends what outlived it, removes its sockets and its shadows' folders. The caller holds the
  * home's lock, so whatever carries this federation's mark is an orphan.
  */
 export async function cleanStale(home: Home, federation: string, log: Logger): Promise<number> {
@@ -25,6 +25,9 @@ export async function cleanStale(home: Home, federation: string, log: Logger): P
   }
   for (const entry of await readdir(home.runDir))
     if (entry.endsWith('.sock')) await rm(join(home.runDir, entry), { force: true });
+  // Clones of live, of shadows that ended with their supervisor.
+  for (const left of await readdir(home.shadowDir))
+    await rm(join(home.shadowDir, left), { recursive: true, force: true });
   await rm(home.runtimeFile, { force: true });
   return orphans.length;
 }

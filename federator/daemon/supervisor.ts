@@ -149,13 +149,20 @@ export class Supervisor {
       'PUT agents': async ({ path }) => this.#agents.run(path[0]!),
       'DELETE agents': async ({ path }) => this.#agents.remove(path[0]!, STOP_MS.agent),
       'PUT workers': async ({ path }) => this.#workers.run(path[0]!),
-      'DELETE workers': async ({ path }) => this.#workers.remove(path[0]!, STOP_MS.worker),
+      'DELETE workers': async ({ path }) => this.#removeWorker(path[0]!),
       // The federator is ours and the socket is 0600: the proxy itself checks the document.
       'PUT edge': async ({ body }) => this.#edge?.configure(body as EdgeConfig),
       'POST stop': async () => {
         void this.stop();
       },
     };
+  }
+
+  /** A worker removes what it made; one that was killed and not started again cannot, and it holds clones of live. */
+  async #removeWorker(upgrade: string): Promise<void> {
+    const { home } = this.#options;
+    await this.#workers.remove(upgrade, STOP_MS.worker);
+    await rm(home.shadow(upgrade), { recursive: true, force: true });
   }
 
   state(): SupervisorState {

@@ -37,8 +37,10 @@ export class Reporter {
   /** Writes it now, whether it has changed or not. */
   async write(): Promise<void> {
     const status = this.#told.status();
-    const report =
-      status.phase === 'preparing' || status.phase === 'cloning' ? null : await this.#told.report();
+    const told = await this.#told.report();
+    const starts = status.phase === 'preparing' || status.phase === 'cloning';
+    // Where earlier workers found something, there is something to tell before this one has compared anything.
+    const report = starts && told.differences.length === 0 ? null : told;
     await this.#database.reports.updateOne(
       { _id: this.#upgrade },
       { $set: { status, report, at: new Date() } },

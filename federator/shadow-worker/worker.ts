@@ -7,6 +7,7 @@ import type { Home } from '../home/home.js';
 import type { Runtime } from '../home/runtime.js';
 import { Database } from '../state/database.js';
 import type { UpgradeDocument } from '../state/documents.js';
+import { earlierRuns } from './earlier.js';
 import { liveSurroundings } from './live.js';
 import { MergedOutbound } from './merged-outbound.js';
 import { Reporter } from './reporter.js';
@@ -77,6 +78,13 @@ export class ShadowWorker {
     await mkdir(home.shadow(id), { recursive: true, mode: 0o700 });
     const exchanges = new ProxyExchangeSource({ path: home.edgeSocket, log });
     await exchanges.connected(signal);
+    const earlier = earlierRuns(await this.#database.reports.findOne({ _id: id }));
+    if (earlier !== undefined)
+      await this.#database.reports.updateOne(
+        { _id: id },
+        // Its counts are in `earlier` now: killed again before it tells anything, this worker must not count them twice.
+        { $set: { earlier, report: null, 'status.ledger.compared': 0, 'status.phase': 'preparing' } },
+      );
     this.#run = await startShadow({
       upgrade: id,
       workDir: this.#workDir,
@@ -87,6 +95,7 @@ export class ShadowWorker {
       exchanges,
       outbound: this.#outbound,
       launcher: createLauncher(),
+      ...(earlier === undefined ? {} : { earlier }),
       ...(upgrade.options ?? {}),
       log,
     });

@@ -3,6 +3,7 @@ import type {
   ChangeSet,
   ClusterConfig,
   DharmaErrorJson,
+  EarlierRuns,
   ShadowReport,
   ShadowStatus,
 } from '../../common/index.js';
@@ -129,6 +130,8 @@ export interface ReportDocument {
   readonly report: ShadowReport | null;
   /** The rules of its promotion, once it was promoted: what was accepted then stays marked. */
   readonly promotedWith?: readonly AcceptedRule[];
+  /** What workers found that were killed before the one that tells this. */
+  readonly earlier?: EarlierRuns;
   readonly at: Date;
 }
 

@@ -29,7 +29,7 @@ const named = (text: string): Kill => {
 /** One of each kind, at the steps where most is under way. */
 const CHOSEN: readonly Kill[] = [
   'shadow-start / worker / written / federator',
-  'promote / warm / written / arm',
+  'promote / promoting / written / worker',
   'rollback / flip-back / written / agent',
   'deploy / flip:blue / taken / federator',
 ].map(named);

@@ -28,10 +28,13 @@ export const VICTIMS = [
 ] as const;
 export type Victim = (typeof VICTIMS)[number];
 
-/** Says the release's word at every path. */
+/** Says the release's word at every path, and logs what it was asked for. */
 const APP = `
 import { createServer } from 'node:http';
-createServer((request, response) => response.end(process.env.WORD + ' ' + process.pid))
+createServer((request, response) => {
+  console.log('asked for ' + request.url);
+  response.end(process.env.WORD + ' ' + process.pid);
+})
   .listen(Number(process.env.PORT), process.env.HOST);
 process.once('SIGTERM', () => process.exit(0));
 `;
@@ -118,7 +121,7 @@ export class KilledFederation {
     return this.#box.app(`app-${word}`, APP, {
       name: 'tiny',
       env: { WORD: word },
-      routes: [{ pattern: '/', test: { path: '/' } }],
+      routes: [{ pattern: '/', test: { path: '/' } }, { pattern: '/once' }, { pattern: '/n/:n' }],
     });
   }
 
