@@ -4,7 +4,7 @@ import type { EffectDelta } from './arms-contract.js';
 import { canonical } from './body/tree.js';
 import { compareAnswers } from './compare/compare-answer.js';
 import { compareEffects } from './compare/compare-effects.js';
-import type { Comparison } from './compare/comparison.js';
+import { START_SKEW_MS, type Comparison } from './compare/comparison.js';
 import type { Four } from './compare/observation.js';
 import { Symbols } from './compare/symbols.js';
 import { Bindings, SharedNames } from './correlate/bindings.js';
@@ -28,9 +28,6 @@ const UNBOUND_VALUES = 200_000;
 
 /** The number of what happened before the first exchange. */
 const START = -1;
-
-/** Arms start one after the other: what they write then is apart by so much, ms. */
-const START_SKEW_MS = 60_000;
 
 /** Stands for the answer of an arm that ended or hung: its status is 0. */
 const NO_ANSWER: Answer = parseAnswer({ status: 0, headers: [], body: new Uint8Array() });

@@ -22,7 +22,7 @@ export function parseJson(text: string): Tree | undefined {
 
 /** Turns long integers outside of strings into strings `123…n`. */
 function quoteLongNumbers(text: string): string {
-  return text.replace(/"(?:[^"\\]|\\.)*"|-?\d{16,}(?![\d.eE])/g, (match) =>
+  return text.replace(/"(?:[^"\\]|\\.)*"|(?<![\d.eE+-])-?\d{16,}(?![\d.eE])/g, (match) =>
     match.startsWith('"') ? match : `"${match}n"`,
   );
 }

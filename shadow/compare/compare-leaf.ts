@@ -1,6 +1,6 @@
 import { canonical, type Tree } from '../body/tree.js';
 import { TIME_FORMS, parseTimeNumber, parseTimeText, type TimeText } from '../correlate/time-text.js';
-import { show, type Comparison } from './comparison.js';
+import { START_SKEW_MS, show, type Comparison } from './comparison.js';
 import { MEASUREMENT_FORM, mayBeDuration, namesMeasurement, withoutAmounts } from './measurement.js';
 import { innerPlace, type Feature, type Four, type Observation, type Place } from './observation.js';
 import { traitsOf } from './shape.js';
@@ -47,6 +47,7 @@ function compareScalars(
   );
   const labels = named(leaves.map(String) as unknown as Four<string>, comparison);
   const observation = base(place, leaves, live, labels, comparison);
+  if (isNearly(live, leaves)) Object.defineProperty(observation, 'liveAgrees', { value: true });
   if (withinSkew(times, isRepeated(leaves, live), comparison)) {
     observeUnits(observation, times!, live, comparison);
     comparison.observe(Object.assign(observation, { explained: 'time' as const }));
@@ -54,6 +55,15 @@ function compareScalars(
     comparison.observe(Object.assign(observation, { explained: 'measurement' as const }));
   else
     comparison.observe(times === undefined ? observation : { ...observation, ...byTime(times, comparison) });
+}
+
+/** A number that moves with the moment (seconds left): live's, of another moment, is by far nearer to old than old to new. */
+const BY_FAR = 10;
+
+function isNearly(live: Tree | undefined, leaves: Four<Leaf>): boolean {
+  const [old, , fresh] = leaves;
+  if (typeof live !== 'number' || typeof old !== 'number' || typeof fresh !== 'number') return false;
+  return live !== old && Math.abs(live - old) * BY_FAR <= Math.abs(fresh - old);
 }
 
 /** Times of one moment in another unit. Numbers of one unit have as many digits before the point, for centuries. */
@@ -314,7 +324,10 @@ function withinSkew(times: Times, repeated: boolean, comparison: Comparison): bo
 }
 
 /** Times too far apart for that: equal are those that are not. Live's moment was another one, it bears no witness. */
-function byTime(times: Four<TimeText>, comparison: Comparison): Pick<Observation, 'labels' | 'liveAgrees'> {
+function byTime(
+  times: Four<TimeText>,
+  comparison: Comparison,
+): Pick<Observation, 'labels' | 'liveAgrees' | 'frail'> {
   const tolerance = toleranceOf(times, comparison);
   const label = (time: TimeText): string =>
     String(Math.min(...times.map(({ ms }) => ms).filter((ms) => Math.abs(ms - time.ms) <= tolerance)));
@@ -322,7 +335,14 @@ function byTime(times: Four<TimeText>, comparison: Comparison): Pick<Observation
   return {
     labels: [label(oldA), label(comparison.single ? oldA : oldB), label(newA), label(newB)],
     liveAgrees: undefined,
+    ...(mayBeStarts(times) ? { frail: true } : {}),
   };
+}
+
+/** Moments of the arms' own, such as when each began: two that began together by chance do not make a change. */
+function mayBeStarts(times: Four<TimeText>): boolean {
+  const [oldA, oldB, newA, newB] = times.map(({ ms }) => ms) as unknown as Four<number>;
+  return spreadOf(times) <= START_SKEW_MS && (oldA !== oldB || newA !== newB);
 }
 
 function spreadOf(times: readonly TimeText[]): number {

@@ -3,6 +3,9 @@ import { canonical, typeOf, type Tree } from '../body/tree.js';
 import type { Observation } from './observation.js';
 import type { Symbols } from './symbols.js';
 
+/** Arms start one after the other: what they write then, and what tells when they began, is apart by so much, ms. */
+export const START_SKEW_MS = 60_000;
+
 /** What one exchange's comparison works with, and where its observations go. */
 export interface Comparison {
   readonly symbols: Symbols;

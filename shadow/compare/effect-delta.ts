@@ -1,5 +1,5 @@
 import { looksLikeJson, parseJson } from '../body/json.js';
-import { canonical, isArray, isObject, sameTree, type Tree } from '../body/tree.js';
+import { canonical, isArray, isObject, sameTree, type Tree, type TreeObject } from '../body/tree.js';
 import type { EffectEntry, EffectValue } from '../arms-contract.js';
 
 /** Stands for what is not there any more. */
@@ -25,10 +25,19 @@ function fileDelta({ before, after }: EffectEntry): Tree | undefined {
   const was = textOf(before);
   const is = textOf(after);
   if (is === undefined) return plainDelta(before, after);
-  if (was === is) return undefined;
+  const mode = changed({ mode: modeOf(before) }, { mode: modeOf(after) });
+  const text = was === is ? undefined : textDelta(was, is);
+  return mode === undefined && text === undefined ? undefined : { ...(mode as TreeObject), ...text };
+}
+
+function textDelta(was: string | undefined, is: string): TreeObject {
   if (was === undefined) return { text: readable(is) };
   if (was !== '' && is.startsWith(was)) return { appended: is.slice(was.length) };
-  return changed({ text: readable(was) }, { text: readable(is) });
+  return changed({ text: readable(was) }, { text: readable(is) }) as TreeObject;
+}
+
+function modeOf(value: EffectValue | undefined): string {
+  return isObject(value) && typeof value.mode === 'string' ? value.mode : '';
 }
 
 function textOf(value: EffectValue | undefined): string | undefined {

@@ -104,13 +104,19 @@ async function valueOf(path: string, stats: Stats): Promise<EffectValue | undefi
   try {
     if (stats.isSymbolicLink()) return { link: await readlink(path) };
     if (!stats.isFile()) return { special: true };
-    if (stats.size > MAX_TEXT_BYTES) return { size: stats.size, sha256: await hashOf(path) };
+    const mode = modeOf(stats);
+    if (stats.size > MAX_TEXT_BYTES) return { mode, size: stats.size, sha256: await hashOf(path) };
     const bytes = await readFile(path);
     const sha256 = createHash('sha256').update(bytes).digest('hex');
-    return { size: bytes.length, sha256, ...(isUtf8(bytes) ? { text: bytes.toString('utf8') } : {}) };
+    return { mode, size: bytes.length, sha256, ...(isUtf8(bytes) ? { text: bytes.toString('utf8') } : {}) };
   } catch (error) {
     return absent(error);
   }
+}
+
+/** Who may do what with it, as `chmod` writes it. */
+function modeOf(stats: Stats): string {
+  return (stats.mode & 0o7777).toString(8).padStart(4, '0');
 }
 
 async function hashOf(path: string): Promise<string> {

@@ -27,6 +27,9 @@ export function decide(
   alpha: number,
 ): readonly Decision[] {
   const all = [...tallies].filter((tally) => tally.changes + tally.suspects + tally.noise > 0);
+  const background = backgroundOf(all);
+  const isClean = (tally: Tally): boolean =>
+    tally.noise === 0 && tally.suspects === 0 && tally.changes > 0 && !background.has(effectOf(tally));
   const noisy = all.filter((tally) => !isClean(tally));
   const believed = new Set(rejected(noisy, alpha));
   const chance = chanceImitation(noisy);
@@ -52,8 +55,27 @@ export function decide(
   });
 }
 
-function isClean(tally: Tally): boolean {
-  return tally.noise === 0 && tally.suspects === 0 && tally.changes > 0;
+/** An effect that comes and goes: a document, a key, a file or a call as a whole. Empty: it is none. */
+function effectOf({ place, feature }: Tally): string {
+  const isEffect = feature === 'type' && place.inner === '' && /^(?:state|file|egress):/.test(place.general);
+  return isEffect ? place.general : '';
+}
+
+/**
+ * Effects that come and go by themselves (a timer's), as was seen after exchanges of whatever endpoint: they fall into
+ * one exchange's time in some arms and not in others, and so may look changed after those of an endpoint seen seldom.
+ */
+function backgroundOf(tallies: readonly Tally[]): ReadonlySet<string> {
+  const endpoints = new Map<string, Set<string>>();
+  const noisy = new Set<string>();
+  for (const tally of tallies) {
+    const effect = effectOf(tally);
+    if (effect === '') continue;
+    const seen = endpoints.get(effect) ?? new Set();
+    endpoints.set(effect, seen.add(tally.endpoint));
+    if (tally.noise > 0) noisy.add(effect);
+  }
+  return new Set([...noisy].filter((effect) => endpoints.get(effect)!.size > 1));
 }
 
 /**

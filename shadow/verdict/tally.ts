@@ -72,6 +72,8 @@ export interface Tally<E extends Evidence = Evidence> {
   evidence: E;
   /** Of a frail trait that each release keeps to. */
   steady: SteadyEvidence;
+  /** The raw values that were last weighed. */
+  last: readonly string[];
   distribution: Distribution;
   readonly sightings: Sighting[];
   /** The ways in which it changed, those beyond the kept sightings too. */
@@ -169,12 +171,15 @@ export class Tallies {
   }
 }
 
-/** A length that may vary by itself says something only of new draws. */
+/** What may vary by itself says something only of new draws: a process may show for ever what it drew once. */
 function weighAll(tally: Tally<PartitionEvidence>, observation: Observation, partition: Partition): void {
-  const isNatural = observation.frail === true && observation.feature === 'length';
-  if (!isNatural || areNewDraws(observation.raw, tally.steady.raw))
+  const { frail, feature, raw } = observation;
+  const isLength = frail === true && feature === 'length';
+  const isShownAgain = raw.length > 0 && raw.some((text, side) => text === tally.last[side]);
+  if (isLength ? areNewDraws(raw, tally.last) : frail !== true || !isShownAgain)
     tally.evidence = weigh(tally.evidence, partition);
-  if (isNatural) tally.steady = weighSteady(tally.steady, observation, partition);
+  if (isLength) tally.steady = weighSteady(tally.steady, observation, partition);
+  tally.last = raw;
 }
 
 function tallyOf<E extends Evidence>(
@@ -201,6 +206,7 @@ function tallyOf<E extends Evidence>(
     explanation: undefined,
     evidence,
     steady: NOT_STEADY,
+    last: [],
     distribution: NO_DISTRIBUTION,
     sightings: [],
     forms: new ChangeForms(place.general === 'status'),
