@@ -59,6 +59,23 @@ const attribution = z.strictObject({
   tookMs: ms,
 });
 
+const quantile = z.strictObject({ value: ms, low: ms, high: ms });
+const quantiles = z.strictObject({ p50: quantile, p95: quantile, p99: quantile });
+const cost = z.strictObject({
+  old: ms,
+  new: ms,
+  noise: ms,
+  told: z.enum(['more', 'less', 'untold']),
+  confidence: z.number().min(0).max(1),
+});
+
+const performance = z.strictObject({
+  exchanges: count,
+  latencyMs: z.strictObject({ old: quantiles, new: quantiles, typical: cost, tail: cost }),
+  cpuMs: cost,
+  memory: z.array(z.strictObject({ arm: z.enum(ARMS), rssBytes: count, peakBytes: count })),
+});
+
 export const reportSchema = z.strictObject({
   version: z.literal(1),
   upgrade: z.string(),
@@ -104,6 +121,7 @@ export const reportSchema = z.strictObject({
     ),
     neverHit: z.array(z.string()),
     bodiesNotCompared: z.array(z.string()),
+    sample: z.number().gt(0).max(1).optional(),
     caveats: z.array(z.string()).optional(),
   }),
   guard: z.strictObject({
@@ -114,6 +132,7 @@ export const reportSchema = z.strictObject({
     escaped: count,
   }),
   attribution: attribution.optional(),
+  performance: performance.optional(),
   timings: z.strictObject({
     startedAt: ms,
     cloneMs: ms,

@@ -2,15 +2,22 @@ import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, expectTypeOf, test } from 'vitest';
 import { z } from 'zod';
 import { createLauncher } from '../../cluster-agent/index.js';
-import { createLogger, packageRoot, type Exchange } from '../../common/index.js';
+import { createLogger, packageRoot, type Exchange, type ShadowReport } from '../../common/index.js';
 import { PushSource } from '../../shadow/capture/push-source.js';
 import { reportSchema } from '../../shadow/report/schema.js';
 import { runShadow } from '../../shadow/upgrade.js';
 import { preparePlainArms } from './support/plain-arms.js';
 import { fixtureRelease } from './support/variant.js';
+
+/** With every field, and none of them read-only: what is left are the names and the types. */
+type Whole<T> = T extends readonly (infer Item)[]
+  ? Whole<Item>[]
+  : T extends object
+    ? { -readonly [K in keyof T]-?: Whole<Exclude<T[K], undefined>> }
+    : T;
 
 test('a real report has the shape that is described, with a difference in it', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'dharma-schema-'));
@@ -48,6 +55,10 @@ test('a real report has the shape that is described, with a difference in it', a
     await run.stop();
     await rm(dir, { recursive: true, force: true });
   }
+});
+
+test('the schema and the type are one', () => {
+  expectTypeOf<Whole<z.output<typeof reportSchema>>>().toEqualTypeOf<Whole<ShadowReport>>();
 });
 
 test('docs/report.md names every field', () => {
