@@ -1,6 +1,7 @@
 import { canonical, type Tree } from '../body/tree.js';
 import { TIME_FORMS, parseTimeNumber, parseTimeText, type TimeText } from '../correlate/time-text.js';
-import { START_SKEW_MS, show, type Comparison } from './comparison.js';
+import { isRepeated, timesOf, withinSkew, byTime, withoutTimes } from './compare-times.js';
+import { show, type Comparison } from './comparison.js';
 import { MEASUREMENT_FORM, mayBeDuration, namesMeasurement, withoutAmounts } from './measurement.js';
 import { innerPlace, type Feature, type Four, type Observation, type Place } from './observation.js';
 import { traitsOf } from './shape.js';
@@ -145,32 +146,6 @@ function compareInside(
   return true;
 }
 
-const TIMES = new RegExp(TIME_FORMS, 'g');
-
-/** Texts in which the times that the arms' different moments explain are struck out: what is left is to be compared. */
-function withoutTimes(
-  texts: Four<string>,
-  live: string | undefined,
-  comparison: Comparison,
-): { readonly texts: Four<string>; readonly live: string | undefined } {
-  // Every written form has one.
-  if (!texts[0].includes(':')) return { texts, live };
-  const rows = texts.map((text) => text.match(TIMES) ?? []);
-  const [first] = rows;
-  if (first!.length === 0 || rows.some((row) => row.length !== first!.length)) return { texts, live };
-  const liveRow = live?.match(TIMES) ?? [];
-  const explained = first!.map((_, i) => {
-    const written = rows.map((row) => row[i]!) as unknown as Four<string>;
-    const times = timesOf(written, (one) => parseTimeText(one, comparison.nowMs));
-    return withinSkew(times, isRepeated(written, liveRow[i]), comparison);
-  });
-  const strike = (text: string): string => {
-    let i = 0;
-    return text.replace(TIMES, (time) => (explained[i++] === true ? '⟨time⟩' : time));
-  };
-  return { texts: texts.map(strike) as unknown as Four<string>, live: live && strike(live) };
-}
-
 /**
  * A symbol is one word, and so is a time: taken apart, its minute would be a place of its own, and where the arms stand
  * on either side of a full minute it would look changed.
@@ -291,67 +266,6 @@ function shown(leaves: Four<Leaf>, { symbols }: Comparison): Pick<Observation, '
 
 function named(texts: Four<string>, comparison: Comparison): Four<string> {
   return texts.map((text, side) => comparison.symbols.apply(side, text)) as unknown as Four<string>;
-}
-
-function isRepeated(leaves: Four<Leaf>, live: Tree | undefined): boolean {
-  return leaves[0] === leaves[1] && leaves[0] === live;
-}
-
-/** All four are points in time; undefined: some is none. */
-type Times = Four<TimeText> | undefined;
-
-function timesOf<T>(values: Four<T>, read: (value: T) => TimeText | undefined): Times {
-  const times: TimeText[] = [];
-  for (const value of values) {
-    const time = read(value);
-    if (time === undefined) return undefined;
-    times.push(time);
-  }
-  return times as unknown as Four<TimeText>;
-}
-
-/** What an app that speaks of the present speaks of: expiry dates reach a year ahead. */
-const PRESENT_MS = 400 * 86_400_000;
-
-/** Times of day that the arms' different moments explain. `repeated`: the old arms and live all have the same. */
-function withinSkew(times: Times, repeated: boolean, comparison: Comparison): boolean {
-  if (times === undefined) return false;
-  // What stays the same at every moment and is far from now is no time of day.
-  if (repeated && Math.abs(times[0].ms - comparison.nowMs) > PRESENT_MS) return false;
-  // Live's time is another one than the arms'.
-  const told = times.filter((_, side) => !(comparison.single && side === 1));
-  return spreadOf(told) <= toleranceOf(times, comparison);
-}
-
-/** Times too far apart for that: equal are those that are not. Live's moment was another one, it bears no witness. */
-function byTime(
-  times: Four<TimeText>,
-  comparison: Comparison,
-): Pick<Observation, 'labels' | 'liveAgrees' | 'frail'> {
-  const tolerance = toleranceOf(times, comparison);
-  const label = (time: TimeText): string =>
-    String(Math.min(...times.map(({ ms }) => ms).filter((ms) => Math.abs(ms - time.ms) <= tolerance)));
-  const [oldA, oldB, newA, newB] = times;
-  return {
-    labels: [label(oldA), label(comparison.single ? oldA : oldB), label(newA), label(newB)],
-    liveAgrees: undefined,
-    ...(mayBeStarts(times) ? { frail: true } : {}),
-  };
-}
-
-/** Moments of the arms' own, such as when each began: two that began together by chance do not make a change. */
-function mayBeStarts(times: Four<TimeText>): boolean {
-  const [oldA, oldB, newA, newB] = times.map(({ ms }) => ms) as unknown as Four<number>;
-  return spreadOf(times) <= START_SKEW_MS && (oldA !== oldB || newA !== newB);
-}
-
-function spreadOf(times: readonly TimeText[]): number {
-  const values = times.map(({ ms }) => ms);
-  return Math.max(...values) - Math.min(...values);
-}
-
-function toleranceOf(times: Four<TimeText>, comparison: Comparison): number {
-  return comparison.skewMs + Math.max(...times.map(({ stepMs }) => stepMs));
 }
 
 function allEqual(labels: readonly string[]): boolean {

@@ -219,6 +219,18 @@ describe('comparing answers', () => {
       ['body:$.at value change'],
     ],
     [
+      'a number that moves with the moment, of which live saw another one',
+      ['{"ttl":600}', '{"ttl":600}', '{"ttl":700}', '{"ttl":700}', '{"ttl":599}'],
+      ['body:$.ttl value change'],
+    ],
+    [
+      'a long number beside a fraction of many digits',
+      [1, 1, 2, 2, 1].map(
+        (v) => `{"id":1234567890123456789,"r":0.07658793926239014,"v":${v}}`,
+      ) as unknown as Bodies,
+      ['body:$.v value change'],
+    ],
+    [
       'numbers too long for a double',
       [
         '{"a":12345678901234567}',

@@ -74,6 +74,16 @@ describe('comparing effects', () => {
     expect(seen).toEqual([]);
   });
 
+  it('tells of a file whose mode alone is another one', () => {
+    const file = (side: number): EffectEntry => ({
+      store: 'file',
+      key: ['UPLOADS/a.txt'],
+      before: undefined,
+      after: { mode: isNew(side) ? '0600' : '0644', size: 2, sha256: 'x', text: 'hi' },
+    });
+    expect(entries(file)).toEqual(['file:UPLOADS/a.txt.mode value change']);
+  });
+
   it('tells of a file that grew only what was appended', () => {
     const file = (before: string, after: string): EffectEntry => ({
       ...{ store: 'file', key: ['LOGS/a.log'] },

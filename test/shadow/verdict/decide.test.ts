@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Four, Observation } from '../../../shadow/compare/observation.js';
 import { decide } from '../../../shadow/verdict/decide.js';
-import { Tallies } from '../../../shadow/verdict/tally.js';
+import { Tallies, type Seer } from '../../../shadow/verdict/tally.js';
 
 const ALPHA = 0.05;
 
@@ -54,5 +54,32 @@ describe('decisions', () => {
   });
   it('says nothing of ids under their names', () => {
     expect(decided(times(3, 'abcd', { explained: 'id' }))).toBe('nothing');
+  });
+
+  it('does not believe one sighting of an effect that comes and goes by itself after other endpoints', () => {
+    const place = { where: 'state:redis:beat', general: 'state:redis:beat', inner: '' };
+    const beat = (labels: string): Observation =>
+      observed(labels, { place, feature: 'type', liveAgrees: undefined });
+    const tallies = new Tallies(true);
+    const seer = (endpoint: string, request: number): Seer => ({
+      ...{ request, exchange: 'x', method: 'GET' },
+      target: '/',
+      endpoint,
+    });
+    tallies.add(beat('aaba'), seer('GET /a', 1));
+    tallies.add(beat('aabb'), seer('GET /b', 2));
+    expect(decide(tallies.all(), new Map(), ALPHA).map(({ decided: one }) => one)).toEqual([
+      'noise',
+      'noise',
+    ]);
+  });
+
+  it('does not believe again and again what a process shows for ever', () => {
+    const started = times(50, 'aabb', {
+      frail: true,
+      liveAgrees: undefined,
+      raw: ['100', '101', '190', '191'],
+    });
+    expect(decided(started)).toBe('noise');
   });
 });
