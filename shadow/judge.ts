@@ -2,7 +2,7 @@ import type { ArmName, Exchange } from '../common/index.js';
 import { parseAnswer, type Answer } from './answer.js';
 import type { EffectDelta } from './arms-contract.js';
 import { canonical } from './body/tree.js';
-import { compareAnswers } from './compare/compare-answer.js';
+import { NO_STATUS, compareAnswers } from './compare/compare-answer.js';
 import { compareEffects } from './compare/compare-effects.js';
 import { START_SKEW_MS, type Comparison } from './compare/comparison.js';
 import type { Four } from './compare/observation.js';
@@ -29,8 +29,8 @@ const UNBOUND_VALUES = 200_000;
 /** The number of what happened before the first exchange. */
 const START = -1;
 
-/** Stands for the answer of an arm that ended or hung: its status is 0. */
-const NO_ANSWER: Answer = parseAnswer({ status: 0, headers: [], body: new Uint8Array() });
+/** Stands for the answer of an arm that ended or hung. */
+const NO_ANSWER: Answer = parseAnswer({ status: NO_STATUS, headers: [], body: new Uint8Array() });
 
 /** What an exchange asks of the arms, in live's words. */
 interface Asked {

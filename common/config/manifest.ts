@@ -78,7 +78,7 @@ const routeSchema = z.strictObject({
 export const manifestSchema = z.strictObject({
   $schema: z.string().optional(),
   name: nameSchema,
-  /** Default: `npm start`'s script where it is a plain `node FILE`, else package.json's `main`. */
+  /** Default: `npm start`'s script where it is one command, else package.json's `main`. */
   command: z.array(z.string().min(1)).min(1).optional(),
   routes: z.array(routeSchema).default([]),
   /** A request that answers 2xx when the node is up. Default: it accepts a connection. */

@@ -172,7 +172,11 @@ describe('release store', () => {
 
   it.each([
     ['a folder without an app', {}, 'APP_NOT_FOUND'],
-    ['no way to start', { 'package.json': { scripts: { start: 'NODE_ENV=x node a.js' } } }, 'APP_NO_COMMAND'],
+    [
+      'no way to start',
+      { 'package.json': { scripts: { start: 'node a.js && node b.js' } } },
+      'APP_NO_COMMAND',
+    ],
     ['a wrong manifest', { 'dharma.json': { nam: 'x' }, 'package.json': { main: 'a.js' } }, 'CONFIG_INVALID'],
     ['a broken package.json', { 'package.json': '{' }, 'CONFIG_NOT_JSON'],
   ])('refuses %s', async (_name, files, code) => {
