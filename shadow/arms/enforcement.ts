@@ -33,7 +33,7 @@ export function chooseEnforcement(facts: EnforcementFacts): Enforcement {
 
 /** Whether an app's command is Node's own, so that preloads reach it. */
 export function runsOnNode(manifest: Pick<AppManifest, 'command'>): boolean {
-  // Without a command it is `npm start`'s plain `node FILE`, or package.json's main.
+  // A release's manifest has its command filled in; what has none yet is package.json's main.
   return manifest.command === undefined || basename(manifest.command[0]!) === 'node';
 }
 

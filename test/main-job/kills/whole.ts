@@ -86,6 +86,4 @@ async function nothingLeft(federation: KilledFederation, shadow: string | undefi
     await systemClock.sleep(100);
   }
   expect(await readdir(home.shadowDir)).toEqual(shadow === undefined ? [] : [shadow]);
-  const sockets = (await readdir(home.runDir)).filter((name) => name.startsWith('shadow-'));
-  expect(sockets).toEqual(shadow === undefined ? [] : [`shadow-${shadow}.sock`]);
 }
