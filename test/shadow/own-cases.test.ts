@@ -13,7 +13,10 @@ const CASES = join(packageRoot, 'test', 'shadow', 'own-cases');
 const DEFAULT_CASES = ['bcryptjs-accounts', 'compression-brotli', 'glob-listing', 'zod-messages'];
 
 /** What the engine does not tell rightly yet: case → the finding. Its test expects just that, so that a cure is noticed. */
-const NOT_YET: Readonly<Record<string, string>> = {};
+const NOT_YET: Readonly<Record<string, string>> = {
+  'csrf-csrf-board': 'a form token is not bound where the new cookie has the same value as the new token',
+  'nanoid-length': 'an alphabet that changed is not told',
+};
 
 interface Truth {
   /** Which of `differing` show it is chance (an alphabet): one of them is enough. */
