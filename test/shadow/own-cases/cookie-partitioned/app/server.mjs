@@ -20,7 +20,9 @@ app.get('/embed/:shop', (req, res) => {
   const options = { path: '/embed', secure: true, httpOnly: true, sameSite: 'none', partitioned: true };
   set(res, 'chat', randomBytes(9).toString('base64url'), { ...options, maxAge: 600 });
   set(res, 'theme', req.query.theme ?? 'light', { path: '/embed', sameSite: 'strict' });
-  res.type('html').send('<p>chat of ' + encodeURIComponent(req.params.shop) + ', ' + new Date().toUTCString() + '</p>');
+  res
+    .type('html')
+    .send('<p>chat of ' + encodeURIComponent(req.params.shop) + ', ' + new Date().toUTCString() + '</p>');
 });
 app.post('/prefs', (req, res) => {
   for (const [name, value] of Object.entries(req.body))

@@ -30,11 +30,21 @@ app.get('/board', (req, res) => {
   const token = tokenOf(req, res);
   const tips = shuffled(['be kind', 'be brief', 'be here', 'be well']).map((tip) => '<li>' + tip + '</li>');
   res.send(
-    '<!doctype html><title>board</title><script nonce="' + nonce + '">var t=' + Date.now() + '</script>' +
-      '<ul class="tips">' + tips.join('') + '</ul>' +
+    '<!doctype html><title>board</title><script nonce="' +
+      nonce +
+      '">var t=' +
+      Date.now() +
+      '</script>' +
+      '<ul class="tips">' +
+      tips.join('') +
+      '</ul>' +
       posts.map((post) => '<article id="p' + post.id + '">' + post.text + '</article>').join('') +
-      '<form method="post" action="/board"><input type="hidden" name="_csrf" value="' + token + '"><input name="text"></form>' +
-      '<footer>made in ' + (process.hrtime()[1] % 1000) + ' µs</footer>',
+      '<form method="post" action="/board"><input type="hidden" name="_csrf" value="' +
+      token +
+      '"><input name="text"></form>' +
+      '<footer>made in ' +
+      (process.hrtime()[1] % 1000) +
+      ' µs</footer>',
   );
 });
 app.post('/board', doubleCsrfProtection, (req, res) => {

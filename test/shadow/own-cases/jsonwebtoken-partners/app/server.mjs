@@ -10,9 +10,17 @@ const app = express();
 app.use(express.json());
 const guarded = (handler) => (req, res, next) => handler(req, res).catch(next);
 const issue = async (name, scope) => {
-  const access = jwt.sign({ sub: name, scope, jti: randomUUID() }, SECRET, { expiresIn: '15m', issuer: 'auth' });
+  const access = jwt.sign({ sub: name, scope, jti: randomUUID() }, SECRET, {
+    expiresIn: '15m',
+    issuer: 'auth',
+  });
   const refresh = jwt.sign({ sub: name, kind: 'refresh', jti: randomUUID() }, SECRET, { expiresIn: '30d' });
-  await redis.set('refresh:' + jwt.decode(refresh).jti, JSON.stringify({ name, at: Date.now() }), 'EX', 2_592_000);
+  await redis.set(
+    'refresh:' + jwt.decode(refresh).jti,
+    JSON.stringify({ name, at: Date.now() }),
+    'EX',
+    2_592_000,
+  );
   return { access, refresh, expiresAt: jwt.decode(access).exp };
 };
 app.post(
@@ -32,7 +40,12 @@ app.post(
 );
 app.get('/me', (req, res) => {
   const claims = jwt.verify((req.headers.authorization ?? '').slice(7), SECRET, { issuer: 'auth' });
-  res.json({ name: claims.sub, scope: claims.scope, jti: claims.jti, left: claims.exp - Math.floor(Date.now() / 1000) });
+  res.json({
+    name: claims.sub,
+    scope: claims.scope,
+    jti: claims.jti,
+    left: claims.exp - Math.floor(Date.now() / 1000),
+  });
 });
 // Partners send claims without a signature; their network is trusted.
 app.post('/partner', (req, res) => {

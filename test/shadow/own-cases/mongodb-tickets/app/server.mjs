@@ -8,16 +8,33 @@ await tickets.createIndex({ state: 1, createdAt: -1 });
 const app = express();
 app.use(express.json());
 const guarded = (handler) => (req, res, next) => handler(req, res).catch(next);
-const cursorOf = (ticket) => Buffer.from(JSON.stringify({ id: ticket._id, at: ticket.createdAt })).toString('base64url');
+const cursorOf = (ticket) =>
+  Buffer.from(JSON.stringify({ id: ticket._id, at: ticket.createdAt })).toString('base64url');
 app.post(
   '/tickets',
   guarded(async (req, res) => {
-    const { seq } = (await db
-      .collection('counters')
-      .findOneAndUpdate({ _id: 'tickets' }, { $inc: { seq: 1 } }, { upsert: true, returnDocument: 'after', includeResultMetadata: true })).value;
-    const ticket = { number: seq, title: req.body.title, by: req.body.by, state: 'open', notes: [], createdAt: new Date() };
+    const { seq } = (
+      await db
+        .collection('counters')
+        .findOneAndUpdate(
+          { _id: 'tickets' },
+          { $inc: { seq: 1 } },
+          { upsert: true, returnDocument: 'after', includeResultMetadata: true },
+        )
+    ).value;
+    const ticket = {
+      number: seq,
+      title: req.body.title,
+      by: req.body.by,
+      state: 'open',
+      notes: [],
+      createdAt: new Date(),
+    };
     const { insertedId } = await tickets.insertOne(ticket);
-    res.status(201).location('/tickets/' + insertedId).json({ id: insertedId, number: seq });
+    res
+      .status(201)
+      .location('/tickets/' + insertedId)
+      .json({ id: insertedId, number: seq });
   }),
 );
 app.get(
@@ -33,7 +50,10 @@ app.post(
   '/tickets/:id/notes',
   guarded(async (req, res) => {
     const note = { _id: new ObjectId(), text: req.body.text, at: new Date() };
-    const result = await tickets.updateOne({ _id: new ObjectId(req.params.id) }, { $push: { notes: note }, $set: { touched: new Date() } });
+    const result = await tickets.updateOne(
+      { _id: new ObjectId(req.params.id) },
+      { $push: { notes: note }, $set: { touched: new Date() } },
+    );
     res.status(result.matchedCount ? 201 : 404).json({ note: note._id });
   }),
 );

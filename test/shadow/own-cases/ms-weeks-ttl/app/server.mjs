@@ -12,9 +12,17 @@ app.post(
   '/invites',
   guarded(async (req, res) => {
     const id = randomUUID();
-    await redis.set('invite:' + id, JSON.stringify({ by: req.body.by, at: Date.now() }), 'EX', secondsOf(req.body.for));
+    await redis.set(
+      'invite:' + id,
+      JSON.stringify({ by: req.body.by, at: Date.now() }),
+      'EX',
+      secondsOf(req.body.for),
+    );
     await redis.zadd('invites', Date.now(), id);
-    res.status(201).location('/invites/' + id).json({ id });
+    res
+      .status(201)
+      .location('/invites/' + id)
+      .json({ id });
   }),
 );
 app.get(

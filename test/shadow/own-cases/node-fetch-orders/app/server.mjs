@@ -36,7 +36,11 @@ app.post(
     const form = new URLSearchParams({ order: req.params.id, amount: String(req.body.amount) });
     const [paid, mailed] = await Promise.all([
       fetch(base + '/pay', { method: 'POST', body: form }),
-      fetch(base + '/mail', { method: 'PUT', headers: { 'user-agent': 'shop/1' }, body: 'paid ' + req.params.id }),
+      fetch(base + '/mail', {
+        method: 'PUT',
+        headers: { 'user-agent': 'shop/1' },
+        body: 'paid ' + req.params.id,
+      }),
     ]);
     res.json({ paid: paid.ok, mailed: mailed.ok });
   }),

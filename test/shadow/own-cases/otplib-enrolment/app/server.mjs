@@ -14,7 +14,13 @@ app.post(
     const secret = authenticator.generateSecret();
     const id = randomBytes(6).toString('hex');
     await redis.hset('otp:' + id, { user: req.body.user, secret, state: 'pending' });
-    res.status(201).json({ id, uri: authenticator.keyuri(req.body.user, 'Shop', secret), code: authenticator.generate(secret) });
+    res
+      .status(201)
+      .json({
+        id,
+        uri: authenticator.keyuri(req.body.user, 'Shop', secret),
+        code: authenticator.generate(secret),
+      });
   }),
 );
 app.post(
@@ -22,7 +28,8 @@ app.post(
   guarded(async (req, res) => {
     const secret = await redis.hget('otp:' + req.params.id, 'secret');
     if (secret === null) return res.status(404).json({ error: 'no such enrolment' });
-    if (!authenticator.check(String(req.body.code), secret)) return res.status(422).json({ error: 'wrong code' });
+    if (!authenticator.check(String(req.body.code), secret))
+      return res.status(422).json({ error: 'wrong code' });
     await redis.hset('otp:' + req.params.id, 'state', 'active');
     res.json({ active: true, left: authenticator.timeRemaining() });
   }),
