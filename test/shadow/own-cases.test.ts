@@ -14,8 +14,7 @@ const DEFAULT_CASES = ['bcryptjs-accounts', 'compression-brotli', 'glob-listing'
 
 /** What the engine does not tell rightly yet: case → the finding. Its test expects just that, so that a cure is noticed. */
 const NOT_YET: Readonly<Record<string, string>> = {
-  'csrf-csrf-board': 'a form token is not bound where the new cookie has the same value as the new token',
-  'nanoid-alphabet': 'an alphabet that changed is not told',
+  'nanoid-alphabet': 'which punctuation an alphabet has is not told: all of it is one class of characters',
 };
 
 interface Truth {
