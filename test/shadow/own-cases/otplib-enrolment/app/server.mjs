@@ -14,13 +14,11 @@ app.post(
     const secret = authenticator.generateSecret();
     const id = randomBytes(6).toString('hex');
     await redis.hset('otp:' + id, { user: req.body.user, secret, state: 'pending' });
-    res
-      .status(201)
-      .json({
-        id,
-        uri: authenticator.keyuri(req.body.user, 'Shop', secret),
-        code: authenticator.generate(secret),
-      });
+    res.status(201).json({
+      id,
+      uri: authenticator.keyuri(req.body.user, 'Shop', secret),
+      code: authenticator.generate(secret),
+    });
   }),
 );
 app.post(
