@@ -145,8 +145,8 @@ function confidenceOf(noisyShare: number, chance: number, times: number): number
 /** Leaning one way, and not yet far enough: only then is it worth waiting for. */
 function undecided(tally: Tally, noisyPlaces: number, alpha: number): Decision {
   const goal = Math.log(noisyPlaces / alpha);
-  // Half of the error rate's evidence, and all that so many places ask: chance alone seldom gets so far in any of them.
-  const promising = goal + Math.log(alpha) / 2;
+  // Within a factor e of what it takes: chance alone seldom gets so far in any place, and a report must not wait for it.
+  const promising = goal - 1;
   const seen = tally.changes + tally.suspects + tally.noise;
   if (!leansToChange(tally) || evidenceOf(tally) < promising)
     return { tally, decided: 'noise', confidence: 0, needs: undefined };
