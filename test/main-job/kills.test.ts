@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { DharmaError } from '../../common/index.js';
+import { DharmaError, systemClock } from '../../common/index.js';
 import type { UpgradeState } from '../../federator/state/documents.js';
 import { KilledFederation, VICTIMS, type Victim } from './kills/federation.js';
 import type { Moment } from './kills/journal-relay.js';
@@ -137,6 +137,16 @@ describe('an upgrade', () => {
     await client.follow(operation, () => undefined, signal);
   }
 
+  /** Every answer says another word in the new release: the differences, once they are told. */
+  async function differing(client: Awaited<ReturnType<KilledFederation['client']>>): Promise<string[]> {
+    const deadline = AbortSignal.timeout(60_000);
+    for (;;) {
+      const { report } = await client.shadow('current', deadline);
+      if (report !== null && report.differences.length > 0) return report.differences.map(({ id }) => id);
+      await systemClock.sleep(50, deadline);
+    }
+  }
+
   async function begin(way: Way, client: Awaited<ReturnType<KilledFederation['client']>>): Promise<string> {
     switch (way) {
       case 'deploy':
@@ -146,7 +156,7 @@ describe('an upgrade', () => {
       case 'shadow-stop':
         return client.stopShadow(signal);
       case 'promote':
-        return client.promote({ yes: true }, signal);
+        return client.promote({ yes: true, despite: await differing(client) }, signal);
       case 'rollback':
       case 'rollback before promotion':
         return client.rollback(signal);
