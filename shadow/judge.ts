@@ -17,7 +17,7 @@ import { EffectHabits } from './effect-habits.js';
 import type { Endpoints } from './endpoint.js';
 import { CoverageBook } from './ledger/coverage.js';
 import { LedgerBook, type Outcome } from './ledger/ledger.js';
-import type { Redaction } from './report/redact.js';
+import type { Redaction } from './redaction.js';
 import { effectsWithoutRoots, withoutRoots } from './replay/roots.js';
 import { requestOf, type ArmRequestOptions } from './replay/arm-request.js';
 import type { Sent } from './replay/sender.js';

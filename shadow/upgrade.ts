@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import {
   DharmaError,
-  formatBytes,
   messageOf,
   systemClock,
   type Clock,
@@ -16,23 +15,23 @@ import {
 } from '../common/index.js';
 import type { ArmSet, PrepareArms } from './arms-contract.js';
 import { capture, type Captured } from './capture/capture.js';
-import { fixedBudget, freeDiskNow, shareOfFree } from './capture/disk-budget.js';
+import { fixedBudget, shareOfFree } from './capture/disk-budget.js';
 import { SessionSample } from './capture/sample.js';
 import { SpillQueue } from './capture/spill-queue.js';
 import { CostBook } from './costs/cost-book.js';
-import { resourcesOf, type Resources } from './costs/resources.js';
+import { Meter } from './costs/meter.js';
 import { Endpoints } from './endpoint.js';
 import { Judge } from './judge.js';
 import { DEFAULT_ALPHA, armNames, type ShadowOptions } from './options.js';
 import { ArmLink } from './replay/arm-link.js';
 import { Replayer } from './replay/replayer.js';
-import { freeRoom } from './room/free-room.js';
-import type { Room } from './room/sizes.js';
+import { roomBesideBudget } from './room/beside-budget.js';
+import { freeDisk } from './room/free-room.js';
 import { applyRules } from './report/acceptance.js';
 import { assembleReport, concludeReport } from './report/assemble.js';
 import { withEarlier } from './report/earlier.js';
 import { startFinding } from './report/start-finding.js';
-import { Redaction } from './report/redact.js';
+import { Redaction } from './redaction.js';
 
 /** The engine's options: the part's door fills in who starts the arms. */
 export type EngineOptions = ShadowOptions & { readonly prepare: PrepareArms };
@@ -105,7 +104,7 @@ export class ShadowRun {
     this.#queue = new SpillQueue(
       join(options.workDir, 'exchanges.spool'),
       options.spoolBytes === undefined
-        ? shareOfFree(() => freeDiskNow(options.workDir))
+        ? shareOfFree(() => freeDisk(options.workDir))
         : fixedBudget(options.spoolBytes),
     );
     this.#capturing = capture(
@@ -200,20 +199,12 @@ export class ShadowRun {
       signal: this.#abort.signal,
       unguarded: options.unguarded ?? false,
       determinism: options.determinism ?? true,
-      room: () => this.#room(),
+      room: () => roomBesideBudget(options.workDir, this.#queue.reservedBytes),
       onProgress: (step) => this.#say('cloning', step),
     });
     this.#arms = arms;
     arms.setCanonical?.((arm, text) => this.#judge.toLive(arm, text));
     return arms;
-  }
-
-  /** What the copies of the stores may take: not what is promised to the exchanges that wait. */
-  async #room(): Promise<Room> {
-    const free = await freeRoom(this.#options.workDir);
-    const { reservedBytes } = this.#queue;
-    if (reservedBytes > free.disk) throw diskBudgetTooLarge(reservedBytes, free.disk);
-    return { ...free, disk: free.disk - reservedBytes };
   }
 
   async #feedOutbound(prepared: Promise<ArmSet>): Promise<void> {
@@ -231,8 +222,7 @@ export class ShadowRun {
       await Promise.all(arms.arms.map((arm) => arm.collect(signal))),
       this.#clock.now(),
     );
-    const resources = (): Resources[] => arms.arms.map((arm) => resourcesOf(arm.app.pid));
-    this.#costs.taken(resources(), 0);
+    const meter = new Meter(this.#costs, () => arms.arms.map((arm) => arm.app.pid), this.#clock);
     const replayer = new Replayer({
       links: this.#links,
       signal,
@@ -245,7 +235,7 @@ export class ShadowRun {
         if (tookMs.length === sent.length) this.#costs.answered(tookMs);
       },
       onEffects: (exchanges, deltas) => {
-        this.#costs.taken(resources(), exchanges.length);
+        meter.still(exchanges.length);
         this.#judge.effects(exchanges, deltas);
         for (const exchange of exchanges) {
           this.#indexes.delete(exchange.id);
@@ -342,13 +332,4 @@ export class ShadowRun {
       armMedianMs: Object.fromEntries(this.#links.map((link) => [link.name, link.medianMs])),
     };
   }
-}
-
-function diskBudgetTooLarge(budget: number, free: number): DharmaError {
-  return new DharmaError({
-    code: 'DISK_BUDGET_TOO_LARGE',
-    message: 'the disk has not the room that captured exchanges are to have',
-    found: `${formatBytes(budget)} are to be had, ${formatBytes(free)} are free`,
-    remedy: 'Give less with --disk, or leave it out: then it is a share of what is free.',
-  });
 }

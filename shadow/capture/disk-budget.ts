@@ -1,5 +1,3 @@
-import { statfsSync } from 'node:fs';
-
 /** Bytes that captured exchanges may take of the disk, given what they hold of it now. */
 export type DiskBudget = (heldBytes: number) => number;
 
@@ -16,10 +14,4 @@ export function fixedBudget(bytes: number): DiskBudget {
  */
 export function shareOfFree(free: () => number): DiskBudget {
   return (heldBytes) => (free() + heldBytes) * SPOOL_SHARE;
-}
-
-/** Bytes that can be taken of the disk `dir` is on. */
-export function freeDiskNow(dir: string): number {
-  const { bavail, bsize } = statfsSync(dir);
-  return bavail * bsize;
 }

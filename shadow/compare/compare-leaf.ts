@@ -1,6 +1,6 @@
 import { canonical, type Tree } from '../body/tree.js';
 import { TIME_FORMS, parseTimeNumber, parseTimeText, type TimeText } from '../correlate/time-text.js';
-import { isRepeated, timesOf, withinSkew, byTime, withoutTimes } from './compare-times.js';
+import { byTime, isRepeated, timesOf, withinSkew, withoutTimes } from './compare-times.js';
 import { show, type Comparison } from './comparison.js';
 import { MEASUREMENT_FORM, mayBeDuration, namesMeasurement, withoutAmounts } from './measurement.js';
 import { innerPlace, type Feature, type Four, type Observation, type Place } from './observation.js';
@@ -47,8 +47,7 @@ function compareScalars(
     typeof leaf === 'number' ? parseTimeNumber(leaf, comparison.nowMs) : undefined,
   );
   const labels = named(leaves.map(String) as unknown as Four<string>, comparison);
-  const observation = base(place, leaves, live, labels, comparison);
-  if (isNearly(live, leaves)) Object.defineProperty(observation, 'liveAgrees', { value: true });
+  const observation = base(place, leaves, isNearly(live, leaves) ? leaves[0] : live, labels, comparison);
   if (withinSkew(times, isRepeated(leaves, live), comparison)) {
     observeUnits(observation, times!, live, comparison);
     comparison.observe(Object.assign(observation, { explained: 'time' as const }));

@@ -117,13 +117,15 @@ function compareArrays(
     observeItems(place, items as unknown as Four<readonly string[]>, liveItems, arrays, comparison);
     return;
   }
-  const names = orderNames(items as unknown as Four<readonly string[]>);
+  const four = items as unknown as Four<readonly string[]>;
+  const onlyOrder = four.every((list) => sameMultiset(list, four[0]));
+  const names = onlyOrder ? four : orderNames(four);
   if (names === undefined) {
     compareItems(place, arrays, live, comparison);
     return;
   }
   observeOrder(place, names, liveItems, arrays, comparison);
-  if (names.every((list) => sameMultiset(list, names[0])) && names === (items as unknown)) return;
+  if (onlyOrder) return;
   const sorted = arrays.map((array, side) => sortedBy(array, names[side]!)) as unknown as Four<
     readonly Tree[]
   >;
@@ -135,16 +137,12 @@ function compareArrays(
 }
 
 /**
- * What the items go by where their order is a trait of its own: within a release it differs, or nothing but the order
- * differs between them. Undefined: they are to be compared where they stand.
+ * What the items go by where their order is a trait of its own, for it differs within a release. Undefined: they are to be
+ * compared where they stand.
  */
 function orderNames(items: Four<readonly string[]>): Four<readonly string[]> | undefined {
-  if (sameMultiset(items[0], items[1]) || sameMultiset(items[2], items[3])) {
-    const onlyOrder = items.every((list) => sameMultiset(list, items[0]));
-    return onlyOrder || isReordered(items[0], items[1]) || isReordered(items[2], items[3])
-      ? items
-      : undefined;
-  }
+  if (sameMultiset(items[0], items[1]) || sameMultiset(items[2], items[3]))
+    return isReordered(items[0], items[1]) || isReordered(items[2], items[3]) ? items : undefined;
   // Each item has something of its own in every arm, an id or a time: they go by what is around it.
   const names = items.map((list) => list.map(withoutIds)) as unknown as Four<readonly string[]>;
   if (!sameMultiset(names[0], names[1]) || !sameMultiset(names[2], names[3])) return undefined;

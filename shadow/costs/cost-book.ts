@@ -98,15 +98,15 @@ export class CostBook {
         typical: this.#told(this.#typical, at(0.5), alpha),
         tail: this.#told(this.#tail, at(TAIL), alpha),
       },
-      cpuMs: {
-        ...this.#told(
-          this.#cpu,
-          this.#cpuMs.map((ms) => ms / Math.max(1, this.#cpuExchanges)),
-          alpha,
-        ),
-      },
+      cpuMs: this.#told(
+        this.#cpu,
+        this.#cpuMs.map((ms) => ms / Math.max(1, this.#cpuExchanges)),
+        alpha,
+      ),
       memory: this.#arms.map((arm, i) => ({
-        ...{ arm, rssBytes: this.#rssBytes[i]!, peakBytes: this.#peakBytes[i]! },
+        arm,
+        rssBytes: this.#rssBytes[i]!,
+        peakBytes: this.#peakBytes[i]!,
       })),
     };
   }

@@ -93,6 +93,7 @@ export class Replayer {
 
   /** Waits until nothing is in flight, or what is may be waiting for what comes. */
   async #apart(): Promise<void> {
+    if (this.#running.size === 0) return;
     const patience = new AbortController();
     const patient = sleep(APART_PATIENCE_MS + this.#longestMs(), true, { signal: patience.signal }).catch(
       () => false,

@@ -2,7 +2,7 @@ import type { Difference, GuardCount, Release, ShadowReport, Verdict } from '../
 import type { Judge } from '../judge.js';
 import { missingEffects, sampled } from '../ledger/missing.js';
 import { decide, type Decision } from '../verdict/decide.js';
-import type { Redaction } from './redact.js';
+import type { Redaction } from '../redaction.js';
 import { tellDifferences, tellNoise } from './differences.js';
 
 export interface ReportInput {

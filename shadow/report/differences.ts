@@ -12,7 +12,7 @@ import type { Feature } from '../compare/observation.js';
 import { describeShape } from '../compare/shape.js';
 import type { Decision } from '../verdict/decide.js';
 import type { Sighting, Tally } from '../verdict/tally.js';
-import { REDACTED, type Redaction } from './redact.js';
+import { REDACTED, type Redaction } from '../redaction.js';
 
 /** Examples a difference shows. */
 const EXAMPLES = 3;

@@ -1,4 +1,5 @@
-import { readFile, statfs } from 'node:fs/promises';
+import { statfsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { systemCode } from '../../common/index.js';
 import type { Room } from './sizes.js';
@@ -8,13 +9,12 @@ import type { Room } from './sizes.js';
  * than any control group this process is in leaves it. `root` stands before /proc and /sys. Linux's.
  */
 export async function freeRoom(dir: string, root = '/'): Promise<Room> {
-  const [disk, memory] = await Promise.all([freeDisk(dir), freeMemory(root)]);
-  return { disk, memory };
+  return { disk: freeDisk(dir), memory: await freeMemory(root) };
 }
 
 /** Bytes that processes of this user may still take of the disk `dir` is on. */
-export async function freeDisk(dir: string): Promise<number> {
-  const { bavail, bsize } = await statfs(dir);
+export function freeDisk(dir: string): number {
+  const { bavail, bsize } = statfsSync(dir);
   return bavail * bsize;
 }
 

@@ -115,7 +115,7 @@ function meanLog(place: readonly Tally[]): number {
   return most + Math.log(logs.reduce((sum, log) => sum + Math.exp(log - most), 0) / logs.length);
 }
 
-/** log of a tally's evidence, from whichever of its tests was begun. */
+/** log of a tally's evidence. Where both of its tests were begun: the mean is half of the greater one at least. */
 function evidenceOf({ evidence, steady }: Tally): number {
   return steady.pair === undefined ? evidence.log : Math.max(evidence.log, steady.log) - Math.log(2);
 }

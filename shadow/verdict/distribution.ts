@@ -94,26 +94,26 @@ function characterTraits(texts: readonly string[]): readonly DrawnTrait[] {
 }
 
 /** By how many more draws the trait is borne in the old release than in the new one. */
-export function leanOf([oldA, oldB, newA, newB]: Four<boolean>): number {
+export function surplusOf([oldA, oldB, newA, newB]: Four<boolean>): number {
   return Number(oldA) + Number(oldB) - Number(newA) - Number(newB);
 }
 
 /** Evidence that a trait is borne more by one release, with what each opinion of how much has won. */
-export interface LeanEvidence extends Evidence {
+export interface TraitEvidence extends Evidence {
   readonly logs: readonly number[];
 }
 
 /** Opinions: the odds that a draw which bears the trait is an old one's. Nearly all of them are, most are, or none. */
 const ODDS: readonly number[] = [1000, 64, 8, 1 / 8, 1 / 64, 1 / 1000];
 
-export const NO_LEAN: LeanEvidence = { log: 0, logs: ODDS.map(() => 0) };
+export const NO_TRAIT: TraitEvidence = { log: 0, logs: ODDS.map(() => 0) };
 
 /**
  * The evidence after one more exchange. If nothing changed, the arms are exchangeable: given how many of the four bear
  * the trait, each choice of them is equally likely. Every opinion is paid by the ratio of its chance (Fisher's noncentral
  * hypergeometric) to that one, and their mean is a betting martingale (see evidence.ts).
  */
-export function weighLean(evidence: LeanEvidence, borne: Four<boolean>): LeanEvidence {
+export function weighTrait(evidence: TraitEvidence, borne: Four<boolean>): TraitEvidence {
   const bearers = borne.filter(Boolean).length;
   const old = borne.slice(0, 2).filter(Boolean).length;
   const logs = evidence.logs.map((log, i) => log + Math.log(payout(ODDS[i]!, bearers, old)));

@@ -1,5 +1,4 @@
 import type { Observation } from '../compare/observation.js';
-import { areNewDraws } from './distribution.js';
 import type { Evidence } from './evidence.js';
 import type { Partition } from './pattern.js';
 
@@ -10,11 +9,9 @@ import type { Partition } from './pattern.js';
 export interface SteadyEvidence extends Evidence {
   /** What old and new were seen to have; `null`: not the same in all exchanges. */
   readonly pair: string | null | undefined;
-  /** The values at the last exchange. */
-  readonly raw: readonly string[];
 }
 
-export const NOT_STEADY: SteadyEvidence = { log: 0, pair: undefined, raw: [] };
+export const NOT_STEADY: SteadyEvidence = { log: 0, pair: undefined };
 
 /**
  * How much rarer draws of one distribution over two values fall so in an exchange in which they are not all alike: two of
@@ -26,16 +23,17 @@ const AGAINST_WITH_LIVE = Math.log(26);
 
 /**
  * The evidence after one more exchange. The first one only says what to look for (universal inference: Wasserman, Ramdas
- * and Balakrishnan 2020); each one after it counts, if the values are new draws (see distribution.ts).
+ * and Balakrishnan 2020); each one after it counts, if the values are new draws (see `areNewDraws`).
  */
 export function weighSteady(
   evidence: SteadyEvidence,
-  { labels, liveAgrees, raw }: Observation,
+  { labels, liveAgrees }: Observation,
   { pattern }: Partition,
+  isNew: boolean,
 ): SteadyEvidence {
   const pair = pattern === 'change' && liveAgrees !== false ? `${labels[0]}\n${labels[2]}` : null;
-  if (evidence.pair === undefined) return { log: 0, pair, raw };
-  if (pair === null || pair !== evidence.pair) return { log: -Infinity, pair: null, raw };
+  if (evidence.pair === undefined) return { log: 0, pair };
+  if (pair === null || pair !== evidence.pair) return { log: -Infinity, pair: null };
   const gain = liveAgrees === true ? AGAINST_WITH_LIVE : AGAINST;
-  return { log: evidence.log + (areNewDraws(raw, evidence.raw) ? gain : 0), pair, raw };
+  return { log: evidence.log + (isNew ? gain : 0), pair };
 }

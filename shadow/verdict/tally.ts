@@ -1,19 +1,19 @@
 import type { DifferenceKind } from '../../common/index.js';
 import type { Feature, Observation, Place } from '../compare/observation.js';
+import { Redaction } from '../redaction.js';
+import { ChangeForms } from './change-forms.js';
 import {
   NO_DISTRIBUTION,
-  NO_LEAN,
+  NO_TRAIT,
   areNewDraws,
   draw,
   isDrawn,
-  leanOf,
-  weighLean,
+  surplusOf,
+  weighTrait,
   type Distribution,
-  type LeanEvidence,
+  type TraitEvidence,
 } from './distribution.js';
 import { NO_EVIDENCE, weigh, type Evidence, type PartitionEvidence } from './evidence.js';
-import { Redaction } from '../report/redact.js';
-import { ChangeForms } from './change-forms.js';
 import { partitionOf, type Partition } from './pattern.js';
 import { NOT_STEADY, weighSteady, type SteadyEvidence } from './steady.js';
 
@@ -90,7 +90,7 @@ export type Seer = Pick<Sighting, 'request' | 'exchange' | 'method' | 'target'> 
 export class Tallies {
   readonly #byKey = new Map<string, Tally<PartitionEvidence>>();
   /** Traits of what is drawn at random, which many exchanges together tell. */
-  readonly #drawn = new Map<string, Tally<LeanEvidence>>();
+  readonly #drawn = new Map<string, Tally<TraitEvidence>>();
   readonly #exchangeable: boolean;
   readonly #redaction: Redaction;
   #looks = 0;
@@ -115,15 +115,15 @@ export class Tallies {
     const { place, feature } = observation;
     const tally = tallyOf(this.#byKey, seer.endpoint, place, feature, NO_EVIDENCE);
     for (const value of observation.raw) if (tally.values.length < KEPT_VALUES) tally.values.push(value);
-    const isNoise = partitionOf(observation.labels).pattern !== 'change';
-    if (this.#exchangeable && isNoise && isDrawn(observation)) this.#addDrawn(tally, observation, seer);
+    const partition = partitionOf(observation.labels);
+    if (this.#exchangeable && partition.pattern !== 'change' && isDrawn(observation))
+      this.#addDrawn(tally, observation, seer);
     if (observation.explained !== undefined) {
       tally.unsteadyIn.add(seer.request);
       tally.explained += 1;
       tally.explanation ??= observation.explained;
       return;
     }
-    const partition = partitionOf(observation.labels);
     if (partition.pattern === 'same') return;
     if (this.#exchangeable) weighAll(tally, observation, partition);
     if (partition.pattern !== 'change') {
@@ -144,9 +144,9 @@ export class Tallies {
     const { known, traits, isNew } = draw(tally.distribution, observation.raw);
     tally.distribution = known;
     for (const { feature, borne } of traits) {
-      const trait = tallyOf(this.#drawn, seer.endpoint, observation.place, feature, NO_LEAN);
-      if (isNew) trait.evidence = weighLean(trait.evidence, borne);
-      if (leanOf(borne) === 0) {
+      const trait = tallyOf(this.#drawn, seer.endpoint, observation.place, feature, NO_TRAIT);
+      if (isNew) trait.evidence = weighTrait(trait.evidence, borne);
+      if (surplusOf(borne) === 0) {
         trait.noise += 1;
         trait.crosses += 1;
       } else {
@@ -175,10 +175,10 @@ export class Tallies {
 function weighAll(tally: Tally<PartitionEvidence>, observation: Observation, partition: Partition): void {
   const { frail, feature, raw } = observation;
   const isLength = frail === true && feature === 'length';
-  const isShownAgain = raw.length > 0 && raw.some((text, side) => text === tally.last[side]);
-  if (isLength ? areNewDraws(raw, tally.last) : frail !== true || !isShownAgain)
-    tally.evidence = weigh(tally.evidence, partition);
-  if (isLength) tally.steady = weighSteady(tally.steady, observation, partition);
+  const isShownAgain = raw.some((text, side) => text === tally.last[side]);
+  const isNew = isLength ? areNewDraws(raw, tally.last) : frail !== true || !isShownAgain;
+  if (isNew) tally.evidence = weigh(tally.evidence, partition);
+  if (isLength) tally.steady = weighSteady(tally.steady, observation, partition, isNew);
   tally.last = raw;
 }
 

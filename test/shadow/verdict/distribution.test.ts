@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Four, Observation } from '../../../shadow/compare/observation.js';
 import { decide } from '../../../shadow/verdict/decide.js';
-import { NO_LEAN, weighLean } from '../../../shadow/verdict/distribution.js';
+import { NO_TRAIT, weighTrait } from '../../../shadow/verdict/distribution.js';
 import { Tallies } from '../../../shadow/verdict/tally.js';
 
 const ALPHA = 0.05;
@@ -83,12 +83,12 @@ describe('what random values show over many exchanges', () => {
     fc.assert(
       fc.property(fc.array(fc.array(fc.boolean(), { minLength: 4, maxLength: 4 })), (past) => {
         const known = past.reduce(
-          (evidence, borne) => weighLean(evidence, borne as unknown as Four<boolean>),
-          NO_LEAN,
+          (evidence, borne) => weighTrait(evidence, borne as unknown as Four<boolean>),
+          NO_TRAIT,
         );
         for (const bearers of [1, 2, 3]) {
           const deals = dealsOf(bearers);
-          const after = deals.map((borne) => Math.exp(weighLean(known, borne).log - known.log));
+          const after = deals.map((borne) => Math.exp(weighTrait(known, borne).log - known.log));
           expect(after.reduce((sum, x) => sum + x, 0) / deals.length).toBeCloseTo(1, 9);
         }
       }),

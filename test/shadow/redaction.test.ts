@@ -1,5 +1,5 @@
 import { describe, expect, it, test } from 'vitest';
-import { Redaction } from '../../shadow/report/redact.js';
+import { Redaction } from '../../shadow/redaction.js';
 import { Tallies } from '../../shadow/verdict/tally.js';
 
 const redaction = new Redaction(['X-Trace-Secret', '$.card.number', '$.users[*].mail', '$..pin', '$.all.*']);
