@@ -7,6 +7,9 @@ interface OpenElement {
   readonly children: Tree[];
 }
 
+/** What HTML and XML collapse. Other spaces, the no-break space for one, are characters like any. */
+const WHITE_SPACE = /[ \t\n\f\r]+/g;
+
 /**
  * HTML or XML as a tree: an element is an object of its name, its attributes (`@name`) and its children, a list of
  * elements and texts. White space between elements carries nothing and is left out. With `decodeEntities` false, texts
@@ -17,7 +20,7 @@ export function parseMarkup(text: string, xml: boolean, decodeEntities = true): 
   const open: OpenElement[] = [root];
   let words = '';
   const flush = (): void => {
-    const trimmed = words.replace(/\s+/g, ' ').trim();
+    const trimmed = words.replace(WHITE_SPACE, ' ').replace(/^ | $/g, '');
     if (trimmed !== '') open.at(-1)!.children.push(trimmed);
     words = '';
   };

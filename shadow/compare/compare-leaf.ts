@@ -117,7 +117,7 @@ function compareTexts(
   comparison.observe(observation);
   // What differs within a release is noise as a whole; its shape and its words may still tell a change.
   if (labels[0] === labels[1] && labels[2] === labels[3] && observation.liveAgrees !== false) return;
-  if (texts.some((text) => /\s/.test(text)) && !timeless.texts.every(isOneWord))
+  if (isSentence(timeless.texts, labels))
     compareWords(place, labels, live && comparison.symbols.apply(LIVE_SIDE, live), comparison, descend);
   else observeTraits(place, timeless.texts, timeless.live, comparison);
 }
@@ -150,6 +150,12 @@ function compareInside(
  * on either side of a full minute it would look changed.
  */
 const WORD = new RegExp(`⟨[^⟩]*⟩|${TIME_FORMS}|${MEASUREMENT_FORM}|[^\\s,;:()[\\]{}"'<>⟨⟩]+`, 'g');
+
+/** Texts of several words. Without white space they must be apart in the same way: random text may hold a comma. */
+function isSentence(texts: Four<string>, labels: Four<string>): boolean {
+  if (texts.some((text) => /\s/.test(text))) return !texts.every(isOneWord);
+  return !labels.every(isOneWord) && allEqual(labels.map((label) => label.replace(WORD, 'w')));
+}
 
 /** A time or an amount is one word, with white space in it. */
 function isOneWord(text: string): boolean {
@@ -195,8 +201,8 @@ function observeIds(
   live: string | undefined,
   comparison: Comparison,
 ): void {
-  const rows = texts.some((text) => /\s/.test(text)) ? texts.map((text) => text.match(WORD) ?? []) : [];
-  if (rows.length === 0 || rows.some((row) => row.length !== rows[0]!.length)) {
+  const rows = texts.map((text) => text.match(WORD) ?? []);
+  if (!isSentence(texts, texts) || rows.some((row) => row.length !== rows[0]!.length)) {
     observeTraits(place, texts, live, comparison);
     return;
   }

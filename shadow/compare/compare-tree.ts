@@ -9,8 +9,8 @@ import {
   type Place,
 } from './observation.js';
 import { differenceKind, show, type Comparison } from './comparison.js';
-import { TIME_FORMS } from '../correlate/time-text.js';
-import { masked, matchKeys } from './match-keys.js';
+import { orderNames, sameMultiset, sortedBy } from './item-order.js';
+import { matchKeys } from './match-keys.js';
 import { LIVE_SIDE, type Symbols } from './symbols.js';
 
 type Trees = Four<Tree | undefined>;
@@ -119,7 +119,7 @@ function compareArrays(
   }
   const four = items as unknown as Four<readonly string[]>;
   const onlyOrder = four.every((list) => sameMultiset(list, four[0]));
-  const names = onlyOrder ? four : orderNames(four);
+  const names = onlyOrder ? four : orderNames(four, arrays, comparison.symbols);
   if (names === undefined) {
     compareItems(place, arrays, live, comparison);
     return;
@@ -134,29 +134,6 @@ function compareArrays(
     ...comparison,
     hasLive: comparison.hasLive && isOld,
   });
-}
-
-/**
- * What the items go by where their order is a trait of its own, for it differs within a release. Undefined: they are to be
- * compared where they stand.
- */
-function orderNames(items: Four<readonly string[]>): Four<readonly string[]> | undefined {
-  if (sameMultiset(items[0], items[1]) || sameMultiset(items[2], items[3]))
-    return isReordered(items[0], items[1]) || isReordered(items[2], items[3]) ? items : undefined;
-  // Each item has something of its own in every arm, an id or a time: they go by what is around it.
-  const names = items.map((list) => list.map(withoutIds)) as unknown as Four<readonly string[]>;
-  if (!sameMultiset(names[0], names[1]) || !sameMultiset(names[2], names[3])) return undefined;
-  return isReordered(names[0], names[1]) || isReordered(names[2], names[3]) ? names : undefined;
-}
-
-function isReordered(a: readonly string[], b: readonly string[]): boolean {
-  return sameMultiset(a, b) && a.join() !== b.join();
-}
-
-const TIMES = new RegExp(TIME_FORMS, 'g');
-
-function withoutIds(item: string): string {
-  return masked(item.replace(TIMES, '⟨time⟩').replace(/⟨id \d+⟩/g, '*'));
 }
 
 function compareItems(
@@ -261,15 +238,4 @@ function observeOrder(
 
 function sidesOf(trees: Trees, symbols: Symbols): { old: string | undefined; new: string | undefined } {
   return { old: show(trees[0], 0, symbols), new: show(trees[2], 2, symbols) };
-}
-
-function sameMultiset(a: readonly string[], b: readonly string[]): boolean {
-  if (a.length !== b.length) return false;
-  const sortedB = [...b].sort();
-  return [...a].sort().every((item, i) => item === sortedB[i]);
-}
-
-function sortedBy(array: readonly Tree[], labels: readonly string[]): readonly Tree[] {
-  const order = [...labels.keys()].sort((a, b) => (labels[a]! < labels[b]! ? -1 : 1));
-  return order.map((i) => array[i]!);
 }

@@ -69,7 +69,9 @@ export function innerPlace(place: Place, inner: string): Place {
 
 function step(place: Place, exact: string, general: string): Place {
   if (place.inner !== '') return { ...place, inner: place.inner + general };
-  return { ...place, where: place.where + exact, general: place.general + general };
+  // `body` is the whole of it, and what is within has a path: `body:$.id`, `body:/html[1]`, `body:[3]`.
+  const join = place.where === 'body' ? ':' : '';
+  return { ...place, where: place.where + join + exact, general: place.general + join + general };
 }
 
 function suffixOf(key: string): string {

@@ -99,13 +99,13 @@ export class Symbols {
       break;
     }
     // A value of several words is named whole too: its short pieces have no names.
-    if (texts.every((text) => text.length > 0 && !/\s/.test(text)) && !this.#areNamed(texts))
+    if (texts.every((text) => text.length > 0 && !/\s/.test(text)) && this.#isDrawnBeside(texts))
       this.#mintWord(texts, live);
   }
 
-  #areNamed(texts: Four<string>): boolean {
-    const [first, ...rest] = texts.map((text, side) => this.apply(side, text));
-    return rest.every((text) => text === first);
+  /** Whether the old release draws something in the texts beside what has a name: what it repeats must not be hidden. */
+  #isDrawnBeside(texts: Four<string>): boolean {
+    return this.apply(0, texts[0]) !== this.apply(1, texts[1]);
   }
 
   #mintWord(values: Four<string>, live: string | undefined): void {

@@ -66,7 +66,7 @@ const CHANGES: readonly (Line & { readonly where: string })[] = [
   { path: '/random-format', where: 'body:$.id' },
   { ...post('/jwt-claim'), where: 'body:$.token' },
   { ...post('/cookie-attribute'), where: 'header:set-cookie' },
-  { path: '/html-attribute', where: 'body/html[0]/body[0]/a[1]/@rel' },
+  { path: '/html-attribute', where: 'body:/html[0]/body[0]/a[1]/@rel' },
   { path: '/key-order', where: 'body' },
   { path: '/encoding', headers: { 'accept-encoding': 'gzip' }, where: 'header:content-encoding' },
   { ...post('/member'), where: 'state:redis:tags.set.blue' },
@@ -74,7 +74,7 @@ const CHANGES: readonly (Line & { readonly where: string })[] = [
   { path: '/redirect', where: 'status' },
   { path: '/retyped', where: 'body:$.count' },
   { path: '/missing', where: 'body:$.etc' },
-  { path: '/text', where: 'body[1]' },
+  { path: '/text', where: 'body:[1]' },
 ];
 
 describe('kinds of noise and of change', () => {
