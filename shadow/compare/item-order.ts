@@ -5,8 +5,8 @@ import type { Four } from './observation.js';
 import type { Symbols } from './symbols.js';
 
 /**
- * What the items of a list go by where their order is a trait of its own, for it differs within a release. Undefined: they are to be
- * compared where they stand.
+ * What the items of a list go by where their order is a trait of its own: it differs within a release, or it is what the
+ * update changed. Undefined: they are to be compared where they stand.
  */
 export function orderNames(
   items: Four<readonly string[]>,
@@ -54,9 +54,11 @@ function isKept(lists: Four<readonly string[]>): boolean {
   return sameMultiset(lists[0], lists[1]) && sameMultiset(lists[2], lists[3]);
 }
 
-/** Whether a release has them in two orders. */
+/** Whether two arms have them in two orders: of one release, or the old and the new one. */
 function isMixed(lists: Four<readonly string[]>): boolean {
-  return isReordered(lists[0], lists[1]) || isReordered(lists[2], lists[3]);
+  return (
+    isReordered(lists[0], lists[1]) || isReordered(lists[2], lists[3]) || isReordered(lists[0], lists[2])
+  );
 }
 
 function isReordered(a: readonly string[], b: readonly string[]): boolean {

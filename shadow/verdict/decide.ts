@@ -1,4 +1,4 @@
-import { chanceOfCoincidence, exchangesUntil } from './evidence.js';
+import { chanceOfCoincidence, chanceOfCollision, exchangesUntil } from './evidence.js';
 import type { Tally } from './tally.js';
 
 /** What is concluded about one tally. */
@@ -17,7 +17,7 @@ export interface Decision {
  * A place that no exchange has shown to be noisy is taken at its word: equal within both releases and different
  * between them is a change, seen once. A place that is noisy must earn it: its betting test must reach the declared
  * error rate `alpha`, shared among all noisy places (e-BH: Wang and Ramdas 2022), or its changes must be too many for
- * arms that deviate independently as often as they were seen to.
+ * arms that deviate independently as often as they were seen to, or for draws that were never seen to coincide.
  *
  * `compared`: exchanges compared, by endpoint.
  */
@@ -46,13 +46,22 @@ export function decide(
       };
     if (looks === 0) return { tally, decided: 'noise', confidence: 0, needs: undefined };
     const of = compared.get(tally.endpoint) ?? tally.noise + looks;
-    const coincidence = tally.noise === 0 ? 1 : chanceOfCoincidence(tally.changes, tally.noise, of);
+    const coincidence = imitationOf(tally, of);
     if (believed.has(tally) || coincidence <= alpha / noisyPlaces) {
       const doubt = Math.min(alpha, Math.exp(-evidenceOf(tally)), coincidence);
       return { tally, decided: 'change', confidence: 1 - doubt, needs: undefined };
     }
     return undecided(tally, noisyPlaces, alpha);
   });
+}
+
+/** The chance that noise of the kind seen there looked so often like a change. */
+function imitationOf({ changes, suspects, witnessed, noise, scattered }: Tally, of: number): number {
+  if (noise === 0) return 1;
+  const byDeviation = chanceOfCoincidence(changes, noise, of);
+  // What has a few values only coincides before long; draws that never did are of many.
+  const areMany = scattered === noise && suspects === 0;
+  return areMany ? Math.min(byDeviation, chanceOfCollision(2 * changes + witnessed, scattered)) : byDeviation;
 }
 
 /** An effect that comes and goes: a document, a key, a file or a call as a whole. Empty: it is none. */

@@ -1,4 +1,4 @@
-import type { Partition, Pattern } from './pattern.js';
+import type { Partition, Pattern } from '../compare/partition.js';
 
 /**
  * A test of "the update changes nothing here" that may be looked at after every exchange, for as long as one likes: a
@@ -73,4 +73,17 @@ export function chanceOfCoincidence(changes: number, deviations: number, of: num
     term *= expected / (k + 1);
   }
   return Math.min(1, tail);
+}
+
+/** Pairs of arms, each of which might have drawn the same. */
+const PAIRS_OF_ARMS = 6;
+
+/**
+ * The chance that draws coincide `times` times, of which no two were alike in `scattered` exchanges. How often they
+ * coincide is not known: its posterior after none in so many pairs is Beta(1/2, 1/2 + pairs) (Jeffreys' prior).
+ */
+export function chanceOfCollision(times: number, scattered: number): number {
+  let chance = 1;
+  for (let k = 0; k < times; k += 1) chance *= (0.5 + k) / (1 + PAIRS_OF_ARMS * scattered + k);
+  return chance;
 }

@@ -1,6 +1,6 @@
 import type { Observation } from '../compare/observation.js';
 import type { Evidence } from './evidence.js';
-import type { Partition } from './pattern.js';
+import type { Partition } from '../compare/partition.js';
 
 /**
  * Evidence that a trait which may vary by itself (a length by one or two) does not: in every exchange each release has

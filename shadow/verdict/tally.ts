@@ -14,7 +14,7 @@ import {
   type TraitEvidence,
 } from './distribution.js';
 import { NO_EVIDENCE, weigh, type Evidence, type PartitionEvidence } from './evidence.js';
-import { partitionOf, type Partition } from './pattern.js';
+import { partitionOf, type Partition } from '../compare/partition.js';
 import { NOT_STEADY, weighSteady, type SteadyEvidence } from './steady.js';
 
 /** One exchange (or effect of one) in which a place looked changed. */
@@ -57,12 +57,16 @@ export interface Tally<E extends Evidence = Evidence> {
   readonly feature: Feature;
   /** Equal within both releases, different between them, and live like the old release. */
   changes: number;
+  /** Of those, what live is known to show like the old release. */
+  witnessed: number;
   /** The same, but live bears no witness to it, or the feature is one that chance changes. */
   suspects: number;
   /** Different within a release. */
   noise: number;
   /** Of those, two and two across the releases: chance imitating a change. */
   crosses: number;
+  /** Of the noise, no two arms alike. */
+  scattered: number;
   /** Known differences: ids under their names, times of day. */
   explained: number;
   /** Exchanges in which it was noise or explained, and those in which it looked changed: a list can show it often. */
@@ -130,12 +134,16 @@ export class Tallies {
       tally.unsteadyIn.add(seer.request);
       tally.noise += 1;
       if (partition.pattern === 'cross') tally.crosses += 1;
+      if (partition.pattern === 'scattered') tally.scattered += 1;
       return;
     }
     this.#looks += 1;
     tally.changedIn.add(seer.request);
     if (observation.frail === true || observation.liveAgrees === false) tally.suspects += 1;
-    else tally.changes += 1;
+    else {
+      tally.changes += 1;
+      if (observation.liveAgrees === true) tally.witnessed += 1;
+    }
     this.#see(tally, observation, seer);
   }
 
@@ -197,9 +205,11 @@ function tallyOf<E extends Evidence>(
     place,
     feature,
     changes: 0,
+    witnessed: 0,
     suspects: 0,
     noise: 0,
     crosses: 0,
+    scattered: 0,
     explained: 0,
     unsteadyIn: new ExchangeCount(),
     changedIn: new ExchangeCount(),

@@ -6,7 +6,7 @@ import type { Comparison } from '../../../shadow/compare/comparison.js';
 import { deltaOf } from '../../../shadow/compare/effect-delta.js';
 import type { Four, Observation } from '../../../shadow/compare/observation.js';
 import { Symbols } from '../../../shadow/compare/symbols.js';
-import { partitionOf } from '../../../shadow/verdict/pattern.js';
+import { partitionOf } from '../../../shadow/compare/partition.js';
 
 const IDS = ['5f0c6a1e5b7d4c7e', 'a1b2c3d400004c7e', '99887766aabbccdd', '0123456789abcdef'];
 

@@ -49,6 +49,12 @@ describe('decisions', () => {
   it('believes changes beside rare noise, which cannot imitate them so often', () => {
     expect(decided([...times(1, 'aaab'), ...times(3, 'aabb')], 100)).toBe('change');
   });
+  it('believes one change that live bears witness to, of what is noisy otherwise and never the same twice', () => {
+    const scattered = times(3, 'abcd');
+    expect(decided([...scattered, ...times(1, 'aabb')], 10)).toBe('change');
+    expect(decided([...scattered, ...times(1, 'aabb', { liveAgrees: false })], 10)).toBe('noise');
+    expect(decided([...scattered, ...times(1, 'abac'), ...times(1, 'aabb')], 10)).toBe('noise');
+  });
   it('does not believe a few among much noise', () => {
     expect(decided([...times(20, 'abcd'), ...times(6, 'abab'), ...times(3, 'aabb')], 29)).toBe('noise');
   });

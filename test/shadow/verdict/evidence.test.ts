@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Four } from '../../../shadow/compare/observation.js';
 import { chanceOfCoincidence, exchangesUntil, NO_EVIDENCE, weigh } from '../../../shadow/verdict/evidence.js';
-import { partitionOf } from '../../../shadow/verdict/pattern.js';
+import { partitionOf } from '../../../shadow/compare/partition.js';
 
 const ALPHA = 0.05;
 

@@ -1,4 +1,4 @@
-import type { Four } from '../compare/observation.js';
+import type { Four } from './observation.js';
 
 /**
  * How four labels (old-a, old-b, new-a, new-b) fall together:

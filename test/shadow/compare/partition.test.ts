@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Four } from '../../../shadow/compare/observation.js';
-import { partitionOf } from '../../../shadow/verdict/pattern.js';
+import { partitionOf } from '../../../shadow/compare/partition.js';
 
 describe('how four labels fall together', () => {
   it.each<[string, string, number]>([
