@@ -9,7 +9,7 @@ import {
   type Place,
 } from './observation.js';
 import { differenceKind, show, type Comparison } from './comparison.js';
-import { orderNames, sameMultiset, sortedBy } from './item-order.js';
+import { inOrderOf, itemNames, sameMultiset, sortedBy, type ItemNames } from './item-order.js';
 import { matchKeys } from './match-keys.js';
 import { LIVE_SIDE, type Symbols } from './symbols.js';
 
@@ -118,21 +118,31 @@ function compareArrays(
     return;
   }
   const four = items as unknown as Four<readonly string[]>;
-  const onlyOrder = four.every((list) => sameMultiset(list, four[0]));
-  const names = onlyOrder ? four : orderNames(four, arrays, comparison.symbols);
-  if (names === undefined) {
-    compareItems(place, arrays, live, comparison);
+  if (four.every((list) => sameMultiset(list, four[0]))) {
+    observeOrder(place, four, liveItems, arrays, comparison);
     return;
   }
-  observeOrder(place, names, liveItems, arrays, comparison);
-  if (onlyOrder) return;
-  const sorted = arrays.map((array, side) => sortedBy(array, names[side]!)) as unknown as Four<
-    readonly Tree[]
-  >;
-  const isOld = liveItems !== undefined && sameMultiset(liveItems, items[0]!);
-  compareItems(place, sorted, isOld ? sortedBy(live!, liveItems) : undefined, {
+  const names = itemNames({ arms: four, live: liveItems }, arrays, live, comparison.symbols);
+  if (names?.mixed === true) compareMixed(place, arrays, live, names, comparison);
+  else {
+    const ordered = names?.live && inOrderOf(live!, names.live, names.arms[0]);
+    compareItems(place, arrays, ordered ?? live, comparison);
+  }
+}
+
+/** The order is one thing, and the items another, each beside itself. */
+function compareMixed(
+  place: Place,
+  arrays: Four<readonly Tree[]>,
+  live: readonly Tree[] | undefined,
+  names: ItemNames,
+  comparison: Comparison,
+): void {
+  observeOrder(place, names.arms, names.live, arrays, comparison);
+  const sorted = arrays.map((array, side) => sortedBy(array, names.arms[side]!));
+  compareItems(place, sorted as unknown as Four<readonly Tree[]>, names.live && sortedBy(live!, names.live), {
     ...comparison,
-    hasLive: comparison.hasLive && isOld,
+    hasLive: comparison.hasLive && names.live !== undefined,
   });
 }
 

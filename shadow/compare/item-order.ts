@@ -2,42 +2,69 @@ import { canonical, isObject, type Tree, type TreeObject } from '../body/tree.js
 import { TIME_FORMS } from '../correlate/time-text.js';
 import { masked } from './match-keys.js';
 import type { Four } from './observation.js';
-import type { Symbols } from './symbols.js';
+import { LIVE_SIDE, type Symbols } from './symbols.js';
 
-/**
- * What the items of a list go by where their order is a trait of its own: it differs within a release, or it is what the
- * update changed. Undefined: they are to be compared where they stand.
- */
-export function orderNames(
-  items: Four<readonly string[]>,
+/** What the items of a list go by, whatever order they stand in. */
+export interface ItemNames {
+  readonly arms: Four<readonly string[]>;
+  /** Undefined: live has no list there, or none of the same items. */
+  readonly live: readonly string[] | undefined;
+  /** Their order is a trait of its own: it differs within a release, or it is what the update changed. */
+  readonly mixed: boolean;
+}
+
+/** The items of all arms as texts with symbols for ids, and live's. */
+export interface ListTexts {
+  readonly arms: Four<readonly string[]>;
+  readonly live: readonly string[] | undefined;
+}
+
+/** Undefined: nothing tells which items of a release's arms are the same, so they are to be compared where they stand. */
+export function itemNames(
+  texts: ListTexts,
   arrays: Four<readonly Tree[]>,
+  live: readonly Tree[] | undefined,
   symbols: Symbols,
-): Four<readonly string[]> | undefined {
-  if (sameMultiset(items[0], items[1]) || sameMultiset(items[2], items[3]))
-    return isMixed(items) ? items : undefined;
+): ItemNames | undefined {
+  const { arms } = texts;
+  if (sameMultiset(arms[0], arms[1]) || sameMultiset(arms[2], arms[3])) return namesOf(arms, texts.live);
   // Each item has something of its own in every arm, an id or a time: they go by what is around it.
-  const names = items.map((list) => list.map(withoutIds)) as unknown as Four<readonly string[]>;
-  if (!isKept(names)) return orderByFields(arrays, symbols);
-  return isMixed(names) ? names : undefined;
+  const around = arms.map((list) => list.map(withoutIds)) as unknown as Four<readonly string[]>;
+  if (isKept(around)) return namesOf(around, texts.live?.map(withoutIds));
+  return namesByFields(arrays, live, symbols);
+}
+
+function namesOf(arms: Four<readonly string[]>, live: readonly string[] | undefined): ItemNames {
+  const mixed =
+    isReordered(arms[0], arms[1]) || isReordered(arms[2], arms[3]) || isReordered(arms[0], arms[2]);
+  return { arms, live: live && sameMultiset(live, arms[0]) ? live : undefined, mixed };
 }
 
 /**
  * Items in which something varies go by the fields that do not: those whose values both arms of a release have, in
  * whatever order. What old and new share comes first, so that an item stands beside itself though the update changed it.
  */
-function orderByFields(arrays: Four<readonly Tree[]>, symbols: Symbols): Four<readonly string[]> | undefined {
-  if (!arrays.every((list) => list.length > 1 && list.every(isObject))) return undefined;
-  const columns = Object.keys(arrays[0][0] as TreeObject)
-    .map((field) => arrays.map((list, side) => columnOf(list as readonly TreeObject[], field, side, symbols)))
-    .map((column) => column as unknown as Four<readonly string[]>)
-    .filter(isKept)
-    .sort((a, b) => Number(sameMultiset(b[0], b[2])) - Number(sameMultiset(a[0], a[2])));
-  let names = arrays.map((list) => list.map(() => '')) as unknown as Four<readonly string[]>;
+function namesByFields(
+  arrays: Four<readonly Tree[]>,
+  live: readonly Tree[] | undefined,
+  symbols: Symbols,
+): ItemNames | undefined {
+  const lists = [...arrays, live ?? []];
+  if (!lists.every((list) => list.every(isObject)) || arrays[0].length < 2) return undefined;
+  const columns = Object.keys(lists[0]![0]!)
+    .map((field) => lists.map((list, side) => columnOf(list, field, side, symbols)))
+    .filter((column) => isKept(armsOf(column)))
+    .sort(([a, , c], [b, , d]) => Number(sameMultiset(b!, d!)) - Number(sameMultiset(a!, c!)));
+  let names: readonly (readonly string[])[] = lists.map((list) => list.map(() => ''));
   for (const column of columns) {
     const longer = names.map((list, side) => list.map((name, i) => `${name}\n${column[side]![i]!}`));
-    if (isKept(longer as unknown as Four<readonly string[]>)) names = longer as unknown as typeof names;
+    if (isKept(armsOf(longer))) names = longer;
   }
-  return isMixed(names) ? names : undefined;
+  return namesOf(armsOf(names), live && names[LIVE_SIDE]);
+}
+
+function armsOf(lists: readonly (readonly string[])[]): Four<readonly string[]> {
+  return lists.slice(0, LIVE_SIDE) as unknown as Four<readonly string[]>;
 }
 
 function columnOf(
@@ -52,13 +79,6 @@ function columnOf(
 /** Whether both arms of each release have them, in whatever order. */
 function isKept(lists: Four<readonly string[]>): boolean {
   return sameMultiset(lists[0], lists[1]) && sameMultiset(lists[2], lists[3]);
-}
-
-/** Whether two arms have them in two orders: of one release, or the old and the new one. */
-function isMixed(lists: Four<readonly string[]>): boolean {
-  return (
-    isReordered(lists[0], lists[1]) || isReordered(lists[2], lists[3]) || isReordered(lists[0], lists[2])
-  );
 }
 
 function isReordered(a: readonly string[], b: readonly string[]): boolean {
@@ -81,4 +101,15 @@ export function sameMultiset(a: readonly string[], b: readonly string[]): boolea
 export function sortedBy(array: readonly Tree[], labels: readonly string[]): readonly Tree[] {
   const order = [...labels.keys()].sort((a, b) => (labels[a]! < labels[b]! ? -1 : 1));
   return order.map((i) => array[i]!);
+}
+
+/** The items of live in the order in which an arm has those of the same names. */
+export function inOrderOf(
+  live: readonly Tree[],
+  liveNames: readonly string[],
+  names: readonly string[],
+): readonly Tree[] {
+  const left = new Map<string, number[]>();
+  for (const [i, name] of liveNames.entries()) left.set(name, [...(left.get(name) ?? []), i]);
+  return names.map((name) => live[left.get(name)!.shift()!]!);
 }

@@ -40,6 +40,11 @@ export function partitionOf(labels: Four<string>): Partition {
   return { pattern: 'scattered', way: 0 };
 }
 
+/** Alike in the arms `a` of both releases and in the arms `b`, which may draw from one seed each: no chance then. */
+export function isSeeded({ pattern, way }: Partition): boolean {
+  return pattern === 'cross' && way === 1;
+}
+
 /** Whether the label at `index` is the only one of its kind. */
 function isOdd(labels: readonly string[], index: number): boolean {
   return labels.filter((label) => label === labels[index]).length === 1;

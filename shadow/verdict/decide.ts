@@ -55,13 +55,18 @@ export function decide(
   });
 }
 
+/** Pairs of arms, each of which might have drawn the same. */
+const PAIRS_OF_ARMS = 6;
+
 /** The chance that noise of the kind seen there looked so often like a change. */
-function imitationOf({ changes, suspects, witnessed, noise, scattered }: Tally, of: number): number {
+function imitationOf(tally: Tally, of: number): number {
+  const { changes, suspects, witnessed, noise, scattered, seeded } = tally;
   if (noise === 0) return 1;
   const byDeviation = chanceOfCoincidence(changes, noise, of);
   // What has a few values only coincides before long; draws that never did are of many.
-  const areMany = scattered === noise && suspects === 0;
-  return areMany ? Math.min(byDeviation, chanceOfCollision(2 * changes + witnessed, scattered)) : byDeviation;
+  const areMany = suspects === 0 && (scattered === noise || seeded === noise);
+  const pairs = scattered * PAIRS_OF_ARMS + seeded;
+  return areMany ? Math.min(byDeviation, chanceOfCollision(2 * changes + witnessed, pairs)) : byDeviation;
 }
 
 /** An effect that comes and goes: a document, a key, a file or a call as a whole. Empty: it is none. */

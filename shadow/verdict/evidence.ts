@@ -75,15 +75,12 @@ export function chanceOfCoincidence(changes: number, deviations: number, of: num
   return Math.min(1, tail);
 }
 
-/** Pairs of arms, each of which might have drawn the same. */
-const PAIRS_OF_ARMS = 6;
-
 /**
- * The chance that draws coincide `times` times, of which no two were alike in `scattered` exchanges. How often they
- * coincide is not known: its posterior after none in so many pairs is Beta(1/2, 1/2 + pairs) (Jeffreys' prior).
+ * The chance that draws coincide `times` times, after so many `pairs` of draws of which none were alike. How often they
+ * coincide is not known: its posterior is Beta(1/2, 1/2 + pairs) (Jeffreys' prior).
  */
-export function chanceOfCollision(times: number, scattered: number): number {
+export function chanceOfCollision(times: number, pairs: number): number {
   let chance = 1;
-  for (let k = 0; k < times; k += 1) chance *= (0.5 + k) / (1 + PAIRS_OF_ARMS * scattered + k);
+  for (let k = 0; k < times; k += 1) chance *= (0.5 + k) / (1 + pairs + k);
   return chance;
 }

@@ -14,7 +14,7 @@ import {
   type TraitEvidence,
 } from './distribution.js';
 import { NO_EVIDENCE, weigh, type Evidence, type PartitionEvidence } from './evidence.js';
-import { partitionOf, type Partition } from '../compare/partition.js';
+import { isSeeded, partitionOf, type Partition } from '../compare/partition.js';
 import { NOT_STEADY, weighSteady, type SteadyEvidence } from './steady.js';
 
 /** One exchange (or effect of one) in which a place looked changed. */
@@ -67,6 +67,8 @@ export interface Tally<E extends Evidence = Evidence> {
   crosses: number;
   /** Of the noise, no two arms alike. */
   scattered: number;
+  /** Of the noise, alike by the seeds that arms `a` and arms `b` draw from. */
+  seeded: number;
   /** Known differences: ids under their names, times of day. */
   explained: number;
   /** Exchanges in which it was noise or explained, and those in which it looked changed: a list can show it often. */
@@ -135,6 +137,7 @@ export class Tallies {
       tally.noise += 1;
       if (partition.pattern === 'cross') tally.crosses += 1;
       if (partition.pattern === 'scattered') tally.scattered += 1;
+      if (isSeeded(partition)) tally.seeded += 1;
       return;
     }
     this.#looks += 1;
@@ -210,6 +213,7 @@ function tallyOf<E extends Evidence>(
     noise: 0,
     crosses: 0,
     scattered: 0,
+    seeded: 0,
     explained: 0,
     unsteadyIn: new ExchangeCount(),
     changedIn: new ExchangeCount(),

@@ -54,6 +54,9 @@ describe('decisions', () => {
     expect(decided([...scattered, ...times(1, 'aabb')], 10)).toBe('change');
     expect(decided([...scattered, ...times(1, 'aabb', { liveAgrees: false })], 10)).toBe('noise');
     expect(decided([...scattered, ...times(1, 'abac'), ...times(1, 'aabb')], 10)).toBe('noise');
+    // Drawn from a seed for the arms `a` and another for the arms `b`.
+    expect(decided([...times(12, 'abab'), ...times(1, 'aabb')], 20)).toBe('change');
+    expect(decided([...times(12, 'abba'), ...times(1, 'aabb')], 20)).toBe('noise');
   });
   it('does not believe a few among much noise', () => {
     expect(decided([...times(20, 'abcd'), ...times(6, 'abab'), ...times(3, 'aabb')], 29)).toBe('noise');
