@@ -1,4 +1,5 @@
 import { TIME_FORMS } from '../correlate/time-text.js';
+import { strengthOf } from '../correlate/tokens.js';
 import type { Comparison } from './comparison.js';
 import { MEASUREMENT_FORM } from './measurement.js';
 import { innerPlace, type Four, type Place } from './observation.js';
@@ -77,10 +78,12 @@ function wordsApart(rows: readonly (readonly string[])[]): readonly WordApart[] 
 
 /**
  * Words of few values each, drawn one by one (an address whose characters are escaped this way or that): some fall two
- * and two across the releases, or more fall three and one than two and two. Those that look changed are dealt so too.
+ * and two across the releases, or more fall three and one than two and two. Those that look changed are dealt so too. An
+ * id is one of very many.
  */
 function areDealt(words: readonly WordApart[]): boolean {
-  const patterns = words.map(({ values }) => partitionOf(values).pattern);
+  const few = words.filter(({ values }) => values.some((value) => strengthOf(value) !== 'strong'));
+  const patterns = few.map(({ values }) => partitionOf(values).pattern);
   const count = (pattern: Pattern): number => patterns.filter((one) => one === pattern).length;
   return count('cross') > 0 || count('single') > count('change');
 }

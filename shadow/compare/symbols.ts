@@ -98,8 +98,8 @@ export class Symbols {
         );
       break;
     }
-    // A value of several words is named whole too: its short pieces have no names.
-    if (texts.every((text) => text.length > 0 && !/\s/.test(text)) && this.#isDrawnBeside(texts))
+    // A value of several words is named whole too: its short pieces have no names. A line of several values is none.
+    if (texts.every((text) => /^[^\s,;()[\]{}"'<>]+$/.test(text)) && this.#isDrawnBeside(texts))
       this.#mintWord(texts, live);
   }
 

@@ -315,6 +315,10 @@ describe('comparing answers', () => {
       `${IDS[side]!},${NOW + side * 7919},"{""a"":${side < 2 || side === 4 ? 8 : 10},""b"":""x""}"`;
     const lines = IDS.map((_, side) => raw(`id,at,v\n${line(side)}`, 'text/csv'));
     expect(compare(lines)).toContain('body:[1] value change');
+    const other = IDS.map((id, side) =>
+      raw(`${id},${side < 2 || side === 4 ? 'a-b' : 'a\\x2db'}`, 'text/csv'),
+    );
+    expect(compare(other)).toContain('body word 2 value change');
   });
 
   it('sees what changes in a list whose order varies, whatever else varies in its items', () => {
