@@ -49,6 +49,8 @@ export interface Difference {
   readonly where: Place;
   /** What inside the place: a cookie's attribute, a JWT's claim, a word of a text. */
   readonly detail?: string;
+  /** By what it is told, where the values differ in any case: their order, length, format, range, a character. */
+  readonly traits?: readonly string[];
   readonly kind: DifferenceKind;
   readonly risk: Risk;
   /** Exchanges that show it, of those of this endpoint that were compared. */

@@ -11,7 +11,7 @@ export type Feature =
   'value' | 'type' | 'order' | 'length' | 'format' | 'prefix' | 'suffix' | 'form' | DistributionFeature;
 
 /** What shows over many values only: how large they are, and whether characters of a class stand in them. */
-export type DistributionFeature = 'range' | 'digits' | 'lower case' | 'upper case' | 'punctuation';
+export type DistributionFeature = 'range' | 'digits' | 'lower case' | 'upper case' | `character ${string}`;
 
 /** Where something stands. */
 export interface Place {

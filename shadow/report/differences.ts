@@ -87,6 +87,7 @@ function tellOne(
     endpoint,
     where: place.general,
     ...(place.inner === '' ? {} : { detail: place.inner.trim() }),
+    ...traitsOf(ordered),
     kind,
     risk: RISK[kind],
     count: Math.max(sightings.length, ...group.map(({ tally }) => tally.changedIn.count)),
@@ -113,6 +114,12 @@ function tellOne(
   };
 }
 
+/** What tells it, where it is no value that both arms of a release have. */
+function traitsOf(group: readonly Decision[]): Pick<Difference, 'traits'> {
+  const traits = group.map(({ tally }) => tally.feature);
+  return traits.some((feature) => feature === 'value' || feature === 'type') ? {} : { traits };
+}
+
 /** All ways in which the place changed, whatever feature showed them. */
 function changesOf(group: readonly Decision[]): readonly DifferenceChange[] {
   const changes = new Map<string, DifferenceChange>();
@@ -125,7 +132,7 @@ function changesOf(group: readonly Decision[]): readonly DifferenceChange[] {
   return [...changes.values()];
 }
 
-/** What says most comes first. */
+/** What says most comes first, single characters last. */
 const FEATURES: readonly Feature[] = [
   'value',
   'type',
@@ -139,11 +146,11 @@ const FEATURES: readonly Feature[] = [
   'digits',
   'lower case',
   'upper case',
-  'punctuation',
 ];
 
 function featureRank(tally: Tally): number {
-  return FEATURES.indexOf(tally.feature);
+  const rank = FEATURES.indexOf(tally.feature);
+  return rank < 0 ? FEATURES.length : rank;
 }
 
 function exampleOf(seen: Sighting): DifferenceExample {

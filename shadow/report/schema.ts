@@ -15,6 +15,7 @@ const difference = z.strictObject({
   endpoint: z.string(),
   where: z.string(),
   detail: z.string().optional(),
+  traits: z.array(z.string()).optional(),
   kind,
   risk,
   count,

@@ -93,7 +93,9 @@ function renderDifferences(report: ShadowReport, colors: Colors, width: number):
 }
 
 function renderDifference(difference: Difference, colors: Colors, width: number): string[] {
-  const place = difference.where + (difference.detail === undefined ? '' : ` (${difference.detail})`);
+  const { where, detail, traits = [] } = difference;
+  const inside = [...(detail === undefined ? [] : [detail]), ...traits].join(', ');
+  const place = inside === '' ? where : `${where} (${inside})`;
   const risk = { high: colors.red, medium: colors.yellow, low: colors.cyan }[difference.risk](
     difference.risk,
   );

@@ -36,8 +36,10 @@ const CHARACTER_CLASSES: readonly (readonly [DistributionFeature, RegExp])[] = [
   ['digits', /[0-9]/],
   ['lower case', /[a-z]/],
   ['upper case', /[A-Z]/],
-  ['punctuation', /[^0-9A-Za-z]/],
 ];
+
+/** Characters that one alphabet of ids has and another has not: each counts by itself. */
+const PUNCTUATION = /[^0-9A-Za-z]/g;
 
 /** Whether an observation is of draws whose distribution can be looked at: four numbers, or four words that are not the same. */
 export function isDrawn({ feature, explained, frail, raw }: Observation): boolean {
@@ -83,14 +85,24 @@ function rangeTraits(numbers: readonly number[]): readonly DrawnTrait[] {
   return [{ feature: 'range', borne: borne as unknown as Four<boolean> }];
 }
 
-/** Whether a class of characters stands in them, for the classes that do in some and in others do not. */
+/** Whether characters of a class stand in them, for the classes that do in some and in others do not. */
 function characterTraits(texts: readonly string[]): readonly DrawnTrait[] {
   const parts = varyingParts(texts);
-  return CHARACTER_CLASSES.flatMap(([feature, pattern]) => {
-    const borne = parts.map((text) => pattern.test(text));
-    if (!(borne.includes(true) && borne.includes(false))) return [];
-    return [{ feature, borne: borne as unknown as Four<boolean> }];
-  });
+  const punctuation = new Set(parts.join('').match(PUNCTUATION));
+  return [
+    ...CHARACTER_CLASSES.map(([feature, pattern]) => ({
+      feature,
+      borne: parts.map((part) => pattern.test(part)),
+    })),
+    ...[...punctuation].map((character) => ({
+      feature: `character ${character}` as const,
+      borne: parts.map((part) => part.includes(character)),
+    })),
+  ].flatMap(({ feature, borne }) =>
+    borne.includes(true) && borne.includes(false)
+      ? [{ feature, borne: borne as unknown as Four<boolean> }]
+      : [],
+  );
 }
 
 /** By how many more draws the trait is borne in the old release than in the new one. */

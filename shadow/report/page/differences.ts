@@ -75,11 +75,12 @@ function tree(nodes: readonly PlaceNode[], showing: Showing): Html {
 }
 
 function differencePart(difference: Difference, showing: Showing): Html {
-  const { kind, risk, noise, confidence, accepted, detail, id } = difference;
+  const { kind, risk, noise, confidence, accepted, detail, traits = [], id } = difference;
+  const inside = [...(detail === undefined ? [] : [detail]), ...traits].join(', ');
   const example = difference.examples[0];
   return html`<div class="difference">
     ${accepted && html`<strong>accepted</strong> (${clipped(difference.acceptedBecause ?? '', NAME_CHARACTERS)}) `}
-    ${detail !== undefined && html`(${detail}) `} ${kind}, risk
+    ${inside !== '' && html`(${inside}) `} ${kind}, risk
     <span class="${risk}">${risk}</span>, ${count(difference.count)} of ${count(difference.of)}, noise
     ${count(noise)}, ${Math.floor(confidence * 1000) / 10}% sure ${!accepted && notCovered(difference)}
     ${example !== undefined && !accepted && examplePart(example, showing)}
