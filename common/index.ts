@@ -16,6 +16,7 @@ export * from './domain/release.js';
 export * from './domain/shadow.js';
 export * from './duration.js';
 export * from './errors.js';
+export * from './read-body.js';
 export {
   histogramCount,
   histogramQuantile,

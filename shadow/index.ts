@@ -9,7 +9,7 @@ export { ArmStartError } from './arms/errors.js';
 export { PushSource } from './capture/push-source.js';
 export type { ShadowOptions } from './options.js';
 export { applyRules, mergeRules, ruleFor } from './report/acceptance.js';
-export { renderPage, type PageOptions } from './report/page/page.js';
+export { pagePolicy, renderPage, type PageOptions } from './report/page/page.js';
 export { renderReport, type RenderOptions } from './report/text.js';
 export type { TryOptions, TryStores } from './try/try-upgrade.js';
 export type { ShadowRun } from './upgrade.js';

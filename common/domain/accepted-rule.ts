@@ -1,5 +1,8 @@
 import { z } from 'zod';
 
+/** Longest reason that a rule may have. */
+export const REASON_CHARACTERS = 2000;
+
 /** What of a value a rule goes by: see `formOf` of the shadow. `absent`, `"text/html"`, `integer`, `text`… */
 const form = z.string().min(1).max(400);
 
@@ -22,7 +25,7 @@ export const acceptedRuleSchema = z.strictObject({
   /** What inside the place. */
   detail: z.string().min(1).optional(),
   changes: z.array(acceptedChangeSchema).min(1, 'expected one change at least'),
-  reason: z.string().trim().min(1, 'expected a reason').max(2000),
+  reason: z.string().trim().min(1, 'expected a reason').max(REASON_CHARACTERS),
   /** The upgrade in which it was accepted, and when. */
   upgrade: z.string().optional(),
   at: z.string().optional(),

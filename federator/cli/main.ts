@@ -11,15 +11,18 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
     // Whoever presses it a third time does not want to wait for a tidy end.
     if (asked > 2) process.exit(1);
   });
-// A reader that has seen enough (`federate logs | head`) is no error.
+// A reader that has seen enough (`federate logs | head`) is no error; what is under way is tidied up first.
+let hasSeenEnough = false;
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0);
-  throw error;
+  if (error.code !== 'EPIPE') throw error;
+  hasSeenEnough = true;
+  stop.abort(new Error('nobody reads on'));
 });
 
-process.exitCode = await runCli({
+const exitCode = await runCli({
   argv: process.argv.slice(2),
   streams: { out: process.stdout, err: process.stderr },
   env: process.env,
   signal: stop.signal,
 });
+process.exitCode = hasSeenEnough ? 0 : exitCode;

@@ -64,3 +64,15 @@ function pageNotWritable(file: string, error: unknown): DharmaError {
     cause: error,
   });
 }
+
+/** What is told where there is no report yet: what kept it from being made, if anything did. */
+export function reportNotReady({ status }: ShadowTold): DharmaError {
+  const { error } = status;
+  return new DharmaError({
+    code: error?.code ?? 'REPORT_NOT_READY',
+    message: error?.message ?? 'there is no report yet',
+    found: status.step,
+    remedy: error?.remedy ?? 'Wait for it with: federate shadow report --wait',
+    exitCode: error === undefined ? ExitCode.degraded : ExitCode.failed,
+  });
+}

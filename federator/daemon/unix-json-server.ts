@@ -1,6 +1,6 @@
 import { chmod, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { DharmaError, messageOf, type Logger } from '../../common/index.js';
+import { DharmaError, messageOf, readBody, type Logger } from '../../common/index.js';
 
 /** Largest body taken, bytes: a proxy's config with thousands of routes stays far below. */
 const LARGEST_BODY = 16 * 1024 * 1024;
@@ -60,22 +60,16 @@ async function answer(
     return;
   }
   try {
-    send(response, 200, await handler({ path: path.slice(1), body: await readBody(request) }));
+    send(response, 200, await handler({ path: path.slice(1), body: await readJson(request) }));
   } catch (error) {
     if (!(error instanceof DharmaError)) throw error;
     send(response, error.httpStatus, { error: error.toJSON() });
   }
 }
 
-async function readBody(request: IncomingMessage): Promise<unknown> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > LARGEST_BODY) throw new Error('body too large');
-    chunks.push(chunk);
-  }
-  return size === 0 ? undefined : JSON.parse(Buffer.concat(chunks).toString('utf8'));
+async function readJson(request: IncomingMessage): Promise<unknown> {
+  const body = await readBody(request, LARGEST_BODY);
+  return body.length === 0 ? undefined : JSON.parse(body.toString('utf8'));
 }
 
 function send(response: ServerResponse, status: number, value: unknown): void {

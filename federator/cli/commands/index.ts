@@ -11,6 +11,7 @@ import { rollback } from './rollback.js';
 import { shadowAccept } from './shadow-accept.js';
 import { shadowAccepted } from './shadow-accepted.js';
 import { shadowReport } from './shadow-report.js';
+import { shadowReview } from './shadow-review.js';
 import { shadowStart } from './shadow-start.js';
 import { shadowStatus } from './shadow-status.js';
 import { shadowStop } from './shadow-stop.js';
@@ -30,6 +31,7 @@ export const COMMANDS: readonly Command[] = [
   shadowStart,
   shadowStatus,
   shadowReport,
+  shadowReview,
   shadowAccept,
   shadowAccepted,
   shadowUnaccept,

@@ -3,7 +3,7 @@ import { DharmaError, ExitCode, type ShadowReport } from '../../../common/index.
 import type { FederationClient, ShadowTold } from '../../client/client.js';
 import type { Command, CommandContext } from '../command.js';
 import { durationOption, textOption } from '../options.js';
-import { checkPage, showReport, VERDICT_EXIT, writePage } from '../show-shadow.js';
+import { checkPage, reportNotReady, showReport, VERDICT_EXIT, writePage } from '../show-shadow.js';
 
 /** How long `--wait` waits for a verdict, where it is not said. */
 const DEFAULT_WAIT_MS = 300_000;
@@ -31,8 +31,8 @@ export const shadowReport: Command = {
         ? await waitForVerdict(api, context, timeoutMs)
         : await api.shadow('current', context.signal);
     const { report } = told;
-    if (report === null) throw notYet(told);
-    await writePage(report, textOption(options, 'html'), { acceptable: true });
+    if (report === null) throw reportNotReady(told);
+    await writePage(report, textOption(options, 'html'), { accepting: 'by command' });
     return {
       data: report,
       show: (printer) => showReport(report, printer),
@@ -73,15 +73,4 @@ function isTold(report: ShadowReport | null): boolean {
 
 function isOver({ status }: ShadowTold): boolean {
   return status.phase === 'stopped' || status.phase === 'failed';
-}
-
-function notYet({ status }: ShadowTold): DharmaError {
-  const { error } = status;
-  return new DharmaError({
-    code: error?.code ?? 'REPORT_NOT_READY',
-    message: error?.message ?? 'there is no report yet',
-    found: status.step,
-    remedy: error?.remedy ?? 'Wait for it with: federate shadow report --wait',
-    exitCode: error === undefined ? ExitCode.degraded : ExitCode.failed,
-  });
 }

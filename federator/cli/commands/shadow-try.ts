@@ -84,7 +84,7 @@ export const shadowTry: Command = {
         signal,
         onProgress: (step) => printer.doing(step),
       });
-      await writePage(report, textOption(options, 'html'), { acceptable: false });
+      await writePage(report, textOption(options, 'html'), { accepting: 'not' });
       return { data: report, show: (out) => showReport(report, out), exitCode: VERDICT_EXIT[report.verdict] };
     } finally {
       await rm(dir, { recursive: true, force: true });

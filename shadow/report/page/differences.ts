@@ -1,4 +1,9 @@
-import type { Difference, DifferenceExample, ShadowReport } from '../../../common/index.js';
+import {
+  REASON_CHARACTERS,
+  type Difference,
+  type DifferenceExample,
+  type ShadowReport,
+} from '../../../common/index.js';
 import { valueDiff } from '../value-diff.js';
 import { clipped, count, counted, html, type Html, type Part } from './html.js';
 import { NAME_CHARACTERS, leftOut, type PageLimits } from './limits.js';
@@ -8,18 +13,21 @@ import { placeTree, type PlaceNode } from './place-tree.js';
 /** Characters of one side of an example. */
 const VALUE_CHARACTERS = 2000;
 
+/** How a difference is accepted: by a form that is sent to `accept` beside the page, by a command, or not at all. */
+export type Accepting = 'here' | 'by command' | 'not';
+
 interface Showing {
-  readonly acceptable: boolean;
+  readonly accepting: Accepting;
   /** Characters of examples that the page has room for. */
   charactersLeft: number;
 }
 
 /** Endpoint by endpoint, what differs: answers, then effects, then outbound calls, as trees of places. */
-export function differencesSection(report: ShadowReport, limits: PageLimits, acceptable: boolean): Part {
+export function differencesSection(report: ShadowReport, limits: PageLimits, accepting: Accepting): Part {
   if (report.differences.length === 0) return undefined;
   const shown = report.differences.slice(0, limits.places);
   const left = report.differences.length - shown.length;
-  const showing: Showing = { acceptable, charactersLeft: limits.exampleCharacters };
+  const showing: Showing = { accepting, charactersLeft: limits.exampleCharacters };
   const endpoints = [...new Set(shown.map(({ endpoint }) => endpoint))];
   return html`<section>
     <h2>What the update changes</h2>
@@ -78,21 +86,30 @@ function differencePart(difference: Difference, showing: Showing): Html {
   const { kind, risk, noise, confidence, accepted, detail, traits = [], id } = difference;
   const inside = [...(detail === undefined ? [] : [detail]), ...traits].join(', ');
   const example = difference.examples[0];
-  return html`<div class="difference">
+  return html`<div class="difference" id="${id}">
     ${accepted && html`<strong>accepted</strong> (${clipped(difference.acceptedBecause ?? '', NAME_CHARACTERS)}) `}
     ${inside !== '' && html`(${inside}) `} ${kind}, risk
     <span class="${risk}">${risk}</span>, ${count(difference.count)} of ${count(difference.of)}, noise
     ${count(noise)}, ${Math.floor(confidence * 1000) / 10}% sure ${!accepted && notCovered(difference)}
     ${example !== undefined && !accepted && examplePart(example, showing)}
-    ${
-      showing.acceptable &&
-      !accepted &&
-      html`<details>
-        <summary class="soft">Accept it as intended</summary>
-        <pre>federate shadow accept ${id} --reason '…'</pre>
-      </details>`
-    }
+    ${!accepted && acceptPart(id, showing.accepting)}
   </div>`;
+}
+
+function acceptPart(id: string, accepting: Accepting): Part {
+  if (accepting === 'not') return undefined;
+  const how =
+    accepting === 'by command'
+      ? html`<pre>federate shadow accept ${id} --reason '…'</pre>`
+      : html`<form method="post" action="accept">
+          <input type="hidden" name="difference" value="${id}" />
+          <label>Why it is intended <input name="reason" required maxlength="${REASON_CHARACTERS}" /></label>
+          <button>Accept</button>
+        </form>`;
+  return html`<details>
+    <summary class="soft">Accept it as intended</summary>
+    ${how}
+  </details>`;
 }
 
 /** Where a rule accepts some changes of the place: those it does not. */

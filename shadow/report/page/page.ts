@@ -1,13 +1,15 @@
 import { formatDuration, type Performance, type ShadowReport } from '../../../common/index.js';
 import { describePerformance } from '../performance-text.js';
-import { differencesSection } from './differences.js';
+import { differencesSection, type Accepting } from './differences.js';
 import { clipped, count, counted, html, type Html, type Part } from './html.js';
 import { NAME_CHARACTERS, PAGE_LIMITS, bounded, type PageLimits } from './limits.js';
 import { STYLES } from './styles.js';
 
 export interface PageOptions {
-  /** There is a federation in which differences can be accepted: the page says how. */
-  readonly acceptable: boolean;
+  /** How a difference is accepted: by a form on the page, by a command that it tells, or not at all. */
+  readonly accepting: Accepting;
+  /** Told first: why what was asked for by the page's form was not done. */
+  readonly notice?: string;
   readonly limits?: PageLimits;
 }
 
@@ -23,21 +25,28 @@ export function renderPage(report: ShadowReport, options: PageOptions): string {
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'" />
+        <meta http-equiv="Content-Security-Policy" content="${pagePolicy(options.accepting)}" />
         <title>${title}</title>
         <style>
           ${STYLES}
         </style>
       </head>
       <body>
+        ${options.notice !== undefined && html`<p class="notice" role="alert">${options.notice}</p>`}
         ${head(report, limits)}
         <main>
-          ${differencesSection(report, limits, options.acceptable)} ${noise(report, limits)}
+          ${differencesSection(report, limits, options.accepting)} ${noise(report, limits)}
           ${coverage(report, limits)} ${report.performance && performance(report.performance)}
         </main>
         <footer class="soft"><p>${timings(report)}</p></footer>
       </body>
     </html> `.markup;
+}
+
+/** What a browser may do for the page: show it, and send its forms to where it came from. */
+export function pagePolicy(accepting: Accepting): string {
+  const forms = accepting === 'here' ? "'self'" : "'none'";
+  return `default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action ${forms}`;
 }
 
 function head(report: ShadowReport, limits: PageLimits): Html {

@@ -25,6 +25,12 @@ mark{color:inherit;border-radius:2px}.old mark{background:var(--old)}.new mark{b
 table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.25rem .6rem .25rem 0;
 border-bottom:1px solid var(--line);vertical-align:top}th{color:var(--soft);font-weight:500}
 summary{cursor:pointer}
+.notice{border:1px solid var(--red);border-radius:4px;padding:.5rem .8rem;color:var(--red)}
+form{display:flex;flex-wrap:wrap;gap:.5rem;align-items:end;margin:.4rem 0}
+label{flex:1 1 16rem;color:var(--soft)}
+input,button{font:inherit;color:inherit;background:var(--panel);border:1px solid var(--line);border-radius:4px;
+padding:.3rem .6rem}input{display:block;width:100%;color:var(--ink)}button{cursor:pointer}
+.difference:target{outline:2px solid var(--line);outline-offset:.3rem}
 @media(max-width:36rem){.sides,dl{grid-template-columns:1fr}dt{margin-top:.5rem}}
 @media print{pre{max-height:none!important}details>*{display:block}}
 `);

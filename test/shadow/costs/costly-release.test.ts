@@ -57,7 +57,7 @@ describe('a release that costs more', () => {
     expect(renderReport(report, { color: false })).toMatch(
       /CPU an exchange: old .* ms, new .* ms \(\d+% more, 99\.9% sure\)/,
     );
-    expect(renderPage(report, { acceptable: false })).toMatch(/What it costs[^]*% more, 99\.9% sure/);
+    expect(renderPage(report, { accepting: 'not' })).toMatch(/What it costs[^]*% more, 99\.9% sure/);
   });
 
   it('is not told where it does the same', async () => {
