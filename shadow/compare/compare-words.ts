@@ -78,14 +78,20 @@ function wordsApart(rows: readonly (readonly string[])[]): readonly WordApart[] 
 
 /**
  * Words of few values each, drawn one by one (an address whose characters are escaped this way or that): some fall two
- * and two across the releases, or more fall three and one than two and two. Those that look changed are dealt so too. An
- * id is one of very many.
+ * and two across the releases, or more fall three and one than two and two. Those that look changed are dealt so too.
  */
 function areDealt(words: readonly WordApart[]): boolean {
-  const few = words.filter(({ values }) => values.some((value) => strengthOf(value) !== 'strong'));
-  const patterns = few.map(({ values }) => partitionOf(values).pattern);
+  const patterns = words.filter(isOfFew).map(({ values }) => partitionOf(values).pattern);
   const count = (pattern: Pattern): number => patterns.filter((one) => one === pattern).length;
   return count('cross') > 0 || count('single') > count('change');
+}
+
+/** An id and a number are of very many. */
+function isOfFew({ values }: WordApart): boolean {
+  return (
+    !values.some((value) => strengthOf(value) === 'strong') &&
+    !values.every((value) => /^[+-]?[\d.]+$/.test(value))
+  );
 }
 
 /** The comparison, with no observation taken at its word. */

@@ -375,6 +375,16 @@ describe('comparing answers', () => {
     );
   });
 
+  it('takes a word at its word beside an id that happens to be all digits, and beside numbers', () => {
+    const refs = ['8afe6d91', '85266746', '8afe6d91', '85266746', '1c4ca8c0'];
+    const lines = refs.map(
+      (ref, side) => `"ref ${ref}: took 0.${side % 2}7 total ${side < 2 || side === 4 ? '' : '$'}24.00"`,
+    );
+    const seen = observe(lines.map((line) => raw(line, 'application/json')));
+    const total = seen.filter(({ labels, frail }) => frail !== true && labels[2] === '$24.00');
+    expect(total.map(({ place }) => place.inner)).toEqual([' word 6']);
+  });
+
   it('tells another space from a space in HTML', () => {
     const page = (space: string): string => `<p>12:53${space}AM</p>`;
     expect(html([page(' '), page('\n'), page('\u202f'), page('\u202f'), page(' ')])).toContain(
