@@ -11,7 +11,8 @@ type Colors = ReturnType<typeof pico.createColors>;
 /** Lines of a changelog shown; the JSON has more. */
 const CHANGELOG_LINES = 12;
 
-const CONFIDENCE = {
+/** How sure a cause is, in words. */
+export const CONFIDENCE = {
   proven: 'proven',
   inseparable: 'together: they could not be tried apart',
   narrowed: 'narrowed down so far; the trials were spent',
@@ -47,12 +48,22 @@ export function renderAttribution(
   ];
 }
 
-function titleOf({ kind, name, from, to, through }: AttributedChange, colors: Colors): string {
-  if (kind === 'env') return `${colors.bold(name)} in the env`;
-  if (kind === 'file') return `the file ${colors.bold(name)}`;
-  if (kind === 'manifest') return `${colors.bold(name)}, beside its dependencies`;
+function titleOf(change: AttributedChange, colors: Colors): string {
+  const { before, name, after } = describeChange(change);
+  return `${before}${colors.bold(name)}${after}`;
+}
+
+/** A change in words, around its name. */
+export function describeChange({ kind, name, from, to, through }: AttributedChange): {
+  readonly before: string;
+  readonly name: string;
+  readonly after: string;
+} {
+  if (kind === 'env') return { before: '', name, after: ' in the env' };
+  if (kind === 'file') return { before: 'the file ', name, after: '' };
+  if (kind === 'manifest') return { before: '', name, after: ', beside its dependencies' };
   const below = through.length === 0 ? '' : `, below ${through.join(' and ')}`;
-  return `${colors.bold(name)} ${from ?? '(none)'} → ${to ?? '(none)'}${below}`;
+  return { before: '', name, after: ` ${from ?? '(none)'} → ${to ?? '(none)'}${below}` };
 }
 
 function changelogOf({ name, changelog }: AttributedChange): string[] {

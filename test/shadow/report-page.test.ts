@@ -43,6 +43,15 @@ describe('the report as a page', () => {
     expect(text).toMatch(/2 of 3, noise\s+0, 99% sure/);
   });
 
+  it('tells what causes which difference, with its changelog', () => {
+    const { text } = read(renderPage(reportWith(4, 'text'), { accepting: 'not' }));
+    expect(text.replace(/\s+/g, ' ')).toMatch(
+      /What causes it text 1\.0\.0 → 2\.0\.0, below text and text in the env proven GET \/text body:\$\.a0\.text/,
+    );
+    expect(text).toMatch(/text of text\s+text\s+…/);
+    expect(text).toMatch(/Not told: text\s+GET \/text {2}body:\$\.a2/);
+  });
+
   it('says nothing of accepting where there is no federation', () => {
     expect(renderPage(reportWith(1, 'text'), { accepting: 'not' })).not.toContain('shadow accept');
   });

@@ -1,5 +1,6 @@
 import { formatDuration, type Performance, type ShadowReport } from '../../../common/index.js';
 import { describePerformance } from '../performance-text.js';
+import { attributionSection } from './attribution.js';
 import { differencesSection, type Accepting } from './differences.js';
 import { clipped, count, counted, html, type Html, type Part } from './html.js';
 import { NAME_CHARACTERS, PAGE_LIMITS, bounded, type PageLimits } from './limits.js';
@@ -35,8 +36,9 @@ export function renderPage(report: ShadowReport, options: PageOptions): string {
         ${options.notice !== undefined && html`<p class="notice" role="alert">${options.notice}</p>`}
         ${head(report, limits)}
         <main>
-          ${differencesSection(report, limits, options.accepting)} ${noise(report, limits)}
-          ${coverage(report, limits)} ${report.performance && performance(report.performance)}
+          ${attributionSection(report, limits)} ${differencesSection(report, limits, options.accepting)}
+          ${noise(report, limits)} ${coverage(report, limits)}
+          ${report.performance && performance(report.performance)}
         </main>
         <footer class="soft"><p>${timings(report)}</p></footer>
       </body>
@@ -50,20 +52,30 @@ export function pagePolicy(accepting: Accepting): string {
 }
 
 function head(report: ShadowReport, limits: PageLimits): Html {
-  const { shown, rest } = bounded(report.packages, limits.rows, 'package');
-  const packages = shown.map(
-    ({ name, old, new: fresh }) => `${name} ${old ?? '(none)'} → ${fresh ?? '(none)'}`,
-  );
   return html`<header>
     <h1 class="${report.verdict}">${report.verdict}</h1>
     <p>${report.because}</p>
     <dl>
-      ${row('upgrade', report.upgrade)} ${row('old release', report.old.release)}
-      ${row('new release', report.new.release)} ${packages.length > 0 && row('packages', packages.join(', '))}
-      ${row('exchanges', ledger(report))} ${row('guard', guard(report))}
+      ${row('exchanges', ledger(report))} ${row('guard', guard(report))} ${row('upgrade', report.upgrade)}
+      ${row('old release', report.old.release)} ${row('new release', report.new.release)}
+      ${report.packages.length > 0 && row('packages', packages(report, limits))}
     </dl>
-    ${rest}
   </header>`;
+}
+
+/** More packages than that are told as a number, until asked for. */
+const PLAIN_PACKAGES = 8;
+
+function packages(report: ShadowReport, limits: PageLimits): Html {
+  const { shown, rest } = bounded(report.packages, limits.rows, 'package');
+  const told = shown
+    .map(({ name: of, old, new: fresh }) => `${name(of)} ${old ?? '(none)'} → ${fresh ?? '(none)'}`)
+    .join(', ');
+  if (report.packages.length <= PLAIN_PACKAGES) return html`${told}`;
+  return html`<details>
+    <summary>${counted(report.packages.length, 'package')}</summary>
+    ${told} ${rest}
+  </details>`;
 }
 
 function row(name: string, value: Part): Html {

@@ -20,6 +20,7 @@ ul.tree,ul.tree ul{list-style:none;margin:0;padding-left:.9rem;border-left:1px s
 .difference{margin:.3rem 0 .9rem}
 .sides{display:grid;grid-template-columns:1fr 1fr;gap:.5rem;margin:.4rem 0}
 .sides>div{background:var(--panel);border:1px solid var(--line);border-radius:4px;padding:.4rem .6rem;min-width:0}
+.changelog{white-space:pre-wrap;max-height:20rem;overflow:auto}
 .sides pre{margin:.2rem 0 0;white-space:pre-wrap;max-height:20rem;overflow:auto}
 mark{color:inherit;border-radius:2px}.old mark{background:var(--old)}.new mark{background:var(--new)}
 table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.25rem .6rem .25rem 0;

@@ -54,6 +54,27 @@ export function reportWith(places: number, text: string): ShadowReport {
       endpoints: [{ endpoint: text, captured: 3, compared: 3, differing: 2 }],
       ...{ neverHit: [text], bodiesNotCompared: [text], caveats: [text] },
     },
+    attribution: {
+      causes: [
+        {
+          differences: ['id0'],
+          changes: [
+            {
+              ...{ kind: 'package', name: text, from: '1.0.0', to: '2.0.0', direct: false, through: [text] },
+              changelog: { file: text, text, cut: true },
+            },
+            { kind: 'env', name: text, from: null, to: null, direct: true, through: [] },
+          ],
+          confidence: 'proven',
+          trials: 2,
+        },
+      ],
+      unattributed: [{ difference: 'id2', because: text }],
+      trials: 3,
+      unresolved: [{ changes: [text], because: text }],
+      requests: 3,
+      tookMs: 1000,
+    },
     guard: { enforcement: 'namespace', answered: 1, refused: 0, escaped: 0, calls: [] },
     timings: { startedAt: 0, cloneMs: 1, replayedMs: 2, lagMs: 0, armMedianMs: { 'old-a': 1 } },
   };
