@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { cloneEntry } from './entries/clone.js';
 import { edgeEntry } from './entries/edge.js';
 import type { Entry, EntryResult } from './entries/entry.js';
 import { judgeEntry } from './entries/judge.js';
@@ -20,6 +21,7 @@ const entries: readonly Entry[] = [
   shadowEntry,
   shadowFloodEntry,
   judgeEntry,
+  cloneEntry,
   rollbackEntry,
 ];
 const USAGE = `usage: npm run bench [-- [NAME...] [--rounds N] [--seconds S] [--connections C] [--json]]

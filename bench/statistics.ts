@@ -17,6 +17,12 @@ export function spreadOf(values: readonly number[]): Spread {
   return { min, median: (low + high) / 2, max };
 }
 
+/** The value that the share `q` of all values is not above. */
+export function quantile(values: readonly number[], q: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? NaN;
+}
+
 /** value / reference, round by round: what disturbed a round disturbed both. */
 export function ratios(values: readonly number[], references: readonly number[]): Spread {
   return spreadOf(values.map((value, round) => value / references[round]!));

@@ -1,4 +1,5 @@
 import type {
+  OutboundStub,
   AppLauncher,
   ArmName,
   Clock,
@@ -101,6 +102,8 @@ export interface PrepareArmsOptions {
   readonly writable: Readonly<Record<string, string>>;
   /** Env name → the real address live calls; the arms get the guard's. */
   readonly outbound: Readonly<Record<string, string>>;
+  /** What the guard tells calls that live did not make; the first that fits. */
+  readonly stubs: readonly OutboundStub[];
   readonly launcher: AppLauncher;
   readonly clock: Clock;
   readonly log: Logger;

@@ -35,8 +35,9 @@ export class Endpoints {
   }
 }
 
-function matches(
-  route: AppManifest['routes'][number],
+/** Whether a route's method and pattern are those of a request. */
+export function matches(
+  route: Pick<AppManifest['routes'][number], 'methods' | 'pattern'>,
   exchange: Pick<Exchange, 'method' | 'target'>,
 ): boolean {
   if (route.methods !== undefined && !route.methods.some((method) => method === exchange.method))

@@ -39,7 +39,14 @@ export type EngineOptions = ShadowOptions & { readonly prepare: PrepareArms };
 /** A status weighs every place that was ever noisy: it is told as often as an eye follows, not with every exchange. */
 const PROGRESS_EVERY_MS = 200;
 
-const NO_GUARD: GuardCount = { enforcement: 'none', answered: 0, refused: 0, calls: [], escaped: 0 };
+const NO_GUARD: GuardCount = {
+  enforcement: 'none',
+  answered: 0,
+  stubbed: 0,
+  refused: 0,
+  calls: [],
+  escaped: 0,
+};
 
 /**
  * Begins a shadow upgrade: capture at once, then the clone and the arms, then the replay. Resolves when the capture has
@@ -192,6 +199,8 @@ export class ShadowRun {
       live: options.live,
       writable: options.writable ?? {},
       outbound: options.outboundUrls ?? options.old.manifest.outbound,
+      // What the update calls anew, its own stubs know best.
+      stubs: [...options.new.manifest.stubs, ...options.old.manifest.stubs],
       env: options.env ?? {},
       launcher: options.launcher,
       clock: this.#clock,

@@ -74,8 +74,23 @@ const routeSchema = z.strictObject({
   test: routeTestSchema.optional(),
 });
 
-/** `dharma.json` in the app's folder. All of it is optional: an app without one runs with the defaults. */
-export const manifestSchema = z.strictObject({
+/** What a shadow's arms are told by a partner that live did not call: the guard answers with it, and passes nothing on. */
+const stubSchema = z.strictObject({
+  /** The env variable that holds the partner's address. */
+  destination: envNameSchema,
+  /** Default: every method. */
+  methods: z.array(methodSchema).min(1).optional(),
+  /** Of the path as the partner sees it. */
+  pattern: routePatternSchema,
+  status: z.int().min(200).max(599).default(200),
+  headers: z.record(z.string(), z.string()).default({}),
+  /** A text as it is; anything else as JSON. */
+  body: z.json().optional(),
+});
+
+export type OutboundStub = z.output<typeof stubSchema>;
+
+const plainManifestSchema = z.strictObject({
   $schema: z.string().optional(),
   name: nameSchema,
   /** Default: `npm start`'s script where it is one command, else package.json's `main`. */
@@ -97,6 +112,19 @@ export const manifestSchema = z.strictObject({
   writable: z.record(envNameSchema, nameSchema).default({}),
   /** What reports of a shadow do not keep, besides the usual secrets: names of header fields, JSON paths (`$.card.number`, `$..pin`). */
   redact: z.array(redactionRuleSchema).default([]),
+  /** Answers for calls that the update makes and live did not. The first that fits is given. */
+  stubs: z.array(stubSchema).default([]),
+});
+
+/** `dharma.json` in the app's folder. All of it is optional: an app without one runs with the defaults. */
+export const manifestSchema = plainManifestSchema.superRefine(({ stubs, outbound }, context) => {
+  for (const [i, { destination }] of stubs.entries())
+    if (!Object.hasOwn(outbound, destination))
+      context.addIssue({
+        code: 'custom',
+        path: ['stubs', i, 'destination'],
+        message: `expected a name that stands in "outbound" (${Object.keys(outbound).join(', ') || 'it is empty'})`,
+      });
 });
 
 export type AppManifest = z.output<typeof manifestSchema>;

@@ -118,7 +118,9 @@ export interface GuardCount {
   readonly enforcement: 'namespace' | 'preload' | 'none';
   /** Answered with what live got. */
   readonly answered: number;
-  /** No recorded answer fitted: answered with an error. */
+  /** Live made no such call: answered with one of the app's stubs. */
+  readonly stubbed: number;
+  /** Neither a recorded answer nor a stub fitted: answered with an error. */
   readonly refused: number;
   /** By destination and arm kind. */
   readonly calls: readonly { readonly destination: string; readonly arm: ArmName; readonly count: number }[];

@@ -144,6 +144,7 @@ export class ShadowArm implements Arm {
       destinations: Object.keys(prepare.outbound),
       socketDir: jailed ? socketDir : undefined,
       recorded,
+      stubs: prepare.stubs,
       canonical,
       clock: prepare.clock,
       log: prepare.log,

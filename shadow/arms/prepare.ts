@@ -81,6 +81,7 @@ class PreparedArms implements ArmSet {
     return {
       enforcement: this.#enforcement,
       answered: sum(this.#arms.map(({ guard }) => guard.answered)),
+      stubbed: sum(this.#arms.map(({ guard }) => guard.stubbed)),
       refused: sum(this.#arms.map(({ guard }) => guard.refused)),
       calls: this.#arms.flatMap(({ name, guard }) =>
         [...guard.counts].map(([destination, count]) => ({ destination, arm: name, count })),

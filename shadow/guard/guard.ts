@@ -13,9 +13,11 @@ import {
   type Clock,
   type Logger,
   type OutboundCall,
+  type OutboundStub,
 } from '../../common/index.js';
 import { answerFor, type Answer } from './answer.js';
 import type { RecordedCalls } from './recorded-calls.js';
+import { stubFor } from './stub.js';
 
 /**
  * How long an arm's call waits for the record of live's, ms. Live's call ended before its exchange did, which ended before
@@ -30,6 +32,8 @@ export interface GuardOptions {
   /** Folder for unix sockets (a jail's bridges lead there); undefined: loopback ports. */
   readonly socketDir: string | undefined;
   readonly recorded: RecordedCalls;
+  /** The app's own answers for calls that live did not make. */
+  readonly stubs: readonly OutboundStub[];
   /** Says an arm's text in live's terms. */
   readonly canonical: (text: string) => string;
   readonly clock: Clock;
@@ -45,7 +49,7 @@ export interface GuardDoor {
 }
 
 /**
- * Where an arm's outbound calls end. Each is recorded and answered with what live's own call got, or with an error;
+ * Where an arm's outbound calls end. Each is recorded and answered with what live's own call got, else with the app's stub, or with an error;
  * nothing is ever passed on: there is no code here that connects to anything. The owner must `close()` it.
  */
 export class ArmGuard {
@@ -55,6 +59,7 @@ export class ArmGuard {
   #doors: readonly GuardDoor[] = [];
   #calls: OutboundCall[] = [];
   #answered = 0;
+  #stubbed = 0;
   #refused = 0;
   #open = 0;
 
@@ -79,6 +84,10 @@ export class ArmGuard {
 
   get answered(): number {
     return this.#answered;
+  }
+
+  get stubbed(): number {
+    return this.#stubbed;
   }
 
   get refused(): number {
@@ -159,8 +168,10 @@ export class ArmGuard {
     };
     const live = await this.#recordOf(call);
     if (live === undefined) {
-      this.#note({ ...call, response: undefined });
-      refuse(response, destination);
+      const stub = stubFor(this.#options.stubs, call);
+      this.#note({ ...call, response: stub }, stub !== undefined);
+      if (stub === undefined) refuse(response, destination);
+      else send(request, response, stub);
     } else if (live.response === undefined) {
       // Live's call got no answer, or none that was kept whole: the connection ends here as well.
       this.#note({ ...call, response: undefined });
@@ -188,10 +199,11 @@ export class ArmGuard {
     }
   }
 
-  #note(call: OutboundCall): void {
+  #note(call: OutboundCall, byStub = false): void {
     this.#calls.push(call);
     this.#counts.set(call.destination, (this.#counts.get(call.destination) ?? 0) + 1);
     if (call.response === undefined) this.#refused += 1;
+    else if (byStub) this.#stubbed += 1;
     else this.#answered += 1;
   }
 }

@@ -128,6 +128,7 @@ export const reportSchema = z.strictObject({
   guard: z.strictObject({
     enforcement: z.enum(['namespace', 'preload', 'none']),
     answered: count,
+    stubbed: count,
     refused: count,
     calls: z.array(z.strictObject({ destination: z.string(), arm: z.enum(ARMS), count })),
     escaped: count,

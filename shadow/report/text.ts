@@ -72,7 +72,7 @@ function renderLedger(ledger: Ledger): string[] {
 function renderGuard(guard: GuardCount): string[] {
   const calls = sum(guard.calls.map(({ count }) => count));
   return [
-    `guard      ${calls} calls held back (${guard.answered} answered with what live got, ${guard.refused} refused), ` +
+    `guard      ${calls} calls held back (${guard.answered} answered with what live got, ${guard.stubbed > 0 ? `${guard.stubbed} by stubs, ` : ''}${guard.refused} refused), ` +
       `${guard.escaped} escaped; enforced by ${guard.enforcement}`,
   ];
 }

@@ -127,6 +127,17 @@ describe('a route pattern', () => {
   });
 });
 
+it("an app's stub for a destination that it does not call out to is refused", () => {
+  const stub = { destination: 'MAIL_URL', pattern: '/send' };
+  const manifest = { name: 'shop', outbound: { PAY_URL: 'http://pay.example' }, stubs: [stub] };
+  expect(refusal(() => parseConfig(manifestSchema, manifest, 'dharma.json'))).toMatchObject({
+    message: expect.stringContaining('stubs') as string,
+  });
+  expect(JSON.stringify(refusal(() => parseConfig(manifestSchema, manifest, 'dharma.json')))).toContain(
+    'PAY_URL',
+  );
+});
+
 describe('a key that is not known', () => {
   it.each([
     ['at the top', { nodez: 1 }, clusterConfigSchema, /^x is not valid: nodez: one of .*\bnodes, .*found/],

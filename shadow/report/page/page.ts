@@ -98,7 +98,7 @@ function ledger({ ledger: book }: ShadowReport): string {
 
 function guard({ guard: held }: ShadowReport): string {
   const calls = held.calls.reduce((sum, { count: n }) => sum + n, 0);
-  return `${counted(calls, 'call')} held back (${count(held.answered)} answered with what live got, ${count(held.refused)} refused), ${count(held.escaped)} escaped; enforced by ${held.enforcement}`;
+  return `${counted(calls, 'call')} held back (${count(held.answered)} answered with what live got, ${held.stubbed > 0 ? `${count(held.stubbed)} by stubs, ` : ''}${count(held.refused)} refused), ${count(held.escaped)} escaped; enforced by ${held.enforcement}`;
 }
 
 function noise(report: ShadowReport, limits: PageLimits): Part {

@@ -37,6 +37,7 @@ export function prepareOptions(
 ): PrepareArmsOptions {
   return {
     names: ['old-a', 'new-a'],
+    stubs: [],
     writable: {},
     outbound: { PAY_URL: 'http://127.0.0.1:1/v1' },
     launcher: createLauncher(),

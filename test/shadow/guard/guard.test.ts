@@ -5,11 +5,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Agent, request } from 'undici';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createLogger, systemClock, type OutboundCall } from '../../../common/index.js';
+import { createLogger, manifestSchema, systemClock, type OutboundCall } from '../../../common/index.js';
 import { ArmGuard } from '../../../shadow/guard/guard.js';
 import { RecordedCalls } from '../../../shadow/guard/recorded-calls.js';
 
 const EX = '00000000000000e1';
+
+const STUBS = [
+  { destination: 'MAIL_URL', pattern: '/refunds/:id', status: 202 },
+  { destination: 'PAY_URL', methods: ['POST'], pattern: '/refunds/:id', status: 201, body: { refund: 'r1' } },
+  {
+    destination: 'PAY_URL',
+    pattern: '/texts/*rest',
+    headers: { 'Content-Type': 'text/plain' },
+    body: 'hello',
+  },
+];
 
 function live(partial: Partial<OutboundCall> & { readonly answer?: string }): OutboundCall {
   return {
@@ -46,6 +57,11 @@ describe('ArmGuard', () => {
       destinations: ['MAIL_URL', 'PAY_URL'],
       socketDir: dir,
       recorded,
+      stubs: manifestSchema.parse({
+        name: 'shop',
+        outbound: { PAY_URL: 'http://pay.example', MAIL_URL: 'http://mail.example' },
+        stubs: STUBS,
+      }).stubs,
       canonical: (text) => text,
       clock: systemClock,
       log: createLogger('test', 'silent'),
@@ -71,6 +87,18 @@ describe('ArmGuard', () => {
     });
     return { status: answer.statusCode, headers: answer.headers, text: await answer.body.text() };
   };
+
+  it("answers what live did not call with the app's stub, and what live did call with live's answer", async () => {
+    recorded.add(live({ target: '/refunds/1', answer: '{"refund":"live"}' }));
+    expect(await call('/refunds/1')).toMatchObject({ status: 201, text: '{"refund":"live"}' });
+    const stubbed = await call('/refunds/2');
+    expect(stubbed).toMatchObject({ status: 201, text: '{"refund":"r1"}' });
+    expect(stubbed.headers['content-type']).toBe('application/json');
+    expect(await call('/texts/a/b')).toMatchObject({ status: 200, text: 'hello' });
+    expect(await call('/refunds/2', undefined, { method: 'PUT' })).toMatchObject({ status: 504 });
+    expect(guard).toMatchObject({ answered: 1, stubbed: 2, refused: 1 });
+    expect(guard.takeCalls().map(({ response }) => response?.status)).toEqual([201, 201, 200, undefined]);
+  });
 
   it('answers with what live got, though the body differs, and records the call', async () => {
     recorded.add(live({ requestBody: Buffer.from('{"amount":100}'), answer: '{"id":"ch_1"}' }));

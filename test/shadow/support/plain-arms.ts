@@ -67,7 +67,7 @@ export async function preparePlainArms(options: PrepareArmsOptions): Promise<Arm
       cloneStartedNs,
       cloneEndedNs: process.hrtime.bigint(),
       cloneMs: 0,
-      guard: () => ({ enforcement: 'none', answered: 0, refused: 0, calls: [], escaped: 0 }),
+      guard: () => ({ enforcement: 'none', answered: 0, stubbed: 0, refused: 0, calls: [], escaped: 0 }),
       liveCall: () => undefined,
       forget: () => undefined,
       stop,

@@ -75,7 +75,7 @@ export function reportWith(places: number, text: string): ShadowReport {
       requests: 3,
       tookMs: 1000,
     },
-    guard: { enforcement: 'namespace', answered: 1, refused: 0, escaped: 0, calls: [] },
+    guard: { enforcement: 'namespace', answered: 1, stubbed: 0, refused: 0, escaped: 0, calls: [] },
     timings: { startedAt: 0, cloneMs: 1, replayedMs: 2, lagMs: 0, armMedianMs: { 'old-a': 1 } },
   };
 }
