@@ -28,7 +28,8 @@ export interface NpmRun {
  */
 export const DEFAULT_INSTALL_DEADLINE_MS = 10 * 60_000;
 
-const COMMON_ARGS = ['--omit=dev', '--no-audit', '--no-fund', '--no-progress'];
+/** A release holds all it runs: what `file:` names is copied into it, no link leads out. */
+const COMMON_ARGS = ['--omit=dev', '--install-links', '--no-audit', '--no-fund', '--no-progress'];
 /** Scripts that npm runs at an install also where there is nothing to fetch. */
 const INSTALL_SCRIPTS = ['preinstall', 'install', 'postinstall', 'prepare'];
 

@@ -6,14 +6,14 @@ export class ArmStartError extends DharmaError {
   /** The end of what the app wrote. */
   readonly logTail: string;
 
-  private constructor(arm: ArmName, tail: string, logFile: string, cause: unknown) {
+  private constructor(arm: ArmName, tail: string, cause: unknown) {
     super({
       code: 'ARM_DID_NOT_START',
       message: `the arm ${arm} did not start: ${messageOf(cause)}`,
       found: tail === '' ? 'it wrote nothing' : tail,
       remedy: arm.startsWith('new')
-        ? `The update may be the cause: read ${logFile}.`
-        : `The running release did not start in a copy: read ${logFile}.`,
+        ? 'The update may be the cause: see the end of what it wrote.'
+        : 'The running release did not start in a copy: see the end of what it wrote.',
       cause,
     });
     this.arm = arm;
@@ -21,7 +21,7 @@ export class ArmStartError extends DharmaError {
   }
 
   static async of(arm: ArmName, logFile: string, cause: unknown): Promise<ArmStartError> {
-    return new ArmStartError(arm, await readTail(logFile), logFile, cause);
+    return new ArmStartError(arm, await readTail(logFile), cause);
   }
 }
 

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, readdir, stat, symlink, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readFile, readdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createReleaseStore } from '../../../cluster-agent/index.js';
@@ -69,6 +69,18 @@ describe('release store', () => {
     const again = await createReleaseStore({ dir }).update(base, change, { signal });
     expect(again).toEqual(updated);
     expect((await store.list()).map(({ id }) => id)).toEqual([base.id, updated.id]);
+  });
+
+  it('holds what a package in a folder has, not a link to it', async () => {
+    const { app, dir, root } = await appWith({});
+    const local = join(root, 'local');
+    await writeFiles(local, { 'package.json': { name: 'local', version: '1.0.0' }, 'index.js': '' });
+    await writeFiles(app, {
+      'package.json': { main: 'server.js', dependencies: { local: `file:${local}` } },
+    });
+    const release = await createReleaseStore({ dir }).create(app, { signal });
+    expect((await lstat(join(release.dir, 'node_modules/local'))).isDirectory()).toBe(true);
+    expect(existsSync(join(release.dir, 'node_modules/local/index.js'))).toBe(true);
   });
 
   it('carries env through a chain of updates, unset variables too', async () => {
