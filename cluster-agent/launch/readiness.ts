@@ -4,8 +4,9 @@ import { systemClock, waitForAccept, type RunningApp } from '../../common/index.
 type Target = RunningApp['target'];
 
 /**
- * Resolves when the app at `target` is up: it accepts a connection, and answers its health path, where it declares one,
- * with 2xx. Rejects with the signal's reason when that aborts first.
+ * Resolves when the app at `target` is up: it accepts a connection (a jail's socket does so once the app does), and answers
+ * its health path, where it declares one, with 2xx. An app without one is asked nothing: it might count it. Rejects with
+ * the signal's reason when that aborts first.
  */
 export async function waitUntilUp(
   target: Target,
@@ -13,35 +14,20 @@ export async function waitUntilUp(
   signal: AbortSignal,
 ): Promise<void> {
   await waitForAccept('socket' in target ? { path: target.socket } : target, signal);
-  const question = questionFor(target, healthPath);
-  if (question === undefined) return;
+  if (healthPath === undefined) return;
   for (let pauseMs = 10; ; pauseMs = Math.min(pauseMs * 1.5, 250)) {
-    const status = await statusOf(target, question, signal);
-    if (status !== undefined && (healthPath === undefined || (status >= 200 && status < 300))) return;
+    const status = await statusOf(target, healthPath, signal);
+    if (status !== undefined && status >= 200 && status < 300) return;
     await systemClock.sleep(pauseMs, signal);
   }
 }
 
-interface Question {
-  readonly method: string;
-  readonly path: string;
-}
-
-/**
- * Through a jail's socket a connection says little: it is the bridge that accepts it. `OPTIONS *`, HTTP's own "are you
- * there", asks the app itself and touches nothing; any answer will do.
- */
-function questionFor(target: Target, healthPath: string | undefined): Question | undefined {
-  if (healthPath !== undefined) return { method: 'GET', path: healthPath };
-  return 'socket' in target ? { method: 'OPTIONS', path: '*' } : undefined;
-}
-
-/** The status a question is answered with; undefined when there was no answer. */
-function statusOf(target: Target, question: Question, signal: AbortSignal): Promise<number | undefined> {
+/** The status the path is answered with; undefined when there was no answer. */
+function statusOf(target: Target, path: string, signal: AbortSignal): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
     const where = 'socket' in target ? { socketPath: target.socket } : target;
     const call = request(
-      { ...where, ...question, agent: false, signal, headers: { connection: 'close' } },
+      { ...where, path, agent: false, signal, headers: { connection: 'close' } },
       (answer) => {
         answer.resume();
         answer.once('end', () => resolve(answer.statusCode));

@@ -6,7 +6,7 @@ import { Agent, createServer as createHttp, request } from 'node:http';
 import { connect, createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import { dirname, join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { cleanUp, fixture, folderFor, noJail, run, users } from './launcher.js';
 import type { Running } from './launcher.js';
 
@@ -55,6 +55,15 @@ function exchange(path: string, text: Buffer | string): Promise<{ text: string; 
     socket.on('end', () => socket.end());
     socket.on('error', (caught: NodeJS.ErrnoException) => (error = caught.code));
     socket.on('close', () => done({ text: Buffer.concat(chunks).toString(), error }));
+  });
+}
+
+/** The launcher's network has the socket; a flag tells that it does not only stand there but listens. */
+async function waitUntilListening(path: string, running: Running): Promise<void> {
+  await vi.waitFor(() => {
+    const sockets = readFileSync(`/proc/${running.child.pid}/net/unix`, 'utf8').split('\n');
+    const row = sockets.find((line) => line.endsWith(` ${path}`));
+    expect(row?.split(/\s+/)[3]).toBe('00010000');
   });
 }
 
@@ -114,6 +123,8 @@ describe.each(users)('the relay of a jail, as $name', (user) => {
       const flags = ['--jail', '--readable', fixtures, '--inward', `${PORT}:${path}`];
       const running = run([...flags, '--', node, inside, role, String(PORT), argument], { user, cwd: '/' });
       await running.printed('ready');
+      // The socket is there from the start; it accepts once the command does, without a connection to find out.
+      await waitUntilListening(path, running);
       return { path, running };
     };
 
@@ -127,6 +138,22 @@ describe.each(users)('the relay of a jail, as $name', (user) => {
       );
       const answers = await Promise.all(bodies.map((body) => echo(agent, path, body)));
       expect(answers).toEqual(bodies.map(hashOf));
+    });
+
+    it.skipIf(impossible)('lets nobody in before the application listens, and asks it nothing', async () => {
+      const path = join(await folderFor(user), 'in.sock');
+      const flags = ['--jail', '--readable', fixtures, '--inward', `${PORT}:${path}`];
+      const running = run([...flags, '--', node, inside, 'lateServer', String(PORT), '127.0.0.1'], {
+        user,
+        cwd: '/',
+      });
+      await running.printed('soon');
+      expect((await exchange(path, 'x')).error).toBe('ECONNREFUSED');
+      running.child.kill('SIGUSR2');
+      await running.printed('ready');
+      await waitUntilListening(path, running);
+      running.child.kill('SIGTERM');
+      await running.printed('0 connections');
     });
 
     it.skipIf(impossible)('finds an application that listens on ::1 alone', async () => {

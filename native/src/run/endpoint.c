@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -79,7 +80,7 @@ static bool is_live(const union address *address, socklen_t size)
     return live;
 }
 
-int endpoint_listen_unix(const char *path)
+int endpoint_bind_unix(const char *path)
 {
     union address address;
     socklen_t size = pathname(&address, path);
@@ -95,10 +96,46 @@ int endpoint_listen_unix(const char *path)
         unlink(path);
     }
     mask = umask(0177);
-    if (bind(fd, &address.any, size) != 0 || listen(fd, SOMAXCONN) != 0)
+    if (bind(fd, &address.any, size) != 0)
         failf(errno, "inward socket %s", path);
     umask(mask);
     return fd;
+}
+
+void endpoint_let_in(int fd, const char *path)
+{
+    if (listen(fd, SOMAXCONN) != 0)
+        failf(errno, "inward socket %s", path);
+}
+
+/* Whether a table of the kernel's has a listening socket of that port, whatever its address. */
+static bool has_listener(FILE *table, uint16_t port)
+{
+    char line[512];
+    unsigned local, state;
+
+    while (fgets(line, sizeof line, table) != NULL)
+        if (sscanf(line, " %*u: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x", &local, &state) == 2 && local == port &&
+            state == TCP_LISTEN)
+            return true;
+    return false;
+}
+
+bool endpoint_is_served(uint16_t port)
+{
+    static const char *const tables[] = {"/proc/thread-self/net/tcp", "/proc/thread-self/net/tcp6"};
+    bool served = false;
+
+    for (size_t i = 0; i < sizeof tables / sizeof *tables && !served; i++) {
+        FILE *table = fopen(tables[i], "re");
+        if (table == NULL && i == 0)
+            fail(tables[i], errno);
+        if (table == NULL)
+            continue; /* There is no IPv6. */
+        served = has_listener(table, port);
+        fclose(table);
+    }
+    return served;
 }
 
 int endpoint_connect_tcp(uint16_t port, bool v6)

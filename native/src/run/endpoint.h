@@ -11,7 +11,11 @@
 /* 127.0.0.1:port, or [::1]:port. Without IPv6 the latter gives -1; all else fails closed. */
 int endpoint_listen_tcp(uint16_t port, bool v6);
 /* Mode 0600. A socket left behind by a dead process is replaced; a live one is not. Fails closed. */
-int endpoint_listen_unix(const char *path);
+int endpoint_bind_unix(const char *path);
+/* Until then, whoever connects to such a socket is refused. Fails closed. */
+void endpoint_let_in(int fd, const char *path);
+/* Whether somebody listens on the port, on loopback or any address; it is not connected to. Fails closed. */
+bool endpoint_is_served(uint16_t port);
 /* A connection under way: wait until it is writable, then ask for SO_ERROR. -1 on error. */
 int endpoint_connect_tcp(uint16_t port, bool v6);
 /* A connection made; ENDPOINT_BUSY, or -1 on error. */

@@ -21,7 +21,8 @@ static const char usage[] =
     "  --writable DIR           may be written inside the jail\n"
     "  --readable DIR           stays visible though it lies under /tmp or /run (the working directory does)\n"
     "  --bridge PATH:PORT       127.0.0.1:PORT inside leads to the host's unix socket PATH\n"
-    "  --inward PORT:PATH       the host's unix socket PATH leads to 127.0.0.1:PORT inside\n"
+    "  --inward PORT:PATH       the host's unix socket PATH leads to 127.0.0.1:PORT inside,\n"
+    "                           once CMD listens there\n"
     "  --probe-jail             exit 0 if --jail works here; else 1 and one line of JSON that says why not\n"
     "\n"
     "Exits as CMD does; 125 when the launcher fails, 126 and 127 when CMD cannot be run or found.\n";

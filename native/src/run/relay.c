@@ -12,7 +12,8 @@
 
 enum {
     EVENTS_PER_TURN = 128,
-    RETRY_MS = 5 /* a unix socket whose backlog is full cannot be waited for, only asked again */
+    /* A unix socket whose backlog is full, and a port nobody serves yet, cannot be waited for, only looked at again. */
+    RETRY_MS = 5
 };
 
 struct listener {
@@ -20,6 +21,7 @@ struct listener {
     int fd;
     bool paused; /* out of descriptors: waits until a connection ends */
     bool inward;
+    bool waiting; /* inward, and CMD does not listen yet: nobody is let in */
     struct port_path target;
 };
 
@@ -40,6 +42,7 @@ struct relay {
     struct link *links;  /* open ones */
     struct link *closed; /* freed at the end of the turn: events may still name them */
     size_t retrying;
+    size_t waiting;
     bool stopped;
     char scratch[SIDE_BUFFER];
 };
@@ -234,6 +237,22 @@ static void retry_connects(struct relay *relay)
     }
 }
 
+/* CMD listens: from now on whoever connects is let in. So whoever can connect is served. */
+static void let_in(struct relay *relay, struct listener *listener)
+{
+    endpoint_let_in(listener->fd, listener->target.path);
+    listener->waiting = false;
+    relay->waiting--;
+    watch_listener(relay, listener);
+}
+
+static void let_in_where_served(struct relay *relay)
+{
+    for (size_t i = 0; i < relay->listener_count && relay->waiting > 0; i++)
+        if (relay->listeners[i].waiting && endpoint_is_served(relay->listeners[i].target.port))
+            let_in(relay, &relay->listeners[i]);
+}
+
 void relay_run(struct relay *relay)
 {
     struct epoll_event events[EVENTS_PER_TURN];
@@ -246,6 +265,7 @@ void relay_run(struct relay *relay)
             run_side(relay, events[i].data.ptr, events[i].events);
     }
     retry_connects(relay);
+    let_in_where_served(relay);
     while (relay->closed != NULL) {
         struct link *link = relay->closed;
         relay->closed = link->next;
@@ -260,7 +280,7 @@ int relay_descriptor(const struct relay *relay)
 
 int relay_timeout(const struct relay *relay)
 {
-    return relay->retrying > 0 ? RETRY_MS : -1;
+    return relay->retrying > 0 || relay->waiting > 0 ? RETRY_MS : -1;
 }
 
 bool relay_is_idle(const struct relay *relay)
@@ -272,8 +292,12 @@ static void add_listener(struct relay *relay, int fd, bool inward, struct port_p
 {
     struct listener *listener = &relay->listeners[relay->listener_count++];
 
-    *listener = (struct listener){.kind = RELAY_LISTENER, .fd = fd, .inward = inward, .target = target};
-    watch_listener(relay, listener);
+    *listener = (struct listener){
+        .kind = RELAY_LISTENER, .fd = fd, .inward = inward, .waiting = inward, .target = target};
+    if (inward)
+        relay->waiting++;
+    else
+        watch_listener(relay, listener);
 }
 
 struct relay *relay_open(const struct options *options)
@@ -294,7 +318,7 @@ struct relay *relay_open(const struct options *options)
             add_listener(relay, v6, false, bridge);
     }
     for (size_t i = 0; i < options->inward_count; i++)
-        add_listener(relay, endpoint_listen_unix(options->inwards[i].path), true, options->inwards[i]);
+        add_listener(relay, endpoint_bind_unix(options->inwards[i].path), true, options->inwards[i]);
     return relay;
 }
 
@@ -303,6 +327,7 @@ void relay_stop_listening(struct relay *relay)
     if (relay->stopped)
         return;
     relay->stopped = true;
+    relay->waiting = 0;
     for (size_t i = 0; i < relay->listener_count; i++) {
         if (relay->listeners[i].inward)
             unlink(relay->listeners[i].target.path);
