@@ -6,6 +6,7 @@
 #include "cidr.h"
 #include "exchange.h"
 #include "reply.h"
+#include "tls.h"
 #include "worker.h"
 
 /** How long a connection stays half-open so that a reset does not overtake the last answer (nginx's lingering_timeout is 5 s). */
@@ -69,7 +70,7 @@ static void refuse(struct client *c, int status) {
     struct worker *w = c->conn.worker;
     w->telemetry.glitches++;
     c->unread = true;
-    reply_send(c, status, false, true);
+    reply_send(c, &(struct reply){.status = status}, false, true);
     client_next(c, false);
 }
 
@@ -127,7 +128,7 @@ static void run(struct conn *conn) {
         return;
     }
     if (c->closing) {
-        if (conn->out.bytes) conn->wants_room = true;
+        if (conn_unsent(conn)) conn->wants_room = true;
         else finish_closing(c);
         return;
     }
@@ -184,11 +185,12 @@ void client_next(struct client *c, bool keep_alive) {
 
 void client_drain(struct client *c) {
     if (c->x || c->closing || c->head_since) return;
-    if (c->conn.out.bytes) client_next(c, false);
+    if (conn_unsent(&c->conn)) client_next(c, false);
     else if (!conn_unread(&c->conn)) client_close(c);
 }
 
-void client_open(struct worker *w, int fd, const struct sockaddr_storage *peer) {
+void client_open(struct worker *w, int fd, const struct sockaddr_storage *peer, unsigned listen) {
+    const struct config_listen *l = &worker_config(w)->listens[listen];
     struct client *c = base_zalloc(sizeof *c);
     int one = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
@@ -202,6 +204,9 @@ void client_open(struct worker *w, int fd, const struct sockaddr_storage *peer) 
         worker_client_gone(w);
         return;
     }
+    c->listen = listen;
+    c->tls = l->tls;
+    if (l->tls) tls_serve(&c->conn, w->lease->snapshot->tls, l->http2);
     list_push(&w->clients, &c->link);
     w->telemetry.clients++;
     set_timer(c, limits_of(c)->header_timeout);

@@ -19,9 +19,11 @@ struct client {
     uint64_t head_since;       // when the first byte of an incomplete head came; 0: none
     uint32_t parsed;           // bytes of an incomplete head seen so far
     uint16_t port;
+    unsigned listen;           // index of the config's listen it came in by
     bool closing;              // close once the output is flushed
     bool lingering;            // sending is over: what still comes is thrown away, so that no reset kills the answer
     bool unread;               // the client may still be sending a body nobody wants
+    bool tls;                  // encrypted
     bool trusted;              // as of trusted_serial
     uint64_t trusted_serial;
     char address[INET6_ADDRSTRLEN];
@@ -31,8 +33,8 @@ struct client {
 
 /** address:port, [v6]:port. */
 const char *client_name(struct client *c);
-/** Takes an accepted descriptor over. */
-void client_open(struct worker *w, int fd, const struct sockaddr_storage *peer);
+/** Takes over a descriptor that the config's listen of that index accepted. */
+void client_open(struct worker *w, int fd, const struct sockaddr_storage *peer, unsigned listen);
 /** The exchange has ended and its answer is queued; goes on with the next request or closes. */
 void client_next(struct client *c, bool keep_alive);
 /** Closes at once; an exchange that is open counts as aborted by the client. */

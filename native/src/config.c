@@ -6,13 +6,14 @@
 #include <unistd.h>
 
 #include "config_read.h"
+#include "config_tls.h"
 #include "http1.h"
 
 /** A config of 10,000 routes and 1,000 nodes is 2 MB. */
 #define FILE_MAX (64u << 20)
 
 static bool read_listens(struct reader *r, const struct json *root) {
-    static const char *const keys[] = {"address", "port", NULL};
+    static const char *const keys[] = {"address", "port", "tls", "http2", "redirectPort", NULL};
     struct config *c = r->config;
     const struct json *item;
     if (!get_array(r, root, "listen", &c->listen_count, &item)) return false;
@@ -24,6 +25,7 @@ static bool read_listens(struct reader *r, const struct json *root) {
         snprintf(path, sizeof path, "listen[%u]", i);
         if (!only_keys(r, item, path, keys)) return false;
         if (!get_address(r, item, path, &l->address, &l->port, 0, &l->sockaddr, &l->sockaddr_length)) return false;
+        if (!config_read_listen_tls(r, item, path, l)) return false;
         for (unsigned j = 0; j < i; j++)
             if (l->port && c->listens[j].port == l->port && strcmp(c->listens[j].address, l->address) == 0)
                 return fail(r, path, "the same address and port as listen[%u]", j);
@@ -32,7 +34,7 @@ static bool read_listens(struct reader *r, const struct json *root) {
 }
 
 static bool read_node(struct reader *r, const struct json *item, const char *path, struct config_node *n) {
-    static const char *const keys[] = {"name", "address", "port", "weight", "state", NULL};
+    static const char *const keys[] = {"name", "address", "port", "weight", "state", "tls", "serverName", NULL};
     static const char *const states[] = {"active", "drain", NULL};
     struct sockaddr_storage ignored;
     socklen_t length;
@@ -50,7 +52,7 @@ static bool read_node(struct reader *r, const struct json *item, const char *pat
     }
     if (!get_choice(r, item, path, "state", states, &state)) return false;
     n->drain = state == 1;
-    return true;
+    return get_bool(r, item, path, "tls", &n->tls) && get_string(r, item, path, "serverName", false, 253, &n->server_name);
 }
 
 static int by_name(const void *a, const void *b) {
@@ -237,13 +239,14 @@ static void set_defaults(struct config *c) {
     c->capture_max_body = 1 << 20;
     c->capture_queue = 64 << 20;
     c->drain_timeout = 10000 * MS;
+    c->tls.ticket_rotation = 3600000 * MS;
 }
 
 static bool read_document(struct reader *r, const struct json *root) {
     static const char *const keys[] = {"listen", "workers", "control", "nodes", "routes", "limits", "telemetry", "capture",
-                                       "exchangeHeader", "trusted", "drainTimeout", NULL};
+                                       "exchangeHeader", "trusted", "drainTimeout", "tls", "upstreamTls", "acme", NULL};
     return only_keys(r, root, "", keys) && read_listens(r, root) && read_nodes(r, root) && read_routes(r, root) && read_limits(r, root) &&
-           read_telemetry(r, root) && read_capture(r, root) && read_trusted(r, root) && read_scalars(r, root);
+           read_telemetry(r, root) && read_capture(r, root) && read_trusted(r, root) && read_scalars(r, root) && config_read_tls(r, root);
 }
 
 /** Turns a byte offset into line and column for the message. */
@@ -307,7 +310,7 @@ static bool refuse(struct config_error *error, const char *path) {
 bool config_may_replace(const struct config *old, const struct config *next, struct config_error *error) {
     if (old->listen_count != next->listen_count) return refuse(error, "listen");
     for (unsigned i = 0; i < old->listen_count; i++) {
-        if (old->listens[i].port == next->listens[i].port && strcmp(old->listens[i].address, next->listens[i].address) == 0) continue;
+        if (old->listens[i].port == next->listens[i].port && old->listens[i].tls == next->listens[i].tls && strcmp(old->listens[i].address, next->listens[i].address) == 0) continue;
         char path[64];
         snprintf(path, sizeof path, "listen[%u]", i);
         return refuse(error, path);

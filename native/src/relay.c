@@ -178,7 +178,7 @@ static bool tunnel_way(struct conn *from, struct conn *to, bool *done) {
         if (fill == FILL_NONE) break;
         if (fill == FILL_END) {
             // Half-close: the other way goes on. It is passed on once everything before it was sent.
-            if (to->out.bytes) {
+            if (conn_unsent(to)) {
                 to->wants_room = true;
                 break;
             }

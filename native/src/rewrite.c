@@ -102,7 +102,7 @@ size_t rewrite_request_head(char *out, const struct http1_head *head, const stru
     }
     put_forwarded_for(&w, head, how);
     if (!has_host) put_field(&w, SPAN("X-Forwarded-Host"), host);
-    if (!has_proto) put(&w, SPAN("X-Forwarded-Proto: http\r\n"));
+    if (!has_proto) put(&w, how->tls ? SPAN("X-Forwarded-Proto: https\r\n") : SPAN("X-Forwarded-Proto: http\r\n"));
     if (how->exchange_field.n) {
         char hex[16];
         rewrite_hex16(hex, how->exchange_id);

@@ -13,6 +13,7 @@ struct rewrite_request {
     struct span fallback_host;    // Host for an HTTP/1.0 client that sent none
     struct span exchange_field;   // n == 0: none
     uint64_t exchange_id;
+    bool tls;                     // the client's connection is encrypted
     bool trusted;                 // the peer's X-Forwarded-* are believed and appended to
     bool keep_exchange;           // a trusted peer's own exchange field is passed on: exchange_id is that value
 };
