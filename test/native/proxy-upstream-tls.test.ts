@@ -1,6 +1,7 @@
 import { once } from 'node:events';
-import { createServer, type RequestListener } from 'node:https';
-import { connect as connectPlain, type AddressInfo } from 'node:net';
+import type { RequestListener } from 'node:http';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { createServer as createTlsServer, type TLSSocket, type TlsOptions } from 'node:tls';
 import { afterEach, describe, expect, it } from 'vitest';
 
@@ -91,7 +92,7 @@ describe('TLS towards nodes', () => {
       expect(proxy.stderr).toMatch(why);
     }
     const plain = await startNode(echo);
-    const proxy = await startProxy([{ ...plain.node, tls: true } as never], { upstreamTls: { ca: caFile } });
+    const proxy = await startProxy([{ ...plain.node, tls: true }], { upstreamTls: { ca: caFile } });
     expect(await exchange(proxy.at, lastGet('/'))).toMatch(/^HTTP\/1.1 502/);
     expect(plain.requests).toBe(0);
   });
@@ -132,7 +133,7 @@ describe('TLS towards nodes', () => {
       tls: { certificates: [await pair(folder, 'node')], clientCa: caFile },
     });
     const cluster = { name: 'inner', address: '127.0.0.1', port: inner.at, tls: true };
-    const outer = await startProxy([cluster as never], {
+    const outer = await startProxy([cluster], {
       upstreamTls: { ca: caFile, ...(await pair(folder, 'client')) },
     });
     for (let i = 0; i < 3; i++) {
@@ -157,30 +158,24 @@ describe('TLS towards nodes', () => {
       closers.push(() => new Promise<void>((done) => server.close(() => done())));
       const { port } = server.address() as AddressInfo;
       const node = { name: 'node', address: '127.0.0.1', port, tls: true };
-      const proxy = await startProxy([node as never], { upstreamTls: { ca: caFile } });
+      const proxy = await startProxy([node], { upstreamTls: { ca: caFile } });
       return exchange(proxy.at, lastGet('/'));
     };
     expect(await run((socket) => socket.end(answer))).toMatch(/until the end\r\n0\r\n\r\n$/);
     // The raw connection ends below TLS: anybody on the way could have cut it.
     const cut = await run((socket) => {
-      socket.write(answer, () => {
-        (socket as unknown as { _handle: { _parent?: { shutdown?: unknown } } })._handle;
-        socket.destroy();
-      });
+      socket.write(answer, () => socket.destroy());
     });
     expect(cut).not.toMatch(/0\r\n\r\n$/);
   });
 
   it('gives up a handshake that the node does not go on with', async () => {
     const silent = await startRawNode(() => undefined);
-    const proxy = await startProxy([{ ...silent.node, tls: true } as never], {
+    const proxy = await startProxy([{ ...silent.node, tls: true }], {
       upstreamTls: { ca: caFile },
       limits: { connectTimeout: 150 },
     });
     expect(await exchange(proxy.at, lastGet('/'))).toMatch(/^HTTP\/1.1 504/);
-    const dropped = connectPlain({ port: silent.port, host: '127.0.0.1' });
-    await once(dropped, 'connect');
-    dropped.destroy();
   });
 
   it('uses a kept connection whose node closed it no more', async () => {
