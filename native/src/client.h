@@ -11,10 +11,16 @@
 #include <sys/socket.h>
 
 struct exchange;
+struct h2;
+struct h2_stream;
 
 struct client {
     struct conn conn;
     struct exchange *x;        // the request being served
+    struct h2 *h2;             // the connection speaks HTTP/2: its requests are clients of their own
+    struct h2_stream *stream;  // this client is a stream of such a connection
+    bool until_end;            // a stream: DATA follow the head, END_STREAM ends the body
+    bool sniffed;              // which HTTP it speaks is known
     struct list link;          // worker->clients
     uint64_t head_since;       // when the first byte of an incomplete head came; 0: none
     uint32_t parsed;           // bytes of an incomplete head seen so far
@@ -35,6 +41,10 @@ struct client {
 const char *client_name(struct client *c);
 /** Takes over a descriptor that the config's listen of that index accepted. */
 void client_open(struct worker *w, int fd, const struct sockaddr_storage *peer, unsigned listen);
+/** Makes a client of a stream of another's connection. */
+void client_open_stream(struct client *c, const struct client *connection, const struct conn_layer *layer, void (*free_fn)(struct conn *c));
+/** A stream's head stands in its buffer. @param refused 0, or the status it has to be refused with */
+void client_request(struct client *c, int refused);
 /** The exchange has ended and its answer is queued; goes on with the next request or closes. */
 void client_next(struct client *c, bool keep_alive);
 /** Closes at once; an exchange that is open counts as aborted by the client. */

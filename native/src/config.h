@@ -64,7 +64,7 @@ struct config_route {
 
 /** Times in ns, sizes in bytes. */
 struct config_limits {
-    uint64_t header_bytes, body_bytes /* 0: none */, headers, connections;
+    uint64_t header_bytes, body_bytes /* 0: none */, headers, connections, streams;
     uint64_t header_timeout, idle_timeout, connect_timeout, upstream_timeout, body_timeout;
 };
 

@@ -21,7 +21,7 @@ static void on_event(struct watch *watch, uint32_t events) {
     c->run(c);
 }
 
-bool conn_open(struct conn *c, struct worker *w, int fd, void (*run)(struct conn *c), void (*free_fn)(struct conn *c), void (*expire)(struct timer *t, uint64_t now)) {
+static void init(struct conn *c, struct worker *w, int fd, void (*run)(struct conn *c), void (*free_fn)(struct conn *c), void (*expire)(struct timer *t, uint64_t now)) {
     c->watch = (struct watch){fd, on_event};
     c->worker = w;
     c->run = run;
@@ -29,6 +29,16 @@ bool conn_open(struct conn *c, struct worker *w, int fd, void (*run)(struct conn
     timer_init(&c->timer, expire);
     list_init(&c->dirty);
     list_init(&c->again);
+}
+
+void conn_open_layer(struct conn *c, struct worker *w, const struct conn_layer *layer, void (*run)(struct conn *c), void (*free_fn)(struct conn *c), void (*expire)(struct timer *t, uint64_t now)) {
+    init(c, w, -1, run, free_fn, expire);
+    c->layer = layer;
+    c->writable = true;
+}
+
+bool conn_open(struct conn *c, struct worker *w, int fd, void (*run)(struct conn *c), void (*free_fn)(struct conn *c), void (*expire)(struct timer *t, uint64_t now)) {
+    init(c, w, fd, run, free_fn, expire);
     if (loop_add(&w->loop, &c->watch)) return true;
     close(fd);
     c->watch.fd = -1;
@@ -165,6 +175,7 @@ void conn_probe(struct conn *c) {
 
 void conn_reset_on_close(struct conn *c) {
     c->reset = true;
+    if (c->watch.fd < 0) return;
     struct linger now = {.l_onoff = 1, .l_linger = 0};
     setsockopt(c->watch.fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
 }

@@ -59,6 +59,8 @@ struct conn {
 
 /** Takes fd over and registers it. false: it could not be registered (fd is closed). */
 bool conn_open(struct conn *c, struct worker *w, int fd, void (*run)(struct conn *c), void (*free_fn)(struct conn *c), void (*expire)(struct timer *t, uint64_t now));
+/** A connection without a socket of its own: all its bytes come from and go to the layer. */
+void conn_open_layer(struct conn *c, struct worker *w, const struct conn_layer *layer, void (*run)(struct conn *c), void (*free_fn)(struct conn *c), void (*expire)(struct timer *t, uint64_t now));
 /** Closes now, frees later. */
 void conn_close(struct conn *c);
 

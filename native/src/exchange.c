@@ -214,6 +214,7 @@ void exchange_answer(struct exchange *x, const struct reply *r) {
         if (sent.body.n) tape_add(x->tape, TAPE_RESPONSE_BODY, c->conn.out.scratch, sent.body);
         x->response.length = sent.body.n;
     }
+    reply_hand_over(c, &sent);
     exchange_finish(x);
 }
 

@@ -1,5 +1,6 @@
 #include "reply.h"
 
+#include "h2_stream.h"
 #include "worker.h"
 
 struct span reply_reason(int status) {
@@ -40,4 +41,13 @@ struct reply_sent reply_send(struct client *c, const struct reply *r, bool to_he
     outq_commit(&c->conn.out, n);
     conn_mark_dirty(&c->conn);
     return (struct reply_sent){{out, (size_t)head}, {out + head, n - (size_t)head}};
+}
+
+void reply_hand_over(struct client *c, const struct reply_sent *sent) {
+    struct http1_head *head = &c->conn.worker->head;
+    struct framing none = {0};
+    if (LIKELY(!c->stream)) return;
+    BUG_ON(http1_parse_response(sent->head.p, sent->head.n, 0, HTTP1_FIELDS_MAX, head) < 0);
+    h2_stream_respond(c->stream, head, &none, false, !sent->body.n);
+    outq_consume(&c->conn.out, sent->head.n);
 }

@@ -22,3 +22,5 @@ struct reply_sent {
  * @param close adds Connection: close
  */
 struct reply_sent reply_send(struct client *c, const struct reply *r, bool to_head, bool close);
+/** After what was sent has been recorded: a stream of HTTP/2 takes its head out of the queue again. */
+void reply_hand_over(struct client *c, const struct reply_sent *sent);

@@ -35,6 +35,8 @@ size_t rewrite_request_head(char *out, const struct http1_head *head, const stru
 size_t rewrite_response_bound(size_t head_bytes);
 /** Writes the head for the client; returns its length. */
 size_t rewrite_response_head(char *out, const struct http1_head *head, const struct framing *f, const struct rewrite_response *how);
+/** Whether a response field stays on this side of the proxy. */
+bool rewrite_drops_response_field(const struct http1_field *f, const struct framing *framing, const struct rewrite_response *how);
 /** Writes the trailer fields that may travel, and the blank line; returns the length (at most the section's + 2). */
 size_t rewrite_trailers(char *out, const struct http1_head *trailers);
 /** 16 lower-case hex digits. */
