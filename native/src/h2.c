@@ -28,7 +28,6 @@ static nghttp2_session *new_session(struct h2 *h) {
     BUG_ON(nghttp2_option_new(&option) != 0);
     nghttp2_option_set_no_auto_window_update(option, 1);
     nghttp2_option_set_max_outbound_ack(option, ACKS_MAX);
-    nghttp2_option_set_no_closed_streams(option, 1);
     BUG_ON(nghttp2_session_server_new2(&session, h2_callbacks(), h, option) != 0);
     nghttp2_option_del(option);
     return session;
@@ -46,7 +45,6 @@ void h2_begin(struct client *c) {
     nghttp2_settings_entry settings[] = {
         {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, (uint32_t)limits->streams},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, (uint32_t)limits->header_bytes},
-        {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
     };
     BUG_ON(nghttp2_submit_settings(h->session, NGHTTP2_FLAG_NONE, settings, COUNT_OF(settings)) != 0);
     BUG_ON(nghttp2_session_set_local_window_size(h->session, NGHTTP2_FLAG_NONE, 0, CONNECTION_WINDOW) != 0);
