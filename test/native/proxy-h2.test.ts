@@ -58,7 +58,7 @@ async function answerOf(stream: ClientHttp2Stream): Promise<Answer> {
   let headers: IncomingHttpHeaders = {};
   const chunks: Buffer[] = [];
   stream.on('response', (h) => (headers = h));
-  stream.on('trailers', (t) => (trailers = t));
+  stream.on('trailers', (t: IncomingHttpHeaders) => (trailers = t));
   stream.on('data', (d: Buffer) => chunks.push(d));
   await new Promise<void>((resolve, reject) => {
     stream.on('error', reject);
