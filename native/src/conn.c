@@ -77,7 +77,8 @@ void conn_use(struct conn *c, size_t n) {
 static bool make_room(struct conn *c, size_t contiguous) {
     struct chunk_pool *pool = &c->worker->chunks;
     if (!c->in) {
-        c->in = chunk_new(pool);
+        // A head stays in a chunk of ordinary size, a body that fills one goes on in larger ones.
+        c->in = c->bulk && !contiguous ? chunk_new_sized(pool, CHUNK_BULK_BYTES) : chunk_new(pool);
         c->in_pos = 0;
         return true;
     }
@@ -102,6 +103,7 @@ enum conn_fill conn_fill(struct conn *c, size_t contiguous) {
     ssize_t n = c->layer ? c->layer->read(c, in->data + in->fill, room) : recv(c->watch.fd, in->data + in->fill, room, 0);
     if (LIKELY(n > 0)) {
         in->fill += (uint32_t)n;
+        c->bulk = (size_t)n == room;
         // A short read emptied the socket, and what comes later is a new edge. Not so for a FIN already announced.
         if ((size_t)n < room && !c->hup && !c->layer) c->readable = false;
         return FILL_DATA;

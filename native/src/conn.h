@@ -46,6 +46,7 @@ struct conn {
     struct tls *tls;                // of the TLS layer
     bool readable, writable;
     bool arrived;                   // as readable, of the socket under a layer
+    bool bulk;                      // the last read filled its chunk: more waits
     bool reset;                     // see conn_reset_on_close
     bool connecting;                // writes wait until the connection stands
     bool hup;                       // the peer shut down its side; bytes may still be there to read

@@ -12,7 +12,7 @@
 #define RECORD_BYTES 16384u
 #define RECORD_SPACE (RECORD_BYTES + 256u)
 /** Records that go out together. */
-#define RECORDS 4u
+#define RECORDS 6u
 
 /** One for each worker: used within a call, empty between calls. */
 struct tls_scratch {
@@ -191,7 +191,8 @@ static bool send_rest(struct conn *c) {
 static struct span next_record(struct conn *c) {
     struct segment first = outq_unsent(&c->out, 0);
     unsigned count = c->out.count - c->out.next;
-    if (first.n >= RECORD_BYTES || count == 1) return (struct span){(const char *)first.p, first.n < RECORD_BYTES ? first.n : RECORD_BYTES};
+    // A record that is not quite full costs less than filling it by a copy.
+    if (first.n >= RECORD_BYTES / 2 || count == 1) return (struct span){(const char *)first.p, first.n < RECORD_BYTES ? first.n : RECORD_BYTES};
     unsigned char *plain = scratch_of(c->worker)->plain;
     size_t n = 0;
     for (unsigned i = 0; i < count && n < RECORD_BYTES; i++) {

@@ -2,9 +2,9 @@
  * @file tls.h
  * TLS under a connection: a layer that conn.h calls instead of the socket. Protocol code does not see it.
  *
- * OpenSSL reads from the socket through a BIO of ours and writes into a buffer of the worker, from which up to four
+ * OpenSSL reads from the socket through a BIO of ours and writes into a buffer of the worker, from which up to six
  * records go out with one system call. What the socket does not take is kept, and nothing more is encrypted before it is
- * gone: a connection holds at most that buffer (66 KiB) beside its output queue, and none of it when idle.
+ * gone: a connection holds at most that buffer (98 KiB) beside its output queue, and none of it when idle.
  */
 #pragma once
 

@@ -12,6 +12,9 @@ static struct tls_session_keys shared;
 static uint64_t shared_rotation;
 static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
 
+/** Fetched once: OpenSSL 3 looks a cipher up by name at each use otherwise. */
+static EVP_CIPHER *ticket_cipher;
+
 static void forget(struct tls_session_key *key) { OPENSSL_cleanse(key, sizeof *key); }
 
 void tls_session_rotate(struct tls_session_keys *k, uint64_t now, uint64_t rotation, void (*fill)(struct tls_session_key *key)) {
@@ -44,7 +47,7 @@ static bool use_key(struct tls_session_key *key, unsigned char *iv, EVP_CIPHER_C
         OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)(uintptr_t)"sha256", 0),
         OSSL_PARAM_construct_end(),
     };
-    return EVP_MAC_CTX_set_params(mac, params) == 1 && EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, key->aes, iv, issue) == 1;
+    return EVP_MAC_CTX_set_params(mac, params) == 1 && EVP_CipherInit_ex(cipher, ticket_cipher, NULL, key->aes, iv, issue) == 1;
 }
 
 /** OpenSSL's contract: -1 error, 0 no ticket, 1 use it, 2 use it and issue a new one. */
@@ -68,6 +71,8 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
 void tls_session_attach(SSL_CTX *ctx, uint64_t rotation) {
     pthread_mutex_lock(&shared_lock);
     shared_rotation = rotation;
+    if (!ticket_cipher) ticket_cipher = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL);
+    BUG_ON(!ticket_cipher);
     pthread_mutex_unlock(&shared_lock);
     // Tickets carry the session; a table of our own would only cost memory.
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
