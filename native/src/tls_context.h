@@ -9,6 +9,10 @@
 
 #include <openssl/ssl.h>
 
+#if OPENSSL_VERSION_NUMBER < 0x30000000L
+#error "OpenSSL 3 or newer is needed"
+#endif
+
 /** A name and the certificate that is for it. */
 struct tls_name {
     char *name;  // lower case; "*.x" for any one label before x
