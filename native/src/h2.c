@@ -39,6 +39,7 @@ void h2_begin(struct client *c) {
     struct h2 *h = base_zalloc(sizeof *h);
     h->client = c;
     c->h2 = h;
+    h->last = -1;
     list_init(&h->streams);
     h2_budget_init(&h->budget, w->loop.now);
     h->session = new_session(h);
@@ -56,6 +57,20 @@ void h2_charge(struct h2 *h) {
     h->condemned = true;
     w->telemetry.glitches++;
     nghttp2_session_terminate_session(h->session, NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+void h2_saw_stream(struct h2 *h, int32_t id) {
+    if (id > h->last) {
+        // Who counts by two, as everybody does, leaves no gaps.
+        if (id > h->last + 2) {
+            h->gaps[h->gap % H2_GAPS].from = h->last;
+            h->gaps[h->gap++ % H2_GAPS].to = id;
+        }
+        h->last = id;
+        return;
+    }
+    for (unsigned i = 0; i < H2_GAPS; i++)
+        if (id > h->gaps[i].from && id < h->gaps[i].to) nghttp2_session_terminate_session(h->session, NGHTTP2_PROTOCOL_ERROR);
 }
 
 /** Uses unread bytes. false: what came is not HTTP/2 at all. */

@@ -13,12 +13,20 @@
 #include "client.h"
 #include "h2_budget.h"
 
+/** Runs of stream numbers the client skipped, the latest ones. */
+#define H2_GAPS 8u
+
 struct h2 {
     struct client *client;      // the connection
     nghttp2_session *session;
     struct list streams;        // client.link of each
     unsigned open;              // streams in the list
     struct h2_budget budget;
+    int32_t last;               // highest stream number seen
+    struct {
+        int32_t from, to;       // exclusive
+    } gaps[H2_GAPS];
+    unsigned gap;               // next to be written
     bool condemned;             // out of budget, or broken: it says so and closes
     bool blocked;               // a frame waits for room in the queue
     bool draining;              // told to go away
@@ -37,5 +45,7 @@ void h2_expire(struct client *c);
 void h2_drain(struct client *c);
 /** The connection closes now: so do its streams. */
 void h2_end(struct client *c);
+/** HEADERS name a stream. A number that was skipped must not come any more (RFC 9113 5.1.1): the connection ends. */
+void h2_saw_stream(struct h2 *h, int32_t id);
 /** Takes credit; without any the connection is condemned. */
 void h2_charge(struct h2 *h);

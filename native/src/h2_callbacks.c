@@ -47,6 +47,7 @@ static void charge(struct h2 *h, const nghttp2_frame_hd *hd) {
 
 static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *user) {
     (void)session;
+    if (hd->type == NGHTTP2_HEADERS) h2_saw_stream(user, hd->stream_id);
     charge(user, hd);
     return 0;
 }

@@ -105,6 +105,91 @@ describe('HTTP/2 floods', () => {
   });
 });
 
+describe('HTTP/2 stream numbers', () => {
+  it('may be skipped, but not come later than a higher one', async () => {
+    const node = await startNode(echo);
+    const proxy = await startProxy([node.node], h2c);
+    const client = await openH2(proxy.at);
+    const answered = (stream: number): Promise<unknown> =>
+      eventually(() => client.frames().find((f) => f.type === frameType.data && f.stream === stream));
+    client.write(get(0));
+    client.write(get(3));
+    await Promise.all([answered(1), answered(7)]);
+    client.write(frame(frameType.priority, 0, 5, Buffer.from([0, 0, 0, 1, 0])));
+    client.write(get(4));
+    await answered(9);
+    const closed = closedOf(client);
+    client.write(get(1));
+    await closed;
+    const away = client.frames().find(({ type }) => type === frameType.goaway);
+    expect(away?.payload.readUInt32BE(4)).toBe(errorCode.protocol);
+  });
+});
+
+/** xorshift32: the same frames for the same seed. */
+function randomOf(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) % below;
+  };
+}
+
+/** A frame that is often right, refers to streams that may be open, and is sometimes nothing at all. */
+function anyFrame(random: (below: number) => number, i: number): Buffer {
+  const some = id(random(i + 1));
+  const bytes = (n: number): Buffer => Buffer.from(Array.from({ length: n }, () => random(256)));
+  const block = random(3) ? getBlock : Buffer.concat([getBlock, field('content-length', String(random(20)))]);
+  const makers = [
+    () => frame(frameType.headers, endHeaders | random(2), id(i), block),
+    () => frame(frameType.headers, endHeaders | endStream, id(i), block),
+    () => frame(frameType.data, random(2), some, Buffer.alloc(random(300))),
+    () => frame(frameType.reset, 0, some, uint32(random(14))),
+    () => frame(frameType.windowUpdate, 0, random(2) ? 0 : some, uint32(random(65536))),
+    () => frame(frameType.ping, random(2), 0, Buffer.alloc(8)),
+    () =>
+      frame(frameType.settings, 0, 0, Buffer.concat([Buffer.from([0, random(7)]), uint32(random(70000))])),
+    () =>
+      Buffer.concat([
+        frame(frameType.headers, random(2), id(i), block),
+        frame(frameType.continuation, endHeaders, id(i)),
+      ]),
+    () => frame(random(12), random(256), random(9), bytes(random(60))),
+  ];
+  return makers[random(20) ? random(makers.length - 1) : makers.length - 1]!();
+}
+
+describe('HTTP/2 of any frames', () => {
+  it.each([1, 2, 3])('leaves a proxy that works and an account of zero (seed %i)', async (seed) => {
+    const random = randomOf(seed);
+    const node = await startNode((request, response) => {
+      request.resume();
+      if (random(4)) response.end('x'.repeat(random(3000)));
+      else setTimeout(() => response.end('late'), random(20));
+    });
+    const proxy = await startProxy([node.node], h2c);
+    const peer = await subscribe(proxy, {});
+    for (let round = 0; round < 8; round++) {
+      const clients = await Promise.all(Array.from({ length: 10 }, () => openH2(proxy.at)));
+      for (const client of clients) {
+        const count = random(50);
+        for (let i = 0; i < count && client.writable; i++) client.write(anyFrame(random, i));
+        if (random(2)) client.end();
+        else client.destroy();
+      }
+      await Promise.all(clients.map((client) => (client.closed ? Promise.resolve() : closedOf(client))));
+    }
+    expect(Number((await settled(peer)).waitSumNs)).toBe(0);
+    const honest = await openH2(proxy.at);
+    honest.write(get(0));
+    await eventually(() =>
+      honest.frames().find(({ type, flags }) => type === frameType.data && flags & endStream),
+    );
+  });
+});
+
 describe('HTTP/2 deadlines', () => {
   it('end a connection whose head never comes to its end, and one that never asks', async () => {
     const node = await startNode(echo);
