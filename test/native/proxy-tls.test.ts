@@ -170,7 +170,7 @@ describe('TLS towards clients', () => {
     expect(await peer.configure(3, bad)).toMatchObject({ ok: false, path: 'tls.certificates[0].key' });
     expect((await dial(proxy.at, { servername: 'b.test' })).getPeerCertificate().subject.CN).toBe('b');
     // The same paths with new contents are read again.
-    await copyFile(join('test/native/fixtures/tls', 'a2.key'), key);
+    await pair(proxy.keys, 'a2');
     expect(await peer.configure(4, bad)).toMatchObject({ ok: true });
     expect((await dial(proxy.at)).getPeerCertificate().subject.CN).toBe('a2');
   });
