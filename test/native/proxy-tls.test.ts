@@ -246,11 +246,10 @@ describe('TLS towards clients', () => {
     await ended;
     expect(socket.received()).toContain('all of it');
 
+    let hangUp = (): void => undefined;
     const broken = await startRawNode((s) => {
-      s.on('data', () => {
-        s.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\npart');
-        setImmediate(() => s.destroy());
-      });
+      hangUp = () => s.destroy();
+      s.on('data', () => s.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\npart'));
     }, 'app-2');
     const peer = new ControlPeer(proxy.controlPath);
     expect(await peer.configure(1, { ...proxy.config, nodes: [broken.node] })).toMatchObject({ ok: true });
@@ -260,12 +259,16 @@ describe('TLS towards clients', () => {
       client.pipe(inner).pipe(client);
       client.on('error', () => undefined);
       inner.on('error', (error: NodeJS.ErrnoException) => relay.emit('reset', error.code));
+      inner.on('end', () => relay.emit('reset', 'an orderly end'));
     });
     relay.listen(0, '127.0.0.1');
     await once(relay, 'listening');
     const reset = once(relay, 'reset');
     const cut = await dial((relay.address() as AddressInfo).port);
     cut.write(lastGet('/'));
+    // A reset that comes together with data is an end to Node.
+    await eventually(() => cut.received().includes('part') || undefined);
+    hangUp();
     expect(await reset).toEqual(['ECONNRESET']);
     cut.destroy();
     relay.close();
