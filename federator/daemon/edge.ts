@@ -70,11 +70,7 @@ export class Edge {
       );
     } catch (error) {
       if (error instanceof DharmaError && /in use|EADDRINUSE/i.test(error.message))
-        throw portTaken(
-          'the edge',
-          this.#listen.port,
-          `Take another port with --edge-port N, or set edge.port in ${join(this.#home.dir, 'federation.json')}.`,
-        );
+        throw this.#taken(error.message);
       throw error;
     }
     return this.#address();
@@ -98,6 +94,15 @@ export class Edge {
       ...(pid === undefined ? {} : { pid }),
       restarts: this.#proxy?.restarts ?? 0,
     };
+  }
+
+  /** Which of its ports the proxy says it could not have. */
+  #taken(said: string): DharmaError {
+    const { port, tls } = this.#listen;
+    const file = join(this.#home.dir, 'federation.json');
+    if (tls !== undefined && said.includes('listen[1]'))
+      return portTaken('https at the edge', tls.port, `Set edge.tls.port in ${file} to another port.`);
+    return portTaken('the edge', port, `Take another port with --edge-port N, or set edge.port in ${file}.`);
   }
 
   #address(): EdgeAddress {

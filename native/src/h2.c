@@ -1,7 +1,5 @@
 #include "h2.h"
 
-#include <pthread.h>
-
 #include "exchange.h"
 #include "h2_callbacks.h"
 #include "worker.h"

@@ -1,5 +1,7 @@
 import { chmod, copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
 import { get as getHttps } from 'node:https';
+import { createServer, type AddressInfo } from 'node:net';
 import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -91,6 +93,22 @@ describe('the edge with certificates', () => {
     expect((await secure(tls.port).catch((error: Error) => error.message)) as string).toMatch(
       /b\.test|altnames/,
     );
+  });
+
+  test('says which of its ports is taken', async () => {
+    const home = new Home(join(dir, 'home'));
+    await home.prepare();
+    const squatter = createServer().listen(0, '127.0.0.1');
+    await once(squatter, 'listening');
+    stops.push(() => void squatter.close());
+    const { port } = squatter.address() as AddressInfo;
+    const tls = { port, certificates: [await install('a')], force: true };
+    const edge = new Edge(home, { address: '127.0.0.1', port: 0, tls }, createLogger('test', 'silent'));
+    stops.push(() => edge.stop());
+    await expect(edge.start(AbortSignal.timeout(10_000))).rejects.toMatchObject({
+      code: 'PORT_TAKEN',
+      remedy: expect.stringContaining('edge.tls.port') as string,
+    });
   });
 
   test('does not start with a key that others can read, and names it', async () => {
