@@ -16,8 +16,8 @@ export interface Figures {
   readonly requestsPerSecond: Spread;
   /** User and system time of the subject's processes per request, µs. */
   readonly cpuPerRequest: Spread;
-  readonly p50: Spread;
-  readonly p99: Spread;
+  readonly p50?: Spread;
+  readonly p99?: Spread;
   readonly errors: number;
 }
 
@@ -27,7 +27,7 @@ export interface Ratio {
   readonly to: string;
   readonly cpuPerRequest: Spread;
   readonly requestsPerSecond: Spread;
-  readonly p99: Spread;
+  readonly p99?: Spread;
 }
 
 export interface Comparison {
@@ -67,7 +67,12 @@ const rates = (samples: readonly Sample[]): number[] =>
   samples.map(({ requests, seconds }) => requests / seconds);
 const costs = (samples: readonly Sample[]): number[] =>
   samples.map(({ requests, cpuSeconds: cpu }) => (cpu * 1e6) / requests);
-const tails = (samples: readonly Sample[]): number[] => samples.map(({ p99 }) => p99);
+
+/** One figure of every sample; undefined where the load generator does not tell it. */
+function told(samples: readonly Sample[], figure: 'p50' | 'p99'): number[] | undefined {
+  const values = samples.map((sample) => sample[figure]).filter((value) => value !== undefined);
+  return values.length === samples.length ? values : undefined;
+}
 
 /**
  * Measures the contenders in turn, each once a round and in rotated order, and compares the first with every other.
@@ -88,23 +93,34 @@ export async function compare(
   const [first, ...others] = contenders.map(({ name }, index) => ({ name, samples: samples[index]! }));
   return {
     figures: contenders.map(({ name }, index) => figuresOf(name, samples[index]!)),
-    ratios: others.map((other) => ({
-      of: first!.name,
-      to: other.name,
-      cpuPerRequest: ratios(costs(first!.samples), costs(other.samples)),
-      requestsPerSecond: ratios(rates(first!.samples), rates(other.samples)),
-      p99: ratios(tails(first!.samples), tails(other.samples)),
-    })),
+    ratios: others.map((other) => ratioOf(first!, other)),
+  };
+}
+
+interface Measured {
+  readonly name: string;
+  readonly samples: readonly Sample[];
+}
+
+function ratioOf(first: Measured, other: Measured): Ratio {
+  const [own, theirs] = [told(first.samples, 'p99'), told(other.samples, 'p99')];
+  return {
+    of: first.name,
+    to: other.name,
+    cpuPerRequest: ratios(costs(first.samples), costs(other.samples)),
+    requestsPerSecond: ratios(rates(first.samples), rates(other.samples)),
+    ...(own === undefined || theirs === undefined ? {} : { p99: ratios(own, theirs) }),
   };
 }
 
 function figuresOf(name: string, samples: readonly Sample[]): Figures {
+  const [p50, p99] = [told(samples, 'p50'), told(samples, 'p99')];
   return {
     name,
     requestsPerSecond: spreadOf(rates(samples)),
     cpuPerRequest: spreadOf(costs(samples)),
-    p50: spreadOf(samples.map(({ p50 }) => p50)),
-    p99: spreadOf(tails(samples)),
+    ...(p50 === undefined ? {} : { p50: spreadOf(p50) }),
+    ...(p99 === undefined ? {} : { p99: spreadOf(p99) }),
     errors: samples.reduce((sum, { errors }) => sum + errors, 0),
   };
 }

@@ -8,8 +8,9 @@ export interface LoadResult {
   readonly seconds: number;
   /** Broken connections, timeouts and answers that are not 2xx or 3xx. */
   readonly errors: number;
-  readonly p50: number;
-  readonly p99: number;
+  /** Where the generator tells them. */
+  readonly p50?: number;
+  readonly p99?: number;
 }
 
 export interface LoadOptions {

@@ -12,12 +12,16 @@ import { judgeEntry } from './entries/judge.js';
 import { proxyEntry } from './entries/proxy.js';
 import { rollbackEntry } from './entries/rollback.js';
 import { shadowEntry, shadowFloodEntry } from './entries/shadow.js';
+import { h2Entry, handshakeEntry, tlsBytesEntry } from './entries/tls.js';
 import { findLoadGenerator } from './load.js';
 import { render } from './report.js';
 
 const entries: readonly Entry[] = [
   proxyEntry,
   edgeEntry,
+  handshakeEntry,
+  tlsBytesEntry,
+  h2Entry,
   shadowEntry,
   shadowFloodEntry,
   judgeEntry,

@@ -4,7 +4,9 @@ import type { Spread } from './statistics.js';
 
 const digits = (value: number): string =>
   value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
-const show = ({ min, median, max }: Spread): string => `${digits(median)}  (${digits(min)} – ${digits(max)})`;
+const show = (spread: Spread | undefined): string => (spread === undefined ? '' : showSpread(spread));
+const showSpread = ({ min, median, max }: Spread): string =>
+  `${digits(median)}  (${digits(min)} – ${digits(max)})`;
 
 /** cli-table3 with no colour of its own: output may go to a file. */
 function table(head: string[], rows: readonly string[][]): string {

@@ -79,11 +79,18 @@ export async function startBackend(folder: string, bodyBytes: number): Promise<S
   return startChild('backend', folder, port, program, [String(port), String(bodyBytes)]);
 }
 
+/** Certificate and key, PEM files: the subject listens by TLS, with HTTP/2. */
+export interface SubjectTls {
+  readonly certificate: string;
+  readonly key: string;
+}
+
 /** dharma-proxy with one worker and telemetry read, as an agent does it. */
 export async function startDharma(
   name: string,
   folder: string,
   upstreams: readonly number[],
+  tls?: SubjectTls,
 ): Promise<Subject> {
   const runDir = join(folder, name.replace(/\W+/g, '-'));
   const nodes: ProxyNode[] = upstreams.map((port, i) => ({ name: `node-${i}`, address: '127.0.0.1', port }));
@@ -91,9 +98,9 @@ export async function startDharma(
     {
       name,
       runDir,
-      listen: [{ address: '127.0.0.1', port: 0 }],
+      listen: [{ address: '127.0.0.1', port: 0, ...(tls === undefined ? {} : { tls: true }) }],
       workers: 1,
-      settings: { nodes, drainTimeout: 100 },
+      settings: { nodes, drainTimeout: 100, ...(tls === undefined ? {} : { tls: { certificates: [tls] } }) },
       onTelemetry: () => undefined,
       log: createLogger('bench', 'error'),
     },
@@ -108,7 +115,11 @@ export async function startDharma(
 }
 
 /** nginx with one worker, its limits on keep-alive lifted. Undefined: not installed. */
-export async function startNginx(folder: string, upstream: number): Promise<Subject | undefined> {
+export async function startNginx(
+  folder: string,
+  upstream: number,
+  tls?: SubjectTls,
+): Promise<Subject | undefined> {
   const program = which('nginx');
   if (program === undefined) return undefined;
   const port = await freePort();
@@ -130,7 +141,8 @@ ${temporary.join('\n')}
   keepalive_requests 1000000000;
   upstream backend { server 127.0.0.1:${upstream}; keepalive 128; keepalive_requests 1000000000; }
   server {
-    listen 127.0.0.1:${port};
+    listen 127.0.0.1:${port}${tls === undefined ? '' : ' ssl http2'};
+${tls === undefined ? '' : `    ssl_certificate ${tls.certificate};\n    ssl_certificate_key ${tls.key};`}
     location / { proxy_pass http://backend; proxy_http_version 1.1; proxy_set_header Connection ""; }
   }
 }

@@ -1,6 +1,6 @@
 /** The config document of dharma-proxy, as its native/README.md describes it. Times in ms. */
 export interface ProxyConfig {
-  readonly listen: readonly { readonly address: string; readonly port: number }[];
+  readonly listen: readonly ProxyListen[];
   readonly workers?: number;
   /** Unix socket the proxy listens on for control. */
   readonly control?: string;
@@ -16,7 +16,20 @@ export interface ProxyConfig {
     readonly upstreamTimeout?: number;
     readonly bodyTimeout?: number;
     readonly connections?: number;
+    /** Streams that a client of HTTP/2 may have open at once. */
+    readonly streams?: number;
   };
+  /** TLS towards clients; the first certificate is for those who name none that is known. */
+  readonly tls?: {
+    readonly certificates: readonly ProxyCertificate[];
+    /** PEM: clients must have a certificate of one of these CAs. */
+    readonly clientCa?: string;
+    readonly ticketRotation?: number;
+  };
+  /** TLS towards nodes. Without `ca` the system's CAs are trusted; certificate and key are the proxy's own. */
+  readonly upstreamTls?: { readonly ca?: string } & (ProxyCertificate | { readonly certificate?: never });
+  /** http-01 challenges in progress (RFC 8555). */
+  readonly acme?: readonly ProxyChallenge[];
   readonly telemetry?: { readonly interval: number };
   readonly capture?: {
     readonly enabled: boolean;
@@ -29,12 +42,36 @@ export interface ProxyConfig {
   readonly drainTimeout?: number;
 }
 
+export interface ProxyListen {
+  readonly address: string;
+  readonly port: number;
+  readonly tls?: boolean;
+  /** Default: with TLS (by ALPN), and not without (by prior knowledge). */
+  readonly http2?: boolean;
+  /** Without TLS: every request but an http-01 challenge is sent to https at this port. */
+  readonly redirectPort?: number;
+}
+
+/** Absolute paths of PEM files: a chain, leaf first, and its key, which only its owner may read. */
+export interface ProxyCertificate {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+export interface ProxyChallenge {
+  readonly token: string;
+  readonly answer: string;
+}
+
 export interface ProxyNode {
   readonly name: string;
   readonly address: string;
   readonly port: number;
   readonly weight?: number;
   readonly state?: 'active' | 'drain';
+  readonly tls?: boolean;
+  /** Whom its certificate must be for; default: its address. */
+  readonly serverName?: string;
 }
 
 export interface ProxyRoute {

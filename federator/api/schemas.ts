@@ -136,7 +136,14 @@ export const statusSchema = z.object({
   health: z.enum(['ok', 'degraded']),
   problems: z.array(z.string()),
   instance: z.object({ name: z.string(), active: z.boolean(), epoch: z.int() }),
-  edge: z.object({ url: z.string(), pid: z.int().optional(), restarts: z.int(), capture: z.boolean() }),
+  edge: z.object({
+    url: z.string(),
+    /** Where the edge has certificates. */
+    httpsUrl: z.string().optional(),
+    pid: z.int().optional(),
+    restarts: z.int(),
+    capture: z.boolean(),
+  }),
   api: z.object({ url: z.string() }),
   stores: z.object({ mongo: z.string(), processes: z.array(processSchema) }),
   live: z.string().nullable(),

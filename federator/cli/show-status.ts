@@ -12,7 +12,8 @@ export function showStatus(status: FederationStatus, printer: Printer): void {
   const { colors: c } = printer;
   const health = status.health === 'ok' ? c.green('ok') : c.red('degraded');
   printer.line(`${c.bold('federation')}  ${health}`);
-  printer.line(`edge        ${status.edge.url}${status.edge.capture ? c.yellow('  copying requests') : ''}`);
+  const edge = [status.edge.url, status.edge.httpsUrl].filter((url) => url !== undefined).join('  ');
+  printer.line(`edge        ${edge}${status.edge.capture ? c.yellow('  copying requests') : ''}`);
   printer.line(`api         ${status.api.url}`);
   printer.line(`stores      mongo: ${MONGO[status.stores.mongo] ?? status.stores.mongo}`);
   printer.line(`release     ${status.live ?? 'none yet'}`);

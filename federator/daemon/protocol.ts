@@ -20,7 +20,13 @@ export const supervisorStateSchema = z.object({
   startedAt: z.number(),
   /** `starting`: not everything answers yet. */
   phase: z.enum(['starting', 'up', 'stopping']),
-  edge: z.object({ address: z.string(), port: z.int(), pid: z.int().optional(), restarts: z.int() }),
+  edge: z.object({
+    address: z.string(),
+    port: z.int(),
+    tlsPort: z.int().optional(),
+    pid: z.int().optional(),
+    restarts: z.int(),
+  }),
   federator: childStateSchema,
   stores: z.array(childStateSchema),
   agents: z.array(childStateSchema),

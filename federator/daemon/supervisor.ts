@@ -94,7 +94,7 @@ export class Supervisor {
     this.#stores = new FederationStores(home, settings, log);
     const uris = await this.#stores.start(signal);
     onProgress('starting the edge proxy');
-    this.#edge = new Edge(home, { address: settings.edge.address, port: edgePort }, log);
+    this.#edge = new Edge(home, { ...settings.edge, port: edgePort }, log);
     const edge = await this.#edge.start(signal);
     const runtime: Runtime = {
       federation: settings.id,

@@ -46,6 +46,10 @@ export class Home {
   get edgeDir(): string {
     return join(this.dir, 'edge');
   }
+  /** Webroot for an ACME client: what it puts below `.well-known/acme-challenge` the edge answers. */
+  get acmeDir(): string {
+    return join(this.edgeDir, 'acme');
+  }
   /** The edge proxy's control socket. */
   get edgeSocket(): string {
     return join(this.edgeDir, 'control.sock');

@@ -11,7 +11,7 @@ export const runtimeSchema = z.object({
   app: z.object({ mongo: z.string(), redis: z.string() }),
   /** How Mongo runs here: `embedded` is for one machine, and says so. */
   mongoKind: z.string(),
-  edge: z.object({ address: z.string(), port: z.int() }),
+  edge: z.object({ address: z.string(), port: z.int(), tlsPort: z.int().optional() }),
   api: z.object({ port: z.int() }),
   rollbackWindowMs: z.number(),
 });

@@ -10,6 +10,7 @@ export const DEFAULT_ROLLBACK_WINDOW = '15m';
 
 /** Ports of the first federation on a machine; 0 takes a free one. */
 export const DEFAULT_EDGE_PORT = 8080;
+export const DEFAULT_EDGE_TLS_PORT = 8443;
 export const DEFAULT_API_PORT = 7400;
 
 const portSchema = z.int('expected a whole number').min(0).max(65535);
@@ -20,13 +21,32 @@ const storeUrisSchema = z.strictObject({
   redis: z.string().startsWith('redis', 'expected a redis:// or rediss:// URI').optional(),
 });
 
+const pathSchema = z.string().startsWith('/', 'expected an absolute path');
+
+/** https at the edge. Certificates may be replaced while it runs: the files are looked at. */
+const edgeTlsSchema = z.strictObject({
+  port: portSchema.min(1, 'expected a port: clients are sent there').default(DEFAULT_EDGE_TLS_PORT),
+  /** PEM files: a chain, leaf first, and its key (mode 0600 or 0640). The first is for names no other is for. */
+  certificates: z
+    .array(z.strictObject({ certificate: pathSchema, key: pathSchema }))
+    .min(1, 'expected at least one certificate'),
+  /** Clients that come without TLS are sent to https; `false` serves them as well. */
+  force: z.boolean().default(true),
+});
+
+export type EdgeTlsSettings = z.output<typeof edgeTlsSchema>;
+
 /** `federation.json` in the home folder. */
 export const settingsSchema = z.strictObject({
   $schema: z.string().optional(),
   /** Tells this federation from others; made once. */
   id: z.string().regex(/^f[0-9a-f]{16}$/, 'expected "f" and 16 hex digits, as made by federate up'),
   edge: z
-    .strictObject({ address: z.string().default('127.0.0.1'), port: portSchema.default(DEFAULT_EDGE_PORT) })
+    .strictObject({
+      address: z.string().default('127.0.0.1'),
+      port: portSchema.default(DEFAULT_EDGE_PORT),
+      tls: edgeTlsSchema.optional(),
+    })
     .prefault({}),
   /** The API listens on loopback only. */
   api: z.strictObject({ port: portSchema.default(DEFAULT_API_PORT) }).prefault({}),

@@ -55,6 +55,7 @@ export class Views {
       instance: { name: instance.name, active: true, epoch: this.#active.epoch },
       edge: {
         url: `http://${edge.address}:${edge.port}`,
+        ...(edge.tlsPort === undefined ? {} : { httpsUrl: `https://${edge.address}:${edge.tlsPort}` }),
         ...(edge.pid === undefined ? {} : { pid: edge.pid }),
         restarts: edge.restarts,
         capture: federation.capture,

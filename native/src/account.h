@@ -21,6 +21,7 @@ struct account_node {
     socklen_t sockaddr_length;
     char host[80];                       // address:port
     _Atomic uint64_t generation;         // of the newest snapshot that has this node
+    _Atomic uint64_t identity;           // there: how it is verified by TLS, 0 not at all (see tls_context.h)
 
     _Alignas(64) _Atomic int64_t wait;   // ns, sum of charges
     _Atomic int64_t open;                // exchanges charged

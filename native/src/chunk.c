@@ -2,16 +2,18 @@
 
 /** Free chunks kept for reuse (8 MiB a worker): bursts beyond it go back to the system. */
 #define FREE_MAX 512u
+/** The same of bulk ones: 3 MiB. */
+#define FREE_BULK_MAX 64u
 
-struct chunk *chunk_new(struct chunk_pool *pool) {
-    struct chunk *c = pool->free;
+static struct chunk *take(struct chunk_pool *pool, struct chunk **list, unsigned *count, uint32_t cap) {
+    struct chunk *c = *list;
     if (LIKELY(c != NULL)) {
-        pool->free = c->next;
-        pool->free_count--;
+        *list = c->next;
+        --*count;
     } else {
-        c = base_alloc(sizeof *c + CHUNK_BYTES);
+        c = base_alloc(sizeof *c + cap);
         c->pool = pool;
-        c->cap = CHUNK_BYTES;
+        c->cap = cap;
     }
     c->next = NULL;
     c->refs = 1;
@@ -20,8 +22,11 @@ struct chunk *chunk_new(struct chunk_pool *pool) {
     return c;
 }
 
+struct chunk *chunk_new(struct chunk_pool *pool) { return take(pool, &pool->free, &pool->free_count, CHUNK_BYTES); }
+
 struct chunk *chunk_new_sized(struct chunk_pool *pool, size_t cap) {
     if (cap <= CHUNK_BYTES) return chunk_new(pool);
+    if (cap == CHUNK_BULK_BYTES) return take(pool, &pool->free_bulk, &pool->free_bulk_count, CHUNK_BULK_BYTES);
     BUG_ON(cap > UINT32_MAX - sizeof(struct chunk));
     struct chunk *c = base_alloc(sizeof *c + cap);
     *c = (struct chunk){.pool = pool, .refs = 1, .cap = (uint32_t)cap};
@@ -29,24 +34,33 @@ struct chunk *chunk_new_sized(struct chunk_pool *pool, size_t cap) {
     return c;
 }
 
+static bool keep(struct chunk *c, struct chunk **list, unsigned *count, unsigned max) {
+    if (*count >= max) return false;
+    c->next = *list;
+    *list = c;
+    ++*count;
+    return true;
+}
+
 void chunk_recycle(struct chunk *c) {
     struct chunk_pool *pool = c->pool;
     BUG_ON(pool->live == 0);
     pool->live--;
-    if (c->cap != CHUNK_BYTES || pool->free_count >= FREE_MAX) {
+    if (LIKELY(c->cap == CHUNK_BYTES) && keep(c, &pool->free, &pool->free_count, FREE_MAX)) return;
+    if (c->cap == CHUNK_BULK_BYTES && keep(c, &pool->free_bulk, &pool->free_bulk_count, FREE_BULK_MAX)) return;
+    free(c);
+}
+
+static void free_all(struct chunk **list, unsigned *count) {
+    while (*list) {
+        struct chunk *c = *list;
+        *list = c->next;
         free(c);
-        return;
     }
-    c->next = pool->free;
-    pool->free = c;
-    pool->free_count++;
+    *count = 0;
 }
 
 void chunk_pool_clear(struct chunk_pool *pool) {
-    while (pool->free) {
-        struct chunk *c = pool->free;
-        pool->free = c->next;
-        free(c);
-    }
-    pool->free_count = 0;
+    free_all(&pool->free, &pool->free_count);
+    free_all(&pool->free_bulk, &pool->free_bulk_count);
 }

@@ -12,6 +12,9 @@
 /** Usable bytes of a pooled chunk: one large read, and a head of ordinary size, without a second one. */
 #define CHUNK_BYTES (16384u - 32u)
 
+/** Of a chunk for a body that comes faster than one pooled chunk a time: three records of TLS, in one read. */
+#define CHUNK_BULK_BYTES (3u * 16384u)
+
 struct chunk_pool;
 
 /** Invariants: refs > 0 while anybody points into it; bytes below `fill` never change while refs > 1. */
@@ -25,8 +28,8 @@ struct chunk {
 };
 
 struct chunk_pool {
-    struct chunk *free;
-    unsigned free_count;
+    struct chunk *free, *free_bulk;
+    unsigned free_count, free_bulk_count;
     size_t live;             // chunks handed out and not back: 0 when nothing is open
 };
 

@@ -5,7 +5,9 @@
 
 #include "cidr.h"
 #include "exchange.h"
+#include "h2_stream.h"
 #include "reply.h"
+#include "tls.h"
 #include "worker.h"
 
 /** How long a connection stays half-open so that a reset does not overtake the last answer (nginx's lingering_timeout is 5 s). */
@@ -30,7 +32,9 @@ void client_close(struct client *c) {
     }
     struct worker *w = c->conn.worker;
     list_remove(&c->link);
+    if (c->h2) h2_end(c);
     conn_close(&c->conn);
+    if (c->stream) return;
     w->telemetry.clients--;
     worker_client_gone(w);
 }
@@ -69,7 +73,8 @@ static void refuse(struct client *c, int status) {
     struct worker *w = c->conn.worker;
     w->telemetry.glitches++;
     c->unread = true;
-    reply_send(c, status, false, true);
+    struct reply_sent sent = reply_send(c, &(struct reply){.status = status}, false, true);
+    reply_hand_over(c, &sent);
     client_next(c, false);
 }
 
@@ -107,9 +112,25 @@ static bool read_head(struct client *c) {
         return true;
     }
     int refused = framing_request(&w->head, &w->framing);
+    if (c->until_end && w->framing.body == BODY_NONE) w->framing.body = BODY_UNTIL_CLOSE;
     if (refused) refuse(c, refused);
     else exchange_begin(c, (size_t)n, started);
     return true;
+}
+
+/** Finds out from the first bytes, or from ALPN, which HTTP the client speaks. */
+static void sniff(struct client *c) {
+    struct conn *conn = &c->conn;
+    enum h2_preface found = H2_PREFACE_NO;
+    if (c->tls) found = tls_is_http2(conn) ? H2_PREFACE_YES : H2_PREFACE_NO;
+    else if (worker_config(conn->worker)->listens[c->listen].http2) found = h2_preface((struct span){conn_bytes(conn), conn_unread(conn)});
+    c->sniffed = found != H2_PREFACE_MAYBE;
+    if (found == H2_PREFACE_YES) h2_begin(c);
+}
+
+void client_request(struct client *c, int refused) {
+    if (refused) refuse(c, refused);
+    else read_head(c);
 }
 
 static void run(struct conn *conn) {
@@ -118,6 +139,7 @@ static void run(struct conn *conn) {
         exchange_run(c->x);
         return;
     }
+    if (c->stream) return;  // its connection closes it
     if (c->lingering) {
         run_lingering(c);
         return;
@@ -127,7 +149,7 @@ static void run(struct conn *conn) {
         return;
     }
     if (c->closing) {
-        if (conn->out.bytes) conn->wants_room = true;
+        if (conn_unsent(conn)) conn->wants_room = true;
         else finish_closing(c);
         return;
     }
@@ -138,7 +160,12 @@ static void run(struct conn *conn) {
             set_timer(c, limits_of(c)->body_timeout);
             return;
         }
-        if (read_head(c)) return;
+        if (!c->sniffed && conn_unread(conn)) sniff(c);
+        if (c->h2) {
+            h2_run(c);
+            return;
+        }
+        if (c->sniffed && read_head(c)) return;
         enum conn_fill fill = conn_fill(conn, limits_of(c)->header_bytes + 1);
         if (fill == FILL_DATA) continue;
         if (fill == FILL_FULL) refuse(c, 431);
@@ -150,6 +177,10 @@ static void run(struct conn *conn) {
 static void expire(struct timer *t, uint64_t now) {
     struct client *c = CONTAINER_OF(t, struct client, conn.timer);
     (void)now;
+    if (c->h2) {
+        h2_expire(c);
+        return;
+    }
     if (c->x) {
         struct exchange *x = c->x;
         if (x->tunnel) return;
@@ -170,6 +201,11 @@ static void expire(struct timer *t, uint64_t now) {
 void client_next(struct client *c, bool keep_alive) {
     struct worker *w = c->conn.worker;
     if (c->conn.closed) return;
+    if (c->stream) {
+        c->closing = true;
+        h2_stream_answered(c->stream);
+        return;
+    }
     if (!keep_alive || w->draining) {
         c->closing = true;
         c->conn.wants_room = true;
@@ -183,12 +219,27 @@ void client_next(struct client *c, bool keep_alive) {
 }
 
 void client_drain(struct client *c) {
+    if (c->h2) {
+        h2_drain(c);
+        return;
+    }
     if (c->x || c->closing || c->head_since) return;
-    if (c->conn.out.bytes) client_next(c, false);
+    if (conn_unsent(&c->conn)) client_next(c, false);
     else if (!conn_unread(&c->conn)) client_close(c);
 }
 
-void client_open(struct worker *w, int fd, const struct sockaddr_storage *peer) {
+void client_open_stream(struct client *c, const struct client *connection, const struct conn_layer *layer, void (*free_fn)(struct conn *c)) {
+    c->peer = connection->peer;
+    c->port = connection->port;
+    c->listen = connection->listen;
+    c->tls = connection->tls;
+    memcpy(c->address, connection->address, sizeof c->address);
+    conn_open_layer(&c->conn, connection->conn.worker, layer, run, free_fn, expire);
+    set_timer(c, limits_of(c)->header_timeout);
+}
+
+void client_open(struct worker *w, int fd, const struct sockaddr_storage *peer, unsigned listen) {
+    const struct config_listen *l = &worker_config(w)->listens[listen];
     struct client *c = base_zalloc(sizeof *c);
     int one = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
@@ -202,6 +253,9 @@ void client_open(struct worker *w, int fd, const struct sockaddr_storage *peer) 
         worker_client_gone(w);
         return;
     }
+    c->listen = listen;
+    c->tls = l->tls;
+    if (l->tls) tls_serve(&c->conn, w->lease->snapshot->tls, l->http2);
     list_push(&w->clients, &c->link);
     w->telemetry.clients++;
     set_timer(c, limits_of(c)->header_timeout);

@@ -11,17 +11,25 @@
 #include <sys/socket.h>
 
 struct exchange;
+struct h2;
+struct h2_stream;
 
 struct client {
     struct conn conn;
     struct exchange *x;        // the request being served
+    struct h2 *h2;             // the connection speaks HTTP/2: its requests are clients of their own
+    struct h2_stream *stream;  // this client is a stream of such a connection
+    bool until_end;            // a stream: DATA follow the head, END_STREAM ends the body
+    bool sniffed;              // which HTTP it speaks is known
     struct list link;          // worker->clients
     uint64_t head_since;       // when the first byte of an incomplete head came; 0: none
     uint32_t parsed;           // bytes of an incomplete head seen so far
     uint16_t port;
+    unsigned listen;           // index of the config's listen it came in by
     bool closing;              // close once the output is flushed
     bool lingering;            // sending is over: what still comes is thrown away, so that no reset kills the answer
     bool unread;               // the client may still be sending a body nobody wants
+    bool tls;                  // encrypted
     bool trusted;              // as of trusted_serial
     uint64_t trusted_serial;
     char address[INET6_ADDRSTRLEN];
@@ -31,8 +39,12 @@ struct client {
 
 /** address:port, [v6]:port. */
 const char *client_name(struct client *c);
-/** Takes an accepted descriptor over. */
-void client_open(struct worker *w, int fd, const struct sockaddr_storage *peer);
+/** Takes over a descriptor that the config's listen of that index accepted. */
+void client_open(struct worker *w, int fd, const struct sockaddr_storage *peer, unsigned listen);
+/** Makes a client of a stream of another's connection. */
+void client_open_stream(struct client *c, const struct client *connection, const struct conn_layer *layer, void (*free_fn)(struct conn *c));
+/** A stream's head stands in its buffer. @param refused 0, or the status it has to be refused with */
+void client_request(struct client *c, int refused);
 /** The exchange has ended and its answer is queued; goes on with the next request or closes. */
 void client_next(struct client *c, bool keep_alive);
 /** Closes at once; an exchange that is open counts as aborted by the client. */

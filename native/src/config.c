@@ -1,144 +1,19 @@
 #include "config.h"
 
 #include <fcntl.h>
-#include <math.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "config_read.h"
+#include "config_tls.h"
 #include "http1.h"
-#include "json.h"
 
-#define MS 1000000ull
 /** A config of 10,000 routes and 1,000 nodes is 2 MB. */
 #define FILE_MAX (64u << 20)
 
-struct reader {
-    struct config *config;
-    struct config_error *error;
-    char path[256];
-};
-
-__attribute__((format(printf, 3, 4))) static bool fail(struct reader *r, const char *path, const char *format, ...) {
-    if (r->error->message[0]) return false;
-    snprintf(r->error->path, sizeof r->error->path, "%s", path);
-    va_list args;
-    va_start(args, format);
-    vsnprintf(r->error->message, sizeof r->error->message, format, args);
-    va_end(args);
-    return false;
-}
-
-/** "a.b", or "b" at the top; valid until the next call. */
-static const char *path_of(struct reader *r, const char *parent, const char *key) {
-    snprintf(r->path, sizeof r->path, "%.200s%s%.50s", parent, *parent ? "." : "", key);
-    return r->path;
-}
-
-static const struct json *member(const struct json *object, const char *key) {
-    for (const struct json *m = object->first; m; m = m->next)
-        if (span_eq(m->name, span_of(key))) return m;
-    return NULL;
-}
-
-/** Refuses keys that are not in the NULL-terminated list. */
-static bool only_keys(struct reader *r, const struct json *object, const char *path, const char *const *keys) {
-    if (object->type != JSON_OBJECT) return fail(r, path, "found %s, expected an object", json_type_text(object->type));
-    for (const struct json *m = object->first; m; m = m->next) {
-        const char *const *k = keys;
-        while (*k && !span_eq(m->name, span_of(*k))) k++;
-        char name[64];
-        snprintf(name, sizeof name, "%.*s", (int)(m->name.n < 50 ? m->name.n : 50), m->name.p);
-        if (!*k) return fail(r, path_of(r, path, name), "unknown key");
-    }
-    return true;
-}
-
-static bool get_integer(struct reader *r, const struct json *object, const char *path, const char *key, double min, double max, uint64_t *out) {
-    const struct json *v = member(object, key);
-    if (!v) return true;
-    const char *at = path_of(r, path, key);
-    if (v->type != JSON_NUMBER) return fail(r, at, "found %s, expected a whole number", json_type_text(v->type));
-    if (v->number != floor(v->number) || v->number < min || v->number > max)
-        return fail(r, at, "found %.15g, expected a whole number from %.0f to %.0f", v->number, min, max);
-    *out = (uint64_t)v->number;
-    return true;
-}
-
-/** Milliseconds, stored as ns; the same bounds for all times. */
-static bool get_time(struct reader *r, const struct json *object, const char *path, const char *key, uint64_t *out) {
-    uint64_t ms = *out / MS;
-    if (!get_integer(r, object, path, key, 1, 86400000, &ms)) return false;
-    *out = ms * MS;
-    return true;
-}
-
-static bool get_bool(struct reader *r, const struct json *object, const char *path, const char *key, bool *out) {
-    const struct json *v = member(object, key);
-    if (!v) return true;
-    if (v->type != JSON_BOOL) return fail(r, path_of(r, path, key), "found %s, expected true or false", json_type_text(v->type));
-    *out = v->boolean;
-    return true;
-}
-
-/** Text without control characters (it goes to logs and socket paths). */
-static bool get_text(struct reader *r, const struct json *v, const char *at, size_t max, const char **out) {
-    if (v->type != JSON_STRING) return fail(r, at, "found %s, expected a string", json_type_text(v->type));
-    if (!v->text.n || v->text.n > max) return fail(r, at, "expected 1 to %zu characters", max);
-    for (size_t i = 0; i < v->text.n; i++)
-        if ((unsigned char)v->text.p[i] < 0x20 || v->text.p[i] == 0x7f) return fail(r, at, "control character in a string");
-    *out = arena_dup(&r->config->arena, v->text);
-    return true;
-}
-
-static bool get_string(struct reader *r, const struct json *object, const char *path, const char *key, bool required, size_t max, const char **out) {
-    const struct json *v = member(object, key);
-    if (!v) return required ? fail(r, path_of(r, path, key), "required") : true;
-    return get_text(r, v, path_of(r, path, key), max, out);
-}
-
-/** One of a NULL-terminated list of words. */
-static bool get_choice(struct reader *r, const struct json *object, const char *path, const char *key, const char *const *words, int *out) {
-    const char *text = NULL;
-    if (!get_string(r, object, path, key, false, 32, &text)) return false;
-    if (!text) return true;
-    char allowed[128] = "";
-    for (int i = 0; words[i]; i++) {
-        if (strcmp(words[i], text) == 0) {
-            *out = i;
-            return true;
-        }
-        size_t used = strlen(allowed);
-        snprintf(allowed + used, sizeof allowed - used, "%s%s", i ? ", " : "", words[i]);
-    }
-    return fail(r, path_of(r, path, key), "found \"%s\", expected one of: %s", text, allowed);
-}
-
-static bool get_address(struct reader *r, const struct json *object, const char *path, const char **address, uint16_t *port, double min_port,
-                        struct sockaddr_storage *sa, socklen_t *length) {
-    uint64_t p = 0;
-    if (!get_string(r, object, path, "address", true, INET6_ADDRSTRLEN, address)) return false;
-    if (!member(object, "port")) return fail(r, path_of(r, path, "port"), "required");
-    if (!get_integer(r, object, path, "port", min_port, 65535, &p)) return false;
-    *port = (uint16_t)p;
-    if (cidr_sockaddr(*address, *port, sa, length)) return true;
-    return fail(r, path_of(r, path, "address"), "found \"%s\", expected an IPv4 or IPv6 address", *address);
-}
-
-/** The array under a key: its children's count and first; absent is empty. */
-static bool get_array(struct reader *r, const struct json *root, const char *key, unsigned *count, const struct json **first) {
-    const struct json *v = member(root, key);
-    *count = 0;
-    *first = NULL;
-    if (!v) return true;
-    if (v->type != JSON_ARRAY) return fail(r, key, "found %s, expected an array", json_type_text(v->type));
-    *count = v->count;
-    *first = v->first;
-    return true;
-}
-
 static bool read_listens(struct reader *r, const struct json *root) {
-    static const char *const keys[] = {"address", "port", NULL};
+    static const char *const keys[] = {"address", "port", "tls", "http2", "redirectPort", NULL};
     struct config *c = r->config;
     const struct json *item;
     if (!get_array(r, root, "listen", &c->listen_count, &item)) return false;
@@ -150,6 +25,7 @@ static bool read_listens(struct reader *r, const struct json *root) {
         snprintf(path, sizeof path, "listen[%u]", i);
         if (!only_keys(r, item, path, keys)) return false;
         if (!get_address(r, item, path, &l->address, &l->port, 0, &l->sockaddr, &l->sockaddr_length)) return false;
+        if (!config_read_listen_tls(r, item, path, l)) return false;
         for (unsigned j = 0; j < i; j++)
             if (l->port && c->listens[j].port == l->port && strcmp(c->listens[j].address, l->address) == 0)
                 return fail(r, path, "the same address and port as listen[%u]", j);
@@ -158,7 +34,7 @@ static bool read_listens(struct reader *r, const struct json *root) {
 }
 
 static bool read_node(struct reader *r, const struct json *item, const char *path, struct config_node *n) {
-    static const char *const keys[] = {"name", "address", "port", "weight", "state", NULL};
+    static const char *const keys[] = {"name", "address", "port", "weight", "state", "tls", "serverName", NULL};
     static const char *const states[] = {"active", "drain", NULL};
     struct sockaddr_storage ignored;
     socklen_t length;
@@ -176,7 +52,7 @@ static bool read_node(struct reader *r, const struct json *item, const char *pat
     }
     if (!get_choice(r, item, path, "state", states, &state)) return false;
     n->drain = state == 1;
-    return true;
+    return get_bool(r, item, path, "tls", &n->tls) && get_string(r, item, path, "serverName", false, 253, &n->server_name);
 }
 
 static int by_name(const void *a, const void *b) {
@@ -293,7 +169,7 @@ static bool read_routes(struct reader *r, const struct json *root) {
 
 static bool read_limits(struct reader *r, const struct json *root) {
     static const char *const keys[] = {"headerBytes", "bodyBytes", "headers", "headerTimeout", "idleTimeout", "connectTimeout",
-                                       "upstreamTimeout", "bodyTimeout", "connections", NULL};
+                                       "upstreamTimeout", "bodyTimeout", "connections", "streams", NULL};
     struct config_limits *l = &r->config->limits;
     const struct json *v = member(root, "limits");
     if (!v) return true;
@@ -301,6 +177,7 @@ static bool read_limits(struct reader *r, const struct json *root) {
            get_integer(r, v, "limits", "bodyBytes", 0, 9e15, &l->body_bytes) &&
            get_integer(r, v, "limits", "headers", 1, HTTP1_FIELDS_MAX, &l->headers) &&
            get_integer(r, v, "limits", "connections", 1, 10000000, &l->connections) &&
+           get_integer(r, v, "limits", "streams", 1, 10000, &l->streams) &&
            get_time(r, v, "limits", "headerTimeout", &l->header_timeout) && get_time(r, v, "limits", "idleTimeout", &l->idle_timeout) &&
            get_time(r, v, "limits", "connectTimeout", &l->connect_timeout) &&
            get_time(r, v, "limits", "upstreamTimeout", &l->upstream_timeout) && get_time(r, v, "limits", "bodyTimeout", &l->body_timeout);
@@ -357,19 +234,20 @@ static bool read_scalars(struct reader *r, const struct json *root) {
 }
 
 static void set_defaults(struct config *c) {
-    c->limits = (struct config_limits){.header_bytes = 65536, .headers = 100, .connections = 10000, .header_timeout = 10000 * MS,
+    c->limits = (struct config_limits){.header_bytes = 65536, .headers = 100, .connections = 10000, .streams = 100, .header_timeout = 10000 * MS,
                                        .idle_timeout = 60000 * MS, .connect_timeout = 2000 * MS, .upstream_timeout = 60000 * MS, .body_timeout = 30000 * MS};
     c->telemetry_interval = 1000 * MS;
     c->capture_max_body = 1 << 20;
     c->capture_queue = 64 << 20;
     c->drain_timeout = 10000 * MS;
+    c->tls.ticket_rotation = 3600000 * MS;
 }
 
 static bool read_document(struct reader *r, const struct json *root) {
     static const char *const keys[] = {"listen", "workers", "control", "nodes", "routes", "limits", "telemetry", "capture",
-                                       "exchangeHeader", "trusted", "drainTimeout", NULL};
+                                       "exchangeHeader", "trusted", "drainTimeout", "tls", "upstreamTls", "acme", NULL};
     return only_keys(r, root, "", keys) && read_listens(r, root) && read_nodes(r, root) && read_routes(r, root) && read_limits(r, root) &&
-           read_telemetry(r, root) && read_capture(r, root) && read_trusted(r, root) && read_scalars(r, root);
+           read_telemetry(r, root) && read_capture(r, root) && read_trusted(r, root) && read_scalars(r, root) && config_read_tls(r, root);
 }
 
 /** Turns a byte offset into line and column for the message. */
@@ -433,7 +311,7 @@ static bool refuse(struct config_error *error, const char *path) {
 bool config_may_replace(const struct config *old, const struct config *next, struct config_error *error) {
     if (old->listen_count != next->listen_count) return refuse(error, "listen");
     for (unsigned i = 0; i < old->listen_count; i++) {
-        if (old->listens[i].port == next->listens[i].port && strcmp(old->listens[i].address, next->listens[i].address) == 0) continue;
+        if (old->listens[i].port == next->listens[i].port && old->listens[i].tls == next->listens[i].tls && strcmp(old->listens[i].address, next->listens[i].address) == 0) continue;
         char path[64];
         snprintf(path, sizeof path, "listen[%u]", i);
         return refuse(error, path);

@@ -15,6 +15,9 @@ struct config_listen {
     uint16_t port;  // 0: a free one
     struct sockaddr_storage sockaddr;
     socklen_t sockaddr_length;
+    bool tls;
+    bool http2;              // offered by ALPN with TLS, taken by prior knowledge without
+    uint16_t redirect_port;  // 0: serves; else every request is sent to https at this port
 };
 
 struct config_node {
@@ -22,6 +25,32 @@ struct config_node {
     uint16_t port;
     double weight;  // > 0
     bool drain;
+    bool tls;
+    const char *server_name;  // what its certificate must be for; NULL: its address
+};
+
+/** Paths of PEM files: a chain, leaf first, and its private key. */
+struct config_certificate {
+    const char *certificate, *key;
+};
+
+/** TLS towards clients. The first certificate is for those who name none that is known. */
+struct config_tls {
+    unsigned certificate_count;
+    struct config_certificate *certificates;
+    const char *client_ca;     // NULL: clients need no certificate
+    uint64_t ticket_rotation;  // ns
+};
+
+/** TLS towards nodes. */
+struct config_upstream_tls {
+    const char *ca;                         // NULL: the system's
+    struct config_certificate certificate;  // ours; both NULL: none
+};
+
+/** An http-01 challenge (RFC 8555 8.3) in progress. */
+struct config_acme {
+    const char *token, *answer;
 };
 
 struct config_route {
@@ -35,17 +64,20 @@ struct config_route {
 
 /** Times in ns, sizes in bytes. */
 struct config_limits {
-    uint64_t header_bytes, body_bytes /* 0: none */, headers, connections;
+    uint64_t header_bytes, body_bytes /* 0: none */, headers, connections, streams;
     uint64_t header_timeout, idle_timeout, connect_timeout, upstream_timeout, body_timeout;
 };
 
 struct config {
     struct arena arena;
-    unsigned listen_count, node_count, route_count, trusted_count;
+    unsigned listen_count, node_count, route_count, trusted_count, acme_count;
     struct config_listen *listens;
     struct config_node *nodes;
     struct config_route *routes;
     struct cidr *trusted;
+    struct config_acme *acme;
+    struct config_tls tls;
+    struct config_upstream_tls upstream_tls;
     unsigned workers;
     const char *control;          // NULL: none
     struct config_limits limits;

@@ -10,18 +10,18 @@
 
 static void on_event(struct watch *watch, uint32_t events) {
     struct conn *c = CONTAINER_OF(watch, struct conn, watch);
-    if (events & EPOLLIN) c->readable = true;
+    if (events & EPOLLIN) c->readable = c->arrived = true;
     if (events & EPOLLOUT) c->writable = true;
-    if (events & EPOLLRDHUP) c->hup = c->readable = true;
+    if (events & EPOLLRDHUP) c->hup = c->readable = c->arrived = true;
     if (events & (EPOLLHUP | EPOLLERR)) {
-        c->hup = c->readable = c->writable = true;
+        c->hup = c->readable = c->arrived = c->writable = true;
         if (events & EPOLLERR) c->cut = !c->connecting;  // HUP alone: both sides have shut down in good order
     }
-    if (c->writable && c->out.bytes) conn_mark_dirty(c);
+    if (c->writable && conn_unsent(c)) conn_mark_dirty(c);
     c->run(c);
 }
 
-bool conn_open(struct conn *c, struct worker *w, int fd, void (*run)(struct conn *c), void (*free_fn)(struct conn *c), void (*expire)(struct timer *t, uint64_t now)) {
+static void init(struct conn *c, struct worker *w, int fd, void (*run)(struct conn *c), void (*free_fn)(struct conn *c), void (*expire)(struct timer *t, uint64_t now)) {
     c->watch = (struct watch){fd, on_event};
     c->worker = w;
     c->run = run;
@@ -29,6 +29,16 @@ bool conn_open(struct conn *c, struct worker *w, int fd, void (*run)(struct conn
     timer_init(&c->timer, expire);
     list_init(&c->dirty);
     list_init(&c->again);
+}
+
+void conn_open_layer(struct conn *c, struct worker *w, const struct conn_layer *layer, void (*run)(struct conn *c), void (*free_fn)(struct conn *c), void (*expire)(struct timer *t, uint64_t now)) {
+    init(c, w, -1, run, free_fn, expire);
+    c->layer = layer;
+    c->writable = true;
+}
+
+bool conn_open(struct conn *c, struct worker *w, int fd, void (*run)(struct conn *c), void (*free_fn)(struct conn *c), void (*expire)(struct timer *t, uint64_t now)) {
+    init(c, w, fd, run, free_fn, expire);
     if (loop_add(&w->loop, &c->watch)) return true;
     close(fd);
     c->watch.fd = -1;
@@ -38,7 +48,8 @@ bool conn_open(struct conn *c, struct worker *w, int fd, void (*run)(struct conn
 void conn_close(struct conn *c) {
     if (c->closed) return;
     c->closed = true;
-    close(c->watch.fd);
+    if (c->layer) c->layer->close(c, c->reset);
+    if (c->watch.fd >= 0) close(c->watch.fd);
     c->watch.fd = -1;
     wheel_cancel(&c->timer);
     list_remove(&c->dirty);
@@ -66,7 +77,8 @@ void conn_use(struct conn *c, size_t n) {
 static bool make_room(struct conn *c, size_t contiguous) {
     struct chunk_pool *pool = &c->worker->chunks;
     if (!c->in) {
-        c->in = chunk_new(pool);
+        // A head stays in a chunk of ordinary size, a body that fills one goes on in larger ones.
+        c->in = c->bulk && !contiguous ? chunk_new_sized(pool, CHUNK_BULK_BYTES) : chunk_new(pool);
         c->in_pos = 0;
         return true;
     }
@@ -88,20 +100,22 @@ enum conn_fill conn_fill(struct conn *c, size_t contiguous) {
     if (!make_room(c, contiguous)) return FILL_FULL;
     struct chunk *in = c->in;
     size_t room = in->cap - in->fill;
-    ssize_t n = recv(c->watch.fd, in->data + in->fill, room, 0);
+    ssize_t n = c->layer ? c->layer->read(c, in->data + in->fill, room) : recv(c->watch.fd, in->data + in->fill, room, 0);
     if (LIKELY(n > 0)) {
         in->fill += (uint32_t)n;
+        c->bulk = (size_t)n == room;
         // A short read emptied the socket, and what comes later is a new edge. Not so for a FIN already announced.
-        if ((size_t)n < room && !c->hup) c->readable = false;
+        if ((size_t)n < room && !c->hup && !c->layer) c->readable = false;
         return FILL_DATA;
     }
     if (in->fill == c->in_pos) conn_use(c, 0);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-        if (errno == EAGAIN) c->readable = false;
+        if (errno == EAGAIN && !c->layer) c->readable = false;
         return FILL_NONE;
     }
     c->readable = false;
-    c->hup = true;
+    // The end of a stream of HTTP/2 says only that the request is whole.
+    if (n < 0 || c->watch.fd >= 0) c->hup = true;
     if (n == 0) c->eof = true;
     else c->failed = true;
     return FILL_END;
@@ -131,6 +145,10 @@ static ssize_t write_some(struct conn *c) {
 }
 
 void conn_flush(struct conn *c) {
+    if (c->layer) {
+        c->layer->flush(c);
+        return;
+    }
     while (c->out.bytes && c->writable && !c->connecting && !c->cut) {
         uint32_t wanted = c->out.bytes;
         ssize_t n = write_some(c);
@@ -158,11 +176,16 @@ void conn_probe(struct conn *c) {
 }
 
 void conn_reset_on_close(struct conn *c) {
+    c->reset = true;
+    if (c->watch.fd < 0) return;
     struct linger now = {.l_onoff = 1, .l_linger = 0};
     setsockopt(c->watch.fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
 }
 
-void conn_shutdown(struct conn *c) { shutdown(c->watch.fd, SHUT_WR); }
+void conn_shutdown(struct conn *c) {
+    if (c->layer) c->layer->shutdown(c);
+    else shutdown(c->watch.fd, SHUT_WR);
+}
 
 bool conn_is_stale(const struct conn *c) {
     char byte;

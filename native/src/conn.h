@@ -1,7 +1,7 @@
 /**
  * @file conn.h
  * A stream connection: its descriptor, what was read and not yet used, what waits to be written, its one timer.
- * Protocol code reads and writes through this file only, so that TLS can be put underneath.
+ * Protocol code reads and writes through this file only: TLS lies underneath, and a stream of HTTP/2 looks the same.
  */
 #pragma once
 
@@ -10,6 +10,21 @@
 #include "wheel.h"
 
 struct worker;
+
+struct conn;
+struct tls;
+
+/**
+ * What lies between a connection and its socket (TLS), or stands in its place (a stream of HTTP/2). A layer keeps
+ * `readable` true for as long as read may give more.
+ */
+struct conn_layer {
+    ssize_t (*read)(struct conn *c, void *out, size_t n);  // as recv
+    void (*flush)(struct conn *c);                         // as conn_flush
+    bool (*holds)(const struct conn *c);                   // whether it holds output that has left the queue
+    void (*shutdown)(struct conn *c);                      // the sending side ends once all was sent
+    void (*close)(struct conn *c, bool reset);             // the last call
+};
 
 enum conn_fill { FILL_DATA, FILL_NONE, FILL_FULL, FILL_END };
 
@@ -27,7 +42,12 @@ struct conn {
     void (*free)(struct conn *c);   // at the end of the round in which it was closed
     struct chunk *in;
     uint32_t in_pos;
+    const struct conn_layer *layer; // NULL: the socket itself
+    struct tls *tls;                // of the TLS layer
     bool readable, writable;
+    bool arrived;                   // as readable, of the socket under a layer
+    bool bulk;                      // the last read filled its chunk: more waits
+    bool reset;                     // see conn_reset_on_close
     bool connecting;                // writes wait until the connection stands
     bool hup;                       // the peer shut down its side; bytes may still be there to read
     bool eof;                       // ... and all were read
@@ -40,9 +60,13 @@ struct conn {
 
 /** Takes fd over and registers it. false: it could not be registered (fd is closed). */
 bool conn_open(struct conn *c, struct worker *w, int fd, void (*run)(struct conn *c), void (*free_fn)(struct conn *c), void (*expire)(struct timer *t, uint64_t now));
+/** A connection without a socket of its own: all its bytes come from and go to the layer. */
+void conn_open_layer(struct conn *c, struct worker *w, const struct conn_layer *layer, void (*run)(struct conn *c), void (*free_fn)(struct conn *c), void (*expire)(struct timer *t, uint64_t now));
 /** Closes now, frees later. */
 void conn_close(struct conn *c);
 
+/** Whether output waits, in the queue or below it. */
+static inline bool conn_unsent(const struct conn *c) { return c->out.bytes || (c->layer && c->layer->holds(c)); }
 static inline size_t conn_unread(const struct conn *c) { return c->in ? c->in->fill - c->in_pos : 0; }
 static inline const char *conn_bytes(const struct conn *c) { return (const char *)c->in->data + c->in_pos; }
 

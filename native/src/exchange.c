@@ -1,6 +1,7 @@
 #include "exchange.h"
 
 #include "frames.h"
+#include "local.h"
 #include "relay.h"
 #include "reply.h"
 #include "request.h"
@@ -85,10 +86,10 @@ static void dispatch(struct exchange *x, struct outq *out) {
         int node = balance_pick(s, &x->balance, &w->cursor, now);
         if (node < 0) break;
         charge(x, snapshot_row(s, x->balance.endpoint)[node], now);
-        struct upstream *u = upstream_take(w, s->nodes[node].account, x->fresh);
+        struct upstream *u = upstream_take(w, s, (unsigned)node, x->fresh);
         if (u && u->reused && !x->idempotent && conn_is_stale(&u->conn)) {
             upstream_close(u);
-            u = upstream_take(w, s->nodes[node].account, true);
+            u = upstream_take(w, s, (unsigned)node, true);
         }
         if (u) {
             attach(x, u, out);
@@ -103,6 +104,21 @@ static void dispatch(struct exchange *x, struct outq *out) {
     exchange_refuse(x, x->balance.tried_count ? 502 : 503);
 }
 
+/** Answers what no node has to see. */
+static bool answer_here(struct exchange *x, struct outq *out) {
+    struct snapshot *s = snapshot_of(x);
+    uint64_t limit = s->config->limits.body_bytes;
+    struct reply reply = {.status = 413};
+    char *text = NULL;
+    bool large = limit && x->request.kind == BODY_LENGTH && x->request.left > limit;
+    if (!large && LIKELY(!local_reply(x, &reply, &text))) return false;
+    outq_clear(out);
+    move_to_pair(x, snapshot_row(s, x->balance.endpoint)[s->node_count]);
+    exchange_answer(x, &reply);
+    free(text);
+    return true;
+}
+
 void exchange_begin(struct client *c, size_t head_bytes, uint64_t started) {
     struct worker *w = c->conn.worker;
     struct exchange *x = new_exchange(w);
@@ -115,14 +131,11 @@ void exchange_begin(struct client *c, size_t head_bytes, uint64_t started) {
     outq_init(&out);
     request_prepare(x, &out, head_bytes);
     if (tee_wanted(&w->tee)) x->tape = tape_new(&w->tee, c->conn.in, (struct span){conn_bytes(&c->conn), head_bytes}, &w->head);
+    struct chunk *head = chunk_ref(c->conn.in);  // what w->head points into
     conn_use(&c->conn, head_bytes);
-    uint64_t limit = worker_config(w)->limits.body_bytes;
-    if (limit && x->request.kind == BODY_LENGTH && x->request.left > limit) {
-        outq_clear(&out);
-        move_to_pair(x, snapshot_row(snapshot_of(x), x->balance.endpoint)[snapshot_of(x)->node_count]);
-        exchange_refuse(x, 413);
-        return;
-    }
+    bool answered = answer_here(x, &out);
+    chunk_unref(head);
+    if (answered) return;
     if (!x->request.done) wheel_set(&w->wheel, &c->conn.timer, w->loop.now + worker_config(w)->limits.body_timeout);
     dispatch(x, &out);
     if (c->x == x && !x->request.done) exchange_run(x);
@@ -184,22 +197,24 @@ void exchange_upstream_timeout(struct exchange *x) {
     wheel_set(&w->wheel, &x->up->conn.timer, x->tunnel ? WHEEL_NEVER : w->loop.now + worker_config(w)->limits.upstream_timeout);
 }
 
-void exchange_refuse(struct exchange *x, int status) {
+void exchange_refuse(struct exchange *x, int status) { exchange_answer(x, &(struct reply){.status = status}); }
+
+void exchange_answer(struct exchange *x, const struct reply *r) {
     struct client *c = x->client;
     if (!x->request.done) {
         x->keep_alive = false;
         c->unread = true;
     }
     if (x->http_1_0) x->keep_alive = false;
-    x->status = status;
+    x->status = r->status;
     x->response.done = true;
-    struct span head = reply_send(c, status, x->to_head, !x->keep_alive);
+    struct reply_sent sent = reply_send(c, r, x->to_head, !x->keep_alive);
     if (x->tape) {
-        struct span body = {head.p + head.n, x->to_head ? 0 : reply_reason(status).n + 1};
-        tape_add(x->tape, TAPE_RESPONSE_HEAD, c->conn.out.scratch, head);
-        if (body.n) tape_add(x->tape, TAPE_RESPONSE_BODY, c->conn.out.scratch, body);
-        x->response.length = body.n;
+        tape_add(x->tape, TAPE_RESPONSE_HEAD, c->conn.out.scratch, sent.head);
+        if (sent.body.n) tape_add(x->tape, TAPE_RESPONSE_BODY, c->conn.out.scratch, sent.body);
+        x->response.length = sent.body.n;
     }
+    reply_hand_over(c, &sent);
     exchange_finish(x);
 }
 
@@ -214,7 +229,7 @@ static void detach(struct exchange *x) {
     if (x->tape) tape_finish(x->tape, x, now);
     w->telemetry.open_requests--;
     if (u) {
-        bool clean = x->response.done && x->request.done && x->up_keep_alive && !x->tunnel && !u->conn.out.bytes && !conn_unread(&u->conn);
+        bool clean = x->response.done && x->request.done && x->up_keep_alive && !x->tunnel && !conn_unsent(&u->conn) && !conn_unread(&u->conn);
         if (clean) upstream_give(u);
         else upstream_close(u);
     }

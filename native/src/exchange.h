@@ -63,6 +63,9 @@ void exchange_upstream_timeout(struct exchange *x);
 void exchange_abort(struct exchange *x, bool by_client);
 /** The upstream broke off or broke the rules: another try, an answer of our own, or a cut connection. */
 void exchange_upstream_failed(struct exchange *x, int status);
+struct reply;
+/** Answers in the node's place and ends the exchange. */
+void exchange_answer(struct exchange *x, const struct reply *r);
 /** Answers with an error of our own and ends the exchange. */
 void exchange_refuse(struct exchange *x, int status);
 /** How a try on a node ended. */

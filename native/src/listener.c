@@ -55,7 +55,8 @@ static void pause_accepting(struct worker *w) {
 }
 
 void listener_accept(struct watch *watch, uint32_t events) {
-    struct worker *w = CONTAINER_OF(watch, struct listener, watch)->worker;
+    const struct listener *l = CONTAINER_OF(watch, struct listener, watch);
+    struct worker *w = l->worker;
     (void)events;
     for (int i = 0; i < ACCEPTS_PER_RUN; i++) {
         if (worker_connections >= worker_config(w)->limits.connections) {
@@ -71,6 +72,6 @@ void listener_accept(struct watch *watch, uint32_t events) {
             continue;
         }
         worker_connections++;
-        client_open(w, fd, &peer);
+        client_open(w, fd, &peer, (unsigned)(l - w->listeners));
     }
 }

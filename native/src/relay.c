@@ -1,5 +1,6 @@
 #include "relay.h"
 
+#include "h2_stream.h"
 #include "rewrite.h"
 #include "worker.h"
 
@@ -51,6 +52,8 @@ static enum relay_result end_chunks(const struct pump *p) {
                 char *at = (char *)outq_reserve(&p->to->out, &w->chunks, (size_t)n + 8);
                 memcpy(at, "0\r\n", 3);
                 outq_commit(&p->to->out, 3 + rewrite_trailers(at + 3, head));
+            } else if (!p->request && p->x->client->stream) {
+                h2_stream_trail(p->x->client->stream, head);
             }
             conn_use(p->from, (size_t)n);
             p->body->chunked.state = CHUNKED_DONE;
@@ -138,7 +141,7 @@ static enum relay_result pump(const struct pump *p, uint64_t limit) {
 
 enum relay_result relay_request(struct exchange *x) {
     struct worker *w = x->client->conn.worker;
-    struct pump p = {x, &x->request, &x->client->conn, &x->up->conn, true, x->request.kind == BODY_CHUNKED};
+    struct pump p = {x, &x->request, &x->client->conn, &x->up->conn, true, x->request.kind != BODY_LENGTH};
     uint64_t before = x->request.length;
     enum relay_result r = pump(&p, worker_config(w)->limits.body_bytes);
     if (x->request.length != before) wheel_set(&w->wheel, &x->client->conn.timer, w->loop.now + worker_config(w)->limits.body_timeout);
@@ -178,7 +181,7 @@ static bool tunnel_way(struct conn *from, struct conn *to, bool *done) {
         if (fill == FILL_NONE) break;
         if (fill == FILL_END) {
             // Half-close: the other way goes on. It is passed on once everything before it was sent.
-            if (to->out.bytes) {
+            if (conn_unsent(to)) {
                 to->wants_room = true;
                 break;
             }

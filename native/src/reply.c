@@ -1,9 +1,12 @@
 #include "reply.h"
 
+#include "h2_stream.h"
 #include "worker.h"
 
 struct span reply_reason(int status) {
     switch (status) {
+        case 200: return SPAN("OK");
+        case 308: return SPAN("Permanent Redirect");
         case 400: return SPAN("Bad Request");
         case 408: return SPAN("Request Timeout");
         case 413: return SPAN("Content Too Large");
@@ -19,22 +22,32 @@ struct span reply_reason(int status) {
     }
 }
 
-struct span reply_send(struct client *c, int status, bool to_head, bool close) {
+struct reply_sent reply_send(struct client *c, const struct reply *r, bool to_head, bool close) {
     struct worker *w = c->conn.worker;
-    struct span reason = reply_reason(status), date = worker_date(w);
-    enum { ROOM = 512 };
-    char *out = (char *)outq_reserve(&c->conn.out, &w->chunks, ROOM);
-    int head = snprintf(out, ROOM,
-                        "HTTP/1.1 %d %.*s\r\nDate: %.*s\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n%s\r\n", status, (int)reason.n, reason.p,
-                        (int)date.n, date.p, reason.n + 1, close ? "Connection: close\r\n" : "");
-    BUG_ON(head < 0 || head + (int)reason.n + 1 > ROOM);
+    struct span reason = reply_reason(r->status), body = r->body.n ? r->body : reason, date = worker_date(w);
+    // What is not the caller's takes at most 256 bytes.
+    size_t room = 256 + r->field.n + body.n;
+    char *out = (char *)outq_reserve(&c->conn.out, &w->chunks, room);
+    int head = snprintf(out, room,
+                        "HTTP/1.1 %d %.*s\r\nDate: %.*s\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n%.*s%s\r\n", r->status, (int)reason.n, reason.p,
+                        (int)date.n, date.p, body.n + 1, (int)r->field.n, r->field.p, close ? "Connection: close\r\n" : "");
+    BUG_ON(head < 0 || (size_t)head + body.n + 1 > room);
     size_t n = (size_t)head;
     if (!to_head) {
-        memcpy(out + n, reason.p, reason.n);
-        out[n + reason.n] = '\n';
-        n += reason.n + 1;
+        memcpy(out + n, body.p, body.n);
+        out[n + body.n] = '\n';
+        n += body.n + 1;
     }
     outq_commit(&c->conn.out, n);
     conn_mark_dirty(&c->conn);
-    return (struct span){out, (size_t)head};
+    return (struct reply_sent){{out, (size_t)head}, {out + head, n - (size_t)head}};
+}
+
+void reply_hand_over(struct client *c, const struct reply_sent *sent) {
+    struct http1_head *head = &c->conn.worker->head;
+    struct framing none = {0};
+    if (LIKELY(!c->stream)) return;
+    BUG_ON(http1_parse_response(sent->head.p, sent->head.n, 0, HTTP1_FIELDS_MAX, head) < 0);
+    h2_stream_respond(c->stream, head, &none, false, !sent->body.n);
+    outq_consume(&c->conn.out, sent->head.n);
 }

@@ -81,6 +81,7 @@ static void write_head(struct exchange *x, struct outq *out, size_t head_bytes, 
         .client = span_of(x->client->address),
         .fallback_host = s->node_count ? span_of(s->nodes[0].account->host) : SPAN("localhost"),
         .exchange_field = s->config->exchange_field,
+        .tls = x->client->tls,
         .trusted = trusted,
     };
     x->id = ((uint64_t)w->index << 48) | w->next_id++;

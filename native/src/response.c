@@ -1,5 +1,6 @@
 #include "response.h"
 
+#include "h2_stream.h"
 #include "relay.h"
 #include "rewrite.h"
 #include "worker.h"
@@ -14,7 +15,7 @@ static void plan(struct exchange *x, const struct http1_head *head, const struct
     x->response.done = f->body == BODY_NONE;
     chunked_init(&x->response.chunked);
     bool unknown_length = f->body == BODY_CHUNKED || f->body == BODY_UNTIL_CLOSE;
-    x->out_chunked = unknown_length && !x->http_1_0;
+    x->out_chunked = unknown_length && !x->http_1_0 && !x->client->stream;
     // An HTTP/1.0 client learns the end of such a body from the close; a client whose request is not complete when the
     // answer comes may never complete it.
     if ((unknown_length && x->http_1_0) || !x->request.done || x->client->conn.worker->draining) x->keep_alive = false;
@@ -30,6 +31,10 @@ static void plan(struct exchange *x, const struct http1_head *head, const struct
 static void queue_head(struct exchange *x, const struct http1_head *head, const struct framing *f, struct rewrite_response *how, size_t head_bytes) {
     struct client *c = x->client;
     struct worker *w = c->conn.worker;
+    if (c->stream) {
+        h2_stream_respond(c->stream, head, f, how->drop_length, x->response.done);
+        return;
+    }
     how->date = worker_date(w);
     char *out = (char *)outq_reserve(&c->conn.out, &w->chunks, rewrite_response_bound(head_bytes));
     outq_commit(&c->conn.out, rewrite_response_head(out, head, f, how));

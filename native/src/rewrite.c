@@ -95,14 +95,15 @@ size_t rewrite_request_head(char *out, const struct http1_head *head, const stru
         keep_line(&w, field);
     }
     flush_run(&w);
-    if (f->body == BODY_CHUNKED) put(&w, SPAN("Transfer-Encoding: chunked\r\n"));
+    // A body whose length is not told (HTTP/2) has to be framed here.
+    if (f->body == BODY_CHUNKED || f->body == BODY_UNTIL_CLOSE) put(&w, SPAN("Transfer-Encoding: chunked\r\n"));
     if (f->upgrade.n) {
         put(&w, SPAN("Connection: Upgrade\r\n"));
         put_field(&w, SPAN("Upgrade"), f->upgrade);
     }
     put_forwarded_for(&w, head, how);
     if (!has_host) put_field(&w, SPAN("X-Forwarded-Host"), host);
-    if (!has_proto) put(&w, SPAN("X-Forwarded-Proto: http\r\n"));
+    if (!has_proto) put(&w, how->tls ? SPAN("X-Forwarded-Proto: https\r\n") : SPAN("X-Forwarded-Proto: http\r\n"));
     if (how->exchange_field.n) {
         char hex[16];
         rewrite_hex16(hex, how->exchange_id);
@@ -114,7 +115,7 @@ size_t rewrite_request_head(char *out, const struct http1_head *head, const stru
 
 size_t rewrite_response_bound(size_t head_bytes) { return head_bytes + 256; }
 
-static bool drops_response_field(const struct http1_field *f, const struct framing *framing, const struct rewrite_response *how) {
+bool rewrite_drops_response_field(const struct http1_field *f, const struct framing *framing, const struct rewrite_response *how) {
     switch (f->id) {
         case FIELD_CONNECTION: case FIELD_KEEP_ALIVE: case FIELD_PROXY_CONNECTION: case FIELD_TRANSFER_ENCODING: case FIELD_UPGRADE:
             return true;
@@ -133,7 +134,7 @@ size_t rewrite_response_head(char *out, const struct http1_head *head, const str
     put(&w, SPAN("\r\n"));
     for (unsigned i = 0; i < head->count; i++) {
         const struct http1_field *field = &head->fields[i];
-        if (drops_response_field(field, f, how)) continue;
+        if (rewrite_drops_response_field(field, f, how)) continue;
         if (field->id == FIELD_DATE) has_date = true;
         keep_line(&w, field);
     }

@@ -13,6 +13,7 @@ struct rewrite_request {
     struct span fallback_host;    // Host for an HTTP/1.0 client that sent none
     struct span exchange_field;   // n == 0: none
     uint64_t exchange_id;
+    bool tls;                     // the client's connection is encrypted
     bool trusted;                 // the peer's X-Forwarded-* are believed and appended to
     bool keep_exchange;           // a trusted peer's own exchange field is passed on: exchange_id is that value
 };
@@ -34,6 +35,8 @@ size_t rewrite_request_head(char *out, const struct http1_head *head, const stru
 size_t rewrite_response_bound(size_t head_bytes);
 /** Writes the head for the client; returns its length. */
 size_t rewrite_response_head(char *out, const struct http1_head *head, const struct framing *f, const struct rewrite_response *how);
+/** Whether a response field stays on this side of the proxy. */
+bool rewrite_drops_response_field(const struct http1_field *f, const struct framing *framing, const struct rewrite_response *how);
 /** Writes the trailer fields that may travel, and the blank line; returns the length (at most the section's + 2). */
 size_t rewrite_trailers(char *out, const struct http1_head *trailers);
 /** 16 lower-case hex digits. */

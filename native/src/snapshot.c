@@ -39,7 +39,9 @@ static void build_nodes(struct snapshot *s) {
     s->nodes = base_zalloc(c->node_count * sizeof *s->nodes);
     for (unsigned i = 0; i < c->node_count; i++) {
         const struct config_node *n = &c->nodes[i];
-        s->nodes[i] = (struct snapshot_node){account_node_get(n->name, n->address, n->port), 1 / n->weight, !n->drain};
+        s->nodes[i] = (struct snapshot_node){.account = account_node_get(n->name, n->address, n->port), .share = 1 / n->weight, .active = !n->drain,
+                                             .identity = tls_context_identity(s->tls, n), .server_name = n->server_name ? n->server_name : n->address};
+        s->nodes[i].account->identity = s->nodes[i].identity;
         s->nodes[i].account->generation = s->serial;
     }
     s->nowhere = account_node_get("", "", 0);
@@ -62,7 +64,9 @@ static void carry_rows(struct snapshot *s, const struct snapshot *old) {
 
 struct snapshot *snapshot_build(struct config *config, uint64_t generation, const struct snapshot *old, struct config_error *error) {
     struct route_trie *routes = route_build(config, error);
-    if (!routes) {
+    struct tls_context *tls = routes ? tls_context_new(config, error) : NULL;
+    if (!tls) {
+        if (routes) route_free(routes);
         config_free(config);
         return NULL;
     }
@@ -72,6 +76,7 @@ struct snapshot *snapshot_build(struct config *config, uint64_t generation, cons
     s->serial = old ? old->serial + 1 : 1;
     s->config = config;
     s->routes = routes;
+    s->tls = tls;
     build_endpoints(s);
     build_nodes(s);
     carry_rows(s, old);
@@ -94,6 +99,7 @@ void snapshot_unref(struct snapshot *s) {
     for (unsigned n = 0; n < s->node_count; n++) account_node_unref(s->nodes[n].account);
     account_node_unref(s->nowhere);
     route_free(s->routes);
+    tls_context_unref(s->tls);
     config_free(s->config);
     free(s->endpoints);
     free(s->nodes);

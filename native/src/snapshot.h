@@ -7,11 +7,14 @@
 #include "account.h"
 #include "config.h"
 #include "route.h"
+#include "tls_context.h"
 
 struct snapshot_node {
     struct account_node *account;
     double share;  // 1 / weight
     bool active;   // false: drains, gets nothing new
+    uint64_t identity;        // see tls_context_identity; 0: no TLS
+    const char *server_name;  // whom its certificate is for
 };
 
 struct snapshot_endpoint {
@@ -25,6 +28,7 @@ struct snapshot {
     uint64_t serial;  // 1, 2, 3... in order of publication
     struct config *config;
     struct route_trie *routes;
+    struct tls_context *tls;
     unsigned node_count, endpoint_count;
     struct snapshot_node *nodes;
     struct snapshot_endpoint *endpoints;  // [0] is "*"

@@ -9,6 +9,7 @@
 #include "client.h"
 #include "exchange.h"
 #include "listener.h"
+#include "tls.h"
 #include "upstream.h"
 
 /** Flush rounds before the kernel is asked for events again: a flush can make room for more output. */
@@ -247,6 +248,7 @@ void worker_join(struct worker *w) {
     }
     BUG_ON(w->chunks.live);
     chunk_pool_clear(&w->chunks);
+    tls_worker_end(w);
     close(w->wake.fd);
     loop_close(&w->loop);
     free(w->listeners);

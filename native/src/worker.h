@@ -57,6 +57,7 @@ struct worker {
 
     struct telemetry telemetry;
     struct tee tee;
+    struct tls_scratch *tls;         // see tls.c
 
     struct worker_orders orders;
     _Atomic uint64_t adopted;        // serial of the newest snapshot in use

@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseWrk } from '../../bench/load.js';
 import { cpuSeconds } from '../../bench/process-tree.js';
+import { latenciesOf, parseH2load, parseStime } from '../../bench/tls-load.js';
 import { orderOf, ratios, spreadOf } from '../../bench/statistics.js';
 
 const WRK = `Running 1s test @ http://127.0.0.1:40675/
@@ -36,6 +37,30 @@ describe('what wrk prints', () => {
 
   it('is refused when it is something else', () => {
     expect(() => parseWrk('unable to connect')).toThrow('wrk printed no result');
+  });
+});
+
+describe('what the generators of TLS load print', () => {
+  const h2load = `finished in 2.05s, 22972.50 req/s, 1.2MB/s
+requests: 47000 total, 47640 started, 47000 done, 46990 succeeded, 10 failed, 3 errored, 0 timeout
+status codes: 46980 2xx, 0 3xx, 7 4xx, 13 5xx
+`;
+  it('is read, errors counted', () => {
+    expect(parseH2load(h2load)).toEqual({ requests: 47000, seconds: 2.05, errors: 30 });
+    expect(() => parseH2load('nothing')).toThrow('h2load printed no result');
+  });
+
+  it('is read from the log of requests', () => {
+    const log = Array.from({ length: 100 }, (_, i) => `17${i}\t200\t${100 - i}\n`).join('');
+    expect(latenciesOf(log)).toEqual({ p50: 51, p99: 100 });
+    expect(latenciesOf('')).toEqual({});
+  });
+
+  it('is read in handshakes of real seconds', () => {
+    const text =
+      '531 connections in 0.42s; 1264.29 connections/user sec\n531 connections in 3 real seconds\n';
+    expect(parseStime(text)).toEqual({ requests: 531, seconds: 3, errors: 0 });
+    expect(() => parseStime('')).toThrow('no result');
   });
 });
 

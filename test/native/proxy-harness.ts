@@ -24,6 +24,8 @@ export interface NodeConfig {
   port: number;
   weight?: number;
   state?: string;
+  tls?: boolean;
+  serverName?: string;
 }
 
 const cleanups: (() => Promise<void> | void)[] = [];

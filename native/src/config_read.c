@@ -1,0 +1,115 @@
+#include "config_read.h"
+
+#include <math.h>
+
+bool fail(struct reader *r, const char *path, const char *format, ...) {
+    if (r->error->message[0]) return false;
+    snprintf(r->error->path, sizeof r->error->path, "%s", path);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(r->error->message, sizeof r->error->message, format, args);
+    va_end(args);
+    return false;
+}
+
+const char *path_of(struct reader *r, const char *parent, const char *key) {
+    snprintf(r->path, sizeof r->path, "%.200s%s%.50s", parent, *parent ? "." : "", key);
+    return r->path;
+}
+
+const struct json *member(const struct json *object, const char *key) {
+    for (const struct json *m = object->first; m; m = m->next)
+        if (span_eq(m->name, span_of(key))) return m;
+    return NULL;
+}
+
+bool only_keys(struct reader *r, const struct json *object, const char *path, const char *const *keys) {
+    if (object->type != JSON_OBJECT) return fail(r, path, "found %s, expected an object", json_type_text(object->type));
+    for (const struct json *m = object->first; m; m = m->next) {
+        const char *const *k = keys;
+        while (*k && !span_eq(m->name, span_of(*k))) k++;
+        char name[64];
+        snprintf(name, sizeof name, "%.*s", (int)(m->name.n < 50 ? m->name.n : 50), m->name.p);
+        if (!*k) return fail(r, path_of(r, path, name), "unknown key");
+    }
+    return true;
+}
+
+bool get_integer(struct reader *r, const struct json *object, const char *path, const char *key, double min, double max, uint64_t *out) {
+    const struct json *v = member(object, key);
+    if (!v) return true;
+    const char *at = path_of(r, path, key);
+    if (v->type != JSON_NUMBER) return fail(r, at, "found %s, expected a whole number", json_type_text(v->type));
+    if (v->number != floor(v->number) || v->number < min || v->number > max)
+        return fail(r, at, "found %.15g, expected a whole number from %.0f to %.0f", v->number, min, max);
+    *out = (uint64_t)v->number;
+    return true;
+}
+
+bool get_time(struct reader *r, const struct json *object, const char *path, const char *key, uint64_t *out) {
+    uint64_t ms = *out / MS;
+    if (!get_integer(r, object, path, key, 1, 86400000, &ms)) return false;
+    *out = ms * MS;
+    return true;
+}
+
+bool get_bool(struct reader *r, const struct json *object, const char *path, const char *key, bool *out) {
+    const struct json *v = member(object, key);
+    if (!v) return true;
+    if (v->type != JSON_BOOL) return fail(r, path_of(r, path, key), "found %s, expected true or false", json_type_text(v->type));
+    *out = v->boolean;
+    return true;
+}
+
+bool get_text(struct reader *r, const struct json *v, const char *at, size_t max, const char **out) {
+    if (v->type != JSON_STRING) return fail(r, at, "found %s, expected a string", json_type_text(v->type));
+    if (!v->text.n || v->text.n > max) return fail(r, at, "expected 1 to %zu characters", max);
+    for (size_t i = 0; i < v->text.n; i++)
+        if ((unsigned char)v->text.p[i] < 0x20 || v->text.p[i] == 0x7f) return fail(r, at, "control character in a string");
+    *out = arena_dup(&r->config->arena, v->text);
+    return true;
+}
+
+bool get_string(struct reader *r, const struct json *object, const char *path, const char *key, bool required, size_t max, const char **out) {
+    const struct json *v = member(object, key);
+    if (!v) return required ? fail(r, path_of(r, path, key), "required") : true;
+    return get_text(r, v, path_of(r, path, key), max, out);
+}
+
+bool get_choice(struct reader *r, const struct json *object, const char *path, const char *key, const char *const *words, int *out) {
+    const char *text = NULL;
+    if (!get_string(r, object, path, key, false, 32, &text)) return false;
+    if (!text) return true;
+    char allowed[128] = "";
+    for (int i = 0; words[i]; i++) {
+        if (strcmp(words[i], text) == 0) {
+            *out = i;
+            return true;
+        }
+        size_t used = strlen(allowed);
+        snprintf(allowed + used, sizeof allowed - used, "%s%s", i ? ", " : "", words[i]);
+    }
+    return fail(r, path_of(r, path, key), "found \"%s\", expected one of: %s", text, allowed);
+}
+
+bool get_address(struct reader *r, const struct json *object, const char *path, const char **address, uint16_t *port, double min_port,
+                 struct sockaddr_storage *sa, socklen_t *length) {
+    uint64_t p = 0;
+    if (!get_string(r, object, path, "address", true, INET6_ADDRSTRLEN, address)) return false;
+    if (!member(object, "port")) return fail(r, path_of(r, path, "port"), "required");
+    if (!get_integer(r, object, path, "port", min_port, 65535, &p)) return false;
+    *port = (uint16_t)p;
+    if (cidr_sockaddr(*address, *port, sa, length)) return true;
+    return fail(r, path_of(r, path, "address"), "found \"%s\", expected an IPv4 or IPv6 address", *address);
+}
+
+bool get_array(struct reader *r, const struct json *root, const char *key, unsigned *count, const struct json **first) {
+    const struct json *v = member(root, key);
+    *count = 0;
+    *first = NULL;
+    if (!v) return true;
+    if (v->type != JSON_ARRAY) return fail(r, key, "found %s, expected an array", json_type_text(v->type));
+    *count = v->count;
+    *first = v->first;
+    return true;
+}

@@ -1,0 +1,34 @@
+/**
+ * @file h2_head.h
+ * A request's head as HTTP/2 carries it (RFC 9113 8.3), turned into one of HTTP/1.1, so that one parser, one set of rules
+ * and one form of record serve both.
+ */
+#pragma once
+
+#include "base.h"
+
+/** Collects the fields of one head. A zeroed one is empty. */
+struct h2_head {
+    char *fields;                   // "name: value\r\n" lines
+    size_t size, room;
+    char *method, *path, *authority, *host, *cookie;
+    size_t seen;                    // bytes of all fields, also of those not kept
+    bool bad;                       // see h2_head_is_bad
+    bool large;                     // 431
+};
+
+/**
+ * Adds a field. nghttp2 has checked names and values; what would change a line of HTTP/1.1 is looked for once more.
+ * @param limit bytes of all fields together
+ */
+void h2_head_add(struct h2_head *h, struct span name, struct span value, size_t limit);
+/** Whether it cannot be a request: 400. */
+bool h2_head_is_bad(const struct h2_head *h);
+/** Upper bound of what h2_head_write writes. */
+size_t h2_head_bound(const struct h2_head *h);
+/**
+ * Writes the head.
+ * @return its length
+ */
+size_t h2_head_write(const struct h2_head *h, char *out);
+void h2_head_clear(struct h2_head *h);
