@@ -4,7 +4,7 @@ import type { UpgradeState } from '../../federator/state/documents.js';
 import { KilledFederation, VICTIMS, type Victim } from './kills/federation.js';
 import type { Moment } from './kills/journal-relay.js';
 import { stepsOf, WAYS, type Way } from './kills/steps.js';
-import { VISITORS, Visitors } from './kills/visitors.js';
+import { NumberedVisitor, VISITORS, Visitors } from './kills/visitors.js';
 import { whole } from './kills/whole.js';
 
 /**
@@ -87,6 +87,39 @@ describe('an upgrade', () => {
     await whole(federation);
   });
 
+  test(
+    'asks an arm for nothing twice, however often the worker is killed',
+    { timeout: 300_000 },
+    async () => {
+      await come('shadow-start');
+      await run('shadow-start');
+      const numbered = new NumberedVisitor(federation.url);
+      const lives: ReadonlyMap<string, readonly string[]>[] = [];
+      // How much the arms of each worker are asked before it is killed. Each restart is waited for longer.
+      const lifetimes = ASKED === '' ? [40, 20] : [3, 40, 11, 90, 20];
+      try {
+        for (const enough of lifetimes) {
+          // The next worker clears away what the last one left, before it has arms of its own.
+          if (lives.length > 0)
+            while (leastOf(await federation.askedOfArms()) > 0) await systemClock.sleep(5);
+          while (leastOf(await federation.askedOfArms()) < enough) await systemClock.sleep(20);
+          if (lives.length < lifetimes.length - 1) expect(await federation.kill('worker')).toBe(true);
+          lives.push(await federation.askedOfArms());
+        }
+      } finally {
+        await numbered.stop();
+      }
+      for (const arm of lives[0]!.keys()) {
+        // Of all its lives: what one worker had replayed, or was just replaying, no later one replays.
+        const asked = lives.flatMap((life) => life.get(arm) ?? []);
+        expect(asked.length).toBeGreaterThanOrEqual(lifetimes.reduce((sum, enough) => sum + enough));
+        expect(asked.filter((page, i) => asked.indexOf(page) !== i)).toEqual([]);
+      }
+      await run('rollback');
+      await whole(federation);
+    },
+  );
+
   test.each(
     kills.map((kill) => [`${kill.way} / ${kill.step} / ${kill.moment} / ${kill.victim}`, kill] as const),
   )('is done or undone: %s', { timeout: 300_000 }, async (_, { way, step, moment, victim }) => {
@@ -167,4 +200,9 @@ describe('an upgrade', () => {
 function neverCame(step: string, error: unknown): Error {
   const why = error instanceof DharmaError ? JSON.stringify(error.toJSON()) : String(error);
   return new Error(`the operation ended (${why}) and never came to the step "${step}"`);
+}
+
+/** How often the arm was asked that was asked least; 0 before there are two. */
+function leastOf(asked: ReadonlyMap<string, readonly string[]>): number {
+  return asked.size < 2 ? 0 : Math.min(...[...asked.values()].map((pages) => pages.length));
 }

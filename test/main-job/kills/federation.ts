@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock } from '../../../common/index.js';
 import type { FederationStatus } from '../../../federator/api/schemas.js';
@@ -121,7 +121,7 @@ export class KilledFederation {
     return this.#box.app(`app-${word}`, APP, {
       name: 'tiny',
       env: { WORD: word },
-      routes: [{ pattern: '/', test: { path: '/' } }, { pattern: '/once' }, { pattern: '/n/:n' }],
+      routes: [{ pattern: '/', test: { path: '/' } }, { pattern: '/n/:n' }],
     });
   }
 
@@ -131,6 +131,20 @@ export class KilledFederation {
     if (pid === undefined) return false;
     await killNow(pid);
     return true;
+  }
+
+  /** Arm → the numbered pages that its app was asked for, in the life of the worker that runs or ran last. */
+  async askedOfArms(): Promise<ReadonlyMap<string, readonly string[]>> {
+    const asked = new Map<string, readonly string[]>();
+    const files = await readdir(this.home.shadowDir, { recursive: true }).catch(() => []);
+    for (const file of files.filter((one) => one.endsWith('/app.log'))) {
+      const log = await readFile(join(this.home.shadowDir, file), 'utf8').catch(() => '');
+      asked.set(
+        file,
+        [...log.matchAll(/asked for (\/n\/\d+)\n/g)].map(([, page]) => page!),
+      );
+    }
+    return asked;
   }
 
   async logs(): Promise<string> {

@@ -45,6 +45,28 @@ export class Visitors {
   }
 }
 
+/** Asks for `/n/0`, `/n/1` and so on, each once. The owner must `stop()` it. */
+export class NumberedVisitor {
+  readonly #abort = new AbortController();
+  readonly #loop: Promise<void>;
+
+  constructor(url: string) {
+    this.#loop = this.#visit(url);
+  }
+
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    await this.#loop;
+  }
+
+  async #visit(url: string): Promise<void> {
+    for (let n = 0; !this.#abort.signal.aborted; n += 1) {
+      await ask(`${url}n/${n}`);
+      await systemClock.sleep(5);
+    }
+  }
+}
+
 /** The first word of the app's page, or why there was none. */
 export function ask(
   url: string,
