@@ -1,4 +1,5 @@
 import { alphabetOf, alphabetsOf } from './alphabet.js';
+import { areOfOneMake } from './one-make.js';
 import { measurementForm } from './measurement.js';
 import type { Feature, Four, Observation } from './observation.js';
 
@@ -21,6 +22,7 @@ const NATURAL_LENGTH_SPREAD = 2;
  * new arm, whose text stands twice and so shows nothing by agreeing with itself.
  */
 export function traitsOf(texts: Four<string>, live: string | undefined, single: boolean): readonly Trait[] {
+  if (areOfOneMake(texts)) return [];
   const measured = measuredTraits(texts, live);
   if (measured !== undefined) return measured;
   const format = formatTrait(texts, live);

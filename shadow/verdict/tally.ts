@@ -34,6 +34,13 @@ export interface Sighting {
 const KEPT_SIGHTINGS = 1000;
 const KEPT_VALUES = 64;
 
+/**
+ * A change of distribution shows in tens of draws. So many are all looked at, and later ones now and then: which ones is
+ * fixed beforehand, so that the bets stay fair.
+ */
+const EVERY_DRAW = 512;
+const LATER_DRAWS = 16;
+
 /** Counts exchanges. They are judged one after the other, so that the last one is all that must be known. */
 export class ExchangeCount {
   #last: number | undefined;
@@ -81,6 +88,8 @@ export interface Tally<E extends Evidence = Evidence> {
   /** The raw values that were last weighed. */
   last: readonly string[];
   distribution: Distribution;
+  /** Exchanges in which it was drawn at random. */
+  draws: number;
   readonly sightings: Sighting[];
   /** The ways in which it changed, those beyond the kept sightings too. */
   readonly forms: ChangeForms;
@@ -152,6 +161,8 @@ export class Tallies {
 
   /** What many draws together tell: one exchange is never evidence enough. */
   #addDrawn(tally: Tally, observation: Observation, seer: Seer): void {
+    tally.draws += 1;
+    if (tally.draws > EVERY_DRAW && tally.draws % LATER_DRAWS !== 0) return;
     const { known, traits, isNew } = draw(tally.distribution, observation.raw);
     tally.distribution = known;
     for (const { feature, borne } of traits) {
@@ -222,6 +233,7 @@ function tallyOf<E extends Evidence>(
     steady: NOT_STEADY,
     last: [],
     distribution: NO_DISTRIBUTION,
+    draws: 0,
     sightings: [],
     forms: new ChangeForms(place.general === 'status'),
     values: [],
