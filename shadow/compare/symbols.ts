@@ -73,6 +73,8 @@ export class Symbols {
     this.#young.set(name, named);
     for (const [side, value] of named.values.entries()) this.#sides[side]!.set(value, name);
     if (named.live !== undefined) this.#sides[LIVE_SIDE]!.set(named.live, name);
+    // Of answers, live's stands for the second old arm's; of effects, which live does not show, the old arm's own.
+    if (this.#singleNew) this.#sides[1]!.set(named.values[0], name);
   }
 
   /** The text with every named value as its symbol. */

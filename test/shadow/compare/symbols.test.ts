@@ -37,6 +37,15 @@ describe('names of issued values', () => {
     );
   });
 
+  it("stand for the old arm's value where its effects stand twice, for there is no second old arm", () => {
+    const symbols = new Symbols(true);
+    const [old, live, fresh] = [0, LIVE_SIDE, 2].map((side) => valueOf(1, side)) as [string, string, string];
+    symbols.mint([old, live, fresh, fresh], live);
+    const names = [old, old, fresh, fresh].map((value, side) => symbols.apply(side, `doc:${value}`));
+    expect(new Set(names).size).toBe(1);
+    expect(symbols.apply(1, live)).toBe(symbols.apply(0, old));
+  });
+
   it('stay while any side uses them, and go when none does', () => {
     const symbols = new Symbols(false, NAMES);
     mint(symbols, 0);
