@@ -17,6 +17,7 @@ export * from './domain/shadow.js';
 export * from './duration.js';
 export * from './errors.js';
 export * from './read-body.js';
+export * from './socket-root.js';
 export {
   histogramCount,
   histogramQuantile,

@@ -26,8 +26,7 @@ export async function cleanStale(home: Home, federation: string, log: Logger): P
   for (const entry of await readdir(home.runDir))
     if (entry.endsWith('.sock')) await rm(join(home.runDir, entry), { force: true });
   // Clones of live, of shadows that ended with their supervisor.
-  for (const left of await readdir(home.shadowDir))
-    await rm(join(home.shadowDir, left), { recursive: true, force: true });
+  for (const left of await readdir(home.shadowDir)) await home.removeShadow(left);
   await rm(home.runtimeFile, { force: true });
   return orphans.length;
 }

@@ -162,7 +162,7 @@ export class Supervisor {
   async #removeWorker(upgrade: string): Promise<void> {
     const { home } = this.#options;
     await this.#workers.remove(upgrade, STOP_MS.worker);
-    await rm(home.shadow(upgrade), { recursive: true, force: true });
+    await home.removeShadow(upgrade);
   }
 
   state(): SupervisorState {

@@ -1,6 +1,6 @@
-import { chmod, stat } from 'node:fs/promises';
+import { chmod, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { DharmaError, ExitCode, systemCode } from '../../common/index.js';
+import { DharmaError, ExitCode, removeLeft, systemCode } from '../../common/index.js';
 import { makePrivateDir } from './files.js';
 
 /** Longest home path, bytes: a unix socket's name has 107, and the longest below a home takes about 47 of them. */
@@ -86,6 +86,15 @@ export class Home {
   }
   shadow(upgrade: string): string {
     return join(this.shadowDir, upgrade);
+  }
+  shadowWork(upgrade: string): string {
+    return join(this.shadow(upgrade), 'work');
+  }
+
+  /** Removes what a shadow left here, and its sockets. Its processes must have ended. */
+  async removeShadow(upgrade: string): Promise<void> {
+    await removeLeft(this.shadowWork(upgrade));
+    await rm(this.shadow(upgrade), { recursive: true, force: true });
   }
 
   /** Makes the folders, or checks those that stand. Errors: HOME_NOT_OURS, HOME_NOT_WRITABLE. */

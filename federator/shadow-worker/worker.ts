@@ -1,5 +1,4 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir } from 'node:fs/promises';
 import { AgentClient, createLauncher, createReleaseStore } from '../../cluster-agent/index.js';
 import { messageOf, ProxyExchangeSource, type Logger, type Release } from '../../common/index.js';
 import { startShadow, type ShadowRun } from '../../shadow/index.js';
@@ -60,11 +59,11 @@ export class ShadowWorker {
     await this.#outbound.close();
     for (const agent of this.#agents.values()) await agent.close();
     await this.#database.close();
-    await rm(this.#options.home.shadow(this.#options.upgrade), { recursive: true, force: true });
+    await this.#options.home.removeShadow(this.#options.upgrade);
   }
 
   get #workDir(): string {
-    return join(this.#options.home.shadow(this.#options.upgrade), 'work');
+    return this.#options.home.shadowWork(this.#options.upgrade);
   }
 
   async #start(): Promise<void> {
@@ -73,8 +72,7 @@ export class ShadowWorker {
     const [old, next] = await this.#releases(upgrade);
     await this.#joinAgents();
     // What workers that crashed left, of whatever upgrade: a comparison begins anew, from stores cloned anew.
-    for (const left of await readdir(home.shadowDir))
-      await rm(join(home.shadowDir, left), { recursive: true, force: true });
+    for (const left of await readdir(home.shadowDir)) await home.removeShadow(left);
     await mkdir(home.shadow(id), { recursive: true, mode: 0o700 });
     const exchanges = new ProxyExchangeSource({ path: home.edgeSocket, log });
     await exchanges.connected(signal);

@@ -1,7 +1,12 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ArmName, GuardCount, OutboundCall } from '../../common/index.js';
+import {
+  makeSocketRoot,
+  removeSocketRoot,
+  type ArmName,
+  type GuardCount,
+  type OutboundCall,
+} from '../../common/index.js';
 import type { ArmSet, PrepareArmsOptions } from '../arms-contract.js';
 import type { CloneProgress } from '../clone/progress.js';
 import { GoldenMongo } from '../effects/golden-mongo.js';
@@ -114,7 +119,7 @@ class PreparedArms implements ArmSet {
     await this.#goldenMongo?.close();
     await this.#golden?.close();
     await rm(this.#goldenDir, { recursive: true, force: true });
-    if (this.#socketRoot !== undefined) await rm(this.#socketRoot, { recursive: true, force: true });
+    await removeSocketRoot(this.#options.workDir);
   }
 
   get #goldenDir(): string {
@@ -148,8 +153,7 @@ class PreparedArms implements ArmSet {
   async #startArms(): Promise<void> {
     const { names, workDir, onProgress } = this.#options;
     onProgress('starting the arms', 0);
-    // Not under the work folder: a unix socket's path may not be longer than 107 bytes.
-    this.#socketRoot = await mkdtemp(join(tmpdir(), 'dharma-arms-'));
+    this.#socketRoot = await makeSocketRoot(workDir);
     let started = 0;
     const outcomes = await Promise.allSettled(
       names.map(async (name) => {

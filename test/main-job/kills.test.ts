@@ -87,6 +87,26 @@ describe('an upgrade', () => {
     await whole(federation);
   });
 
+  test.each(
+    kills.map((kill) => [`${kill.way} / ${kill.step} / ${kill.moment} / ${kill.victim}`, kill] as const),
+  )('is done or undone: %s', { timeout: 300_000 }, async (_, { way, step, moment, victim }) => {
+    await come(way);
+    visitors.take();
+    let met = false;
+    const killed = federation.relay.trap(step, moment, async () => {
+      met = await federation.kill(victim);
+    });
+    const outcome = run(way).catch((error: unknown) => error);
+    await Promise.race([killed, outcome.then((error) => Promise.reject(neverCame(step, error)))]);
+    if (victim === 'supervisor') await federation.up();
+    const error = await outcome;
+    const { state } = await whole(federation);
+    const { done, undone } = states[way];
+    expect(error === undefined ? done : [...done, ...undone], String(error)).toContain(state);
+    checkVisitors(met ? victim : undefined);
+    process.stderr.write(`${way} / ${step} / ${moment} / ${victim}: ${met ? state : 'nobody there'}\n`);
+  });
+
   test(
     'asks an arm for nothing twice, however often the worker is killed',
     { timeout: 300_000 },
@@ -119,26 +139,6 @@ describe('an upgrade', () => {
       await whole(federation);
     },
   );
-
-  test.each(
-    kills.map((kill) => [`${kill.way} / ${kill.step} / ${kill.moment} / ${kill.victim}`, kill] as const),
-  )('is done or undone: %s', { timeout: 300_000 }, async (_, { way, step, moment, victim }) => {
-    await come(way);
-    visitors.take();
-    let met = false;
-    const killed = federation.relay.trap(step, moment, async () => {
-      met = await federation.kill(victim);
-    });
-    const outcome = run(way).catch((error: unknown) => error);
-    await Promise.race([killed, outcome.then((error) => Promise.reject(neverCame(step, error)))]);
-    if (victim === 'supervisor') await federation.up();
-    const error = await outcome;
-    const { state } = await whole(federation);
-    const { done, undone } = states[way];
-    expect(error === undefined ? done : [...done, ...undone], String(error)).toContain(state);
-    checkVisitors(met ? victim : undefined);
-    process.stderr.write(`${way} / ${step} / ${moment} / ${victim}: ${met ? state : 'nobody there'}\n`);
-  });
 
   /**
    * Promised: whoever only decides (federator, shadow, the federation's own stores) costs no request; a cluster's agent
