@@ -27,9 +27,3 @@ export async function removeSocketRoot(workDir: string): Promise<void> {
   await rm(root, { recursive: true, force: true });
   await rm(join(workDir, NOTE));
 }
-
-/** Removes the work folder that a killed process left, and its sockets. */
-export async function removeLeft(workDir: string): Promise<void> {
-  await removeSocketRoot(workDir);
-  await rm(workDir, { recursive: true, force: true });
-}

@@ -49,10 +49,17 @@ const recordSchema = z.strictObject({
   createdAt: z.number(),
 });
 
-/** A manifest as compiled, durations in ms: it was checked when the release was made, by the schema of that day. */
+/**
+ * A manifest as compiled, durations in ms: it was checked when the release was made, by the schema of that day. What that
+ * one did not have yet is as it is where an app says nothing of it.
+ */
 function manifestRecord(): z.ZodType<AppManifest> {
-  return z.custom<AppManifest>((value) => typeof value === 'object' && value !== null && 'name' in value);
+  return z
+    .custom<AppManifest>((value) => typeof value === 'object' && value !== null && 'name' in value)
+    .transform((manifest) => ({ ...SINCE_THEN, ...manifest }));
 }
+
+const SINCE_THEN: Pick<AppManifest, 'redact' | 'stubs'> = { redact: [], stubs: [] };
 
 class FolderReleaseStore implements ReleaseStore {
   readonly #dir: string;

@@ -1,6 +1,6 @@
 import { chmod, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { DharmaError, ExitCode, removeLeft, systemCode } from '../../common/index.js';
+import { DharmaError, ExitCode, removeSocketRoot, systemCode } from '../../common/index.js';
 import { makePrivateDir } from './files.js';
 
 /** Longest home path, bytes: a unix socket's name has 107, and the longest below a home takes about 47 of them. */
@@ -93,7 +93,7 @@ export class Home {
 
   /** Removes what a shadow left here, and its sockets. Its processes must have ended. */
   async removeShadow(upgrade: string): Promise<void> {
-    await removeLeft(this.shadowWork(upgrade));
+    await removeSocketRoot(this.shadowWork(upgrade));
     await rm(this.shadow(upgrade), { recursive: true, force: true });
   }
 

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, mkdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { makeSocketRoot, removeLeft } from '../../common/index.js';
+import { makeSocketRoot, removeSocketRoot } from '../../common/index.js';
 
 it('the folder of the sockets is found again after a kill, also where it was named and not made', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'dharma-sockets-'));
@@ -15,9 +15,7 @@ it('the folder of the sockets is found again after a kill, also where it was nam
   expect((await stat(root)).mode & 0o777).toBe(0o700);
   await writeFile(join(root, 'in'), '');
   await rm(await makeSocketRoot(named), { recursive: true });
-  for (const left of [work, named, join(dir, 'never-there')]) {
-    await removeLeft(left);
-    expect(existsSync(left)).toBe(false);
-  }
+  for (const left of [work, named, join(dir, 'never-there')]) await removeSocketRoot(left);
   expect(existsSync(root)).toBe(false);
+  for (const left of [work, named]) expect(await readdir(left)).toEqual([]);
 });

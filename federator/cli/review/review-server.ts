@@ -77,6 +77,10 @@ export class ReviewServer {
       say(response, 403, 'Only the page itself may ask for this.');
       return;
     }
+    if (Number(request.headers['content-length'] ?? Infinity) > LARGEST_FORM) {
+      say(response, 413, 'A form is shorter than that.');
+      return;
+    }
     const form = new URLSearchParams((await readBody(request, LARGEST_FORM)).toString('utf8'));
     const difference = form.get('difference') ?? '';
     try {

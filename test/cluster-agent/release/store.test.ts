@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { lstat, mkdir, readFile, readdir, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, lstat, mkdir, readFile, readdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createReleaseStore } from '../../../cluster-agent/index.js';
@@ -119,6 +119,19 @@ describe('release store', () => {
     await mkdir(join(dir, `half-1-${started}-abcdef/app`), { recursive: true });
     const release = await createReleaseStore({ dir }).create(app, { signal });
     expect((await readdir(dir)).sort()).toEqual([`half-1-${started}-abcdef`, release.id]);
+  });
+
+  it('reads a release of an earlier build, whose manifest knew less', async () => {
+    const { app, dir } = await appWith({ 'package.json': { main: 'server.js' } });
+    const { id } = await createReleaseStore({ dir }).create(app, { signal });
+    const file = join(dir, id, 'release.json');
+    const record = JSON.parse(await readFile(file, 'utf8')) as { manifest: Record<string, unknown> };
+    delete record.manifest.stubs;
+    delete record.manifest.redact;
+    await chmod(file, 0o600);
+    await writeFile(file, JSON.stringify(record));
+    const read = await createReleaseStore({ dir }).get(id);
+    expect(read?.manifest).toMatchObject({ stubs: [], redact: [] });
   });
 
   it('removes a release and answers nothing for one it does not have', async () => {

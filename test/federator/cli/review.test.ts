@@ -79,7 +79,7 @@ describe('the report in a browser', () => {
     expect((await ask('POST', `${origin}/${'a'.repeat(43)}/accept`, own(), form)).status).toBe(404);
     expect((await ask('GET', `${origin}/`)).status).toBe(404);
     expect((await ask('GET', `${review.url}accept`)).status).toBe(404);
-    expect((await accept(`${form}${'x'.repeat(40_000)}`)).status).toBe(500);
+    expect((await accept(`${form}${'x'.repeat(40_000)}`)).status).toBe(413);
     expect(accepted).toEqual([]);
   });
 });
