@@ -13,8 +13,9 @@ export function proxySettings(
   routes: AppManifest['routes'],
   nodes: readonly ProxyNode[],
 ): ProxySettings {
+  const { upstreamTimeout, bodyBytes, maxRequests, queue, queueTimeout } = config.proxy;
   return {
-    nodes,
+    nodes: maxRequests > 0 ? nodes.map((node) => ({ ...node, maxRequests })) : nodes,
     routes: routes.map((route) => ({
       pattern: route.pattern,
       ...(route.methods === undefined ? {} : { methods: route.methods }),
@@ -22,7 +23,7 @@ export function proxySettings(
       class: route.class,
       sticky: route.sticky,
     })),
-    limits: { upstreamTimeout: config.proxy.upstreamTimeout, bodyBytes: config.proxy.bodyBytes },
+    limits: { upstreamTimeout, bodyBytes, queue, queueTimeout },
     telemetry: { interval: config.proxy.telemetryInterval },
     exchangeHeader: EXCHANGE_HEADER,
     // The edge stands before it on this machine: it has set the exchange's id and the client's address.

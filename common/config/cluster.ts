@@ -31,6 +31,12 @@ export const clusterConfigSchema = z.strictObject({
       upstreamTimeout: durationSchema.prefault('60s'),
       /** Largest request body; 0: no limit. */
       bodyBytes: z.int().min(0).default(0),
+      /** Requests a node has at once at most, the others wait at the proxy; 0: no limit. */
+      maxRequests: z.int().min(0).max(1_000_000).default(0),
+      /** Requests that may wait for a node, above: 503. */
+      queue: z.int().min(0).max(1_000_000).default(1000),
+      /** How long they may wait, then: 503. */
+      queueTimeout: durationSchema.prefault('5s'),
     })
     .prefault({}),
 });

@@ -70,7 +70,7 @@ const routeSchema = z.strictObject({
   /** Default: the pattern, with the method before it where there is just one. */
   endpoint: z.string().min(1).max(128).optional(),
   class: z.enum(['app', 'asset', 'realtime']).default('app'),
-  sticky: z.enum(['none', 'ip']).default('none'),
+  sticky: z.enum(['none', 'ip', 'cookie']).default('none'),
   test: routeTestSchema.optional(),
 });
 

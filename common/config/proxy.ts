@@ -18,6 +18,9 @@ export interface ProxyConfig {
     readonly connections?: number;
     /** Streams that a client of HTTP/2 may have open at once. */
     readonly streams?: number;
+    /** Requests of one class of nodes that may wait for a node with `maxRequests`, and for how long. */
+    readonly queue?: number;
+    readonly queueTimeout?: number;
   };
   /** TLS towards clients; the first certificate is for those who name none that is known. */
   readonly tls?: {
@@ -40,6 +43,8 @@ export interface ProxyConfig {
   /** CIDR blocks of peers whose X-Forwarded-* and exchange header are believed. */
   readonly trusted?: readonly string[];
   readonly drainTimeout?: number;
+  /** Name of the cookie of routes that are sticky by one; each proxy a request passes needs its own. */
+  readonly stickyCookie?: string;
 }
 
 export interface ProxyListen {
@@ -72,6 +77,10 @@ export interface ProxyNode {
   readonly tls?: boolean;
   /** Whom its certificate must be for; default: its address. */
   readonly serverName?: string;
+  /** For routes that name it in `nodeClasses`. */
+  readonly class?: string;
+  /** Requests it has at once at most; the others wait. Default 0: any number. */
+  readonly maxRequests?: number;
 }
 
 export interface ProxyRoute {
@@ -79,7 +88,9 @@ export interface ProxyRoute {
   readonly methods?: readonly string[];
   readonly endpoint?: string;
   readonly class?: 'app' | 'asset' | 'realtime';
-  readonly sticky?: 'none' | 'ip';
+  readonly sticky?: 'none' | 'ip' | 'cookie';
+  /** Classes of nodes that may serve it: its own, then those of which it only gets idle nodes. Default: all nodes. */
+  readonly nodeClasses?: readonly string[];
 }
 
 /** Request header in which a proxy tells a node the id of the exchange, 16 hex digits. */

@@ -117,6 +117,8 @@ export class Edge {
     return {
       ...this.#config,
       exchangeHeader: EXCHANGE_HEADER,
+      // The clusters' proxies have a cookie of their own: one says which cluster, the other which of its nodes.
+      stickyCookie: 'dharma-cluster',
       ...(tls === undefined ? {} : { tls: { certificates: tls.certificates } }),
       ...(acme.length === 0 ? {} : { acme }),
     };

@@ -182,13 +182,28 @@ uint64_t account_expect(const struct account_endpoint *e, const struct account_p
     return expected > 0 ? (uint64_t)expected : 1;
 }
 
-int64_t account_begin(struct account_pair *p, uint64_t now) {
+bool account_try_begin(struct account_pair *p, uint64_t now, int64_t *charge) {
     struct account_node *n = p->node;
-    int64_t charge = (int64_t)account_expect(p->endpoint, p, now);
-    atomic_fetch_add_explicit(&n->wait, charge, memory_order_relaxed);
+    *charge = (int64_t)account_expect(p->endpoint, p, now);
+    atomic_fetch_add_explicit(&n->wait, *charge, memory_order_relaxed);
     // In this order a reader between the two sees the node too young, never too old (account_wait).
     atomic_fetch_add_explicit(&n->started, now, memory_order_release);
-    atomic_fetch_add_explicit(&n->open, 1, memory_order_release);
+    uint32_t capacity = atomic_load_explicit(&n->capacity, memory_order_relaxed);
+    if (LIKELY(!capacity)) {
+        atomic_fetch_add_explicit(&n->open, 1, memory_order_release);
+        return true;
+    }
+    int64_t open = atomic_load(&n->open);
+    while (open < capacity)
+        if (atomic_compare_exchange_weak(&n->open, &open, open + 1)) return true;
+    atomic_fetch_sub_explicit(&n->started, now, memory_order_release);
+    atomic_fetch_sub_explicit(&n->wait, *charge, memory_order_relaxed);
+    return false;
+}
+
+int64_t account_begin(struct account_pair *p, uint64_t now) {
+    int64_t charge;
+    BUG_ON(!account_try_begin(p, now, &charge));
     return charge;
 }
 

@@ -21,6 +21,7 @@ struct account_node {
     socklen_t sockaddr_length;
     char host[80];                       // address:port
     _Atomic uint64_t generation;         // of the newest snapshot that has this node
+    _Atomic uint32_t capacity;           // there: exchanges it may have open; 0: any number
     _Atomic uint64_t identity;           // there: how it is verified by TLS, 0 not at all (see tls_context.h)
 
     _Alignas(64) _Atomic int64_t wait;   // ns, sum of charges
@@ -70,8 +71,15 @@ void account_pair_unref(struct account_pair *p);
  * grows stale; the endpoint's while the pair is cold; a stand-in while everything is.
  */
 uint64_t account_expect(const struct account_endpoint *e, const struct account_pair *p, uint64_t now);
-/** Charges the node; the result goes to account_end, once. */
+/** Charges a node without a capacity; the result goes to account_end, once. */
 int64_t account_begin(struct account_pair *p, uint64_t now);
+/** Charges the node unless it has all it may have: a worker's look at `open` may be outdated by the time it chooses. */
+bool account_try_begin(struct account_pair *p, uint64_t now, int64_t *charge);
+/** Whether the node may get one more. */
+static inline bool account_has_room(const struct account_node *n) {
+    uint32_t capacity = atomic_load_explicit(&n->capacity, memory_order_relaxed);
+    return LIKELY(!capacity) || atomic_load(&n->open) < capacity;
+}
 void account_end(struct account_pair *p, int64_t charge, uint64_t started);
 /** A success of this duration: the only thing averages learn from. */
 void account_learn(struct account_pair *p, uint64_t duration, uint64_t now);

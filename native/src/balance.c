@@ -16,20 +16,37 @@ static bool was_tried(const struct balance_request *r, unsigned node) {
     return false;
 }
 
-static bool eligible(const struct snapshot *s, const struct balance_request *r, unsigned node) {
-    return s->nodes[node].active && (LIKELY(!r->tried_count) || !was_tried(r, node));
+/** What a pick is about. */
+struct choice {
+    struct snapshot *s;
+    const struct balance_request *r;
+    const struct snapshot_endpoint *endpoint;
+    struct account_pair **row;
+    uint64_t class;  // 0: any
+    bool idle_only;
+    bool full;       // some node was left out only because it has as many requests as it may have
+    uint64_t now;
+};
+
+static bool eligible(struct choice *c, unsigned node) {
+    const struct snapshot_node *n = &c->s->nodes[node];
+    if (!n->active || (c->class && n->class != c->class) || (UNLIKELY(c->r->tried_count) && was_tried(c->r, node))) return false;
+    if (UNLIKELY(c->idle_only)) return !atomic_load_explicit(&n->account->open, memory_order_relaxed);
+    if (account_has_room(n->account)) return true;
+    c->full = true;
+    return false;
 }
 
 /** Weighted rendezvous hashing: when a node comes or goes only its own clients move. */
-static int pick_sticky(const struct snapshot *s, const struct balance_request *r) {
-    int best = -1;
+static int pick_by_hash(struct choice *c) {
+    int best = BALANCE_NONE;
     double best_score = 0;
-    for (unsigned i = 0; i < s->node_count; i++) {
-        if (!eligible(s, r, i)) continue;
-        uint64_t h = span_hash(span_of(s->nodes[i].account->name), r->sticky_key * 0x9e3779b97f4a7c15u);
+    for (unsigned i = 0; i < c->s->node_count; i++) {
+        if (!eligible(c, i)) continue;
+        uint64_t h = span_hash(span_of(c->s->nodes[i].account->name), c->r->sticky_key * 0x9e3779b97f4a7c15u);
         h = (h ^ (h >> 31)) * 0xbf58476d1ce4e5b9u;
         double unit = ((double)(h >> 11) + 1) / 9007199254740994.0;  // (0, 1)
-        double score = -log(unit) * s->nodes[i].share;
+        double score = -log(unit) * c->s->nodes[i].share;
         if (best >= 0 && score >= best_score) continue;
         best = (int)i;
         best_score = score;
@@ -37,35 +54,75 @@ static int pick_sticky(const struct snapshot *s, const struct balance_request *r
     return best;
 }
 
+/** The node whose key the client's cookie names, if it may have the request. */
+static int pick_by_cookie(struct choice *c) {
+    for (unsigned i = 0; c->r->sticky_key && i < c->s->node_count; i++)
+        if (c->s->nodes[i].key == c->r->sticky_key && eligible(c, i)) return (int)i;
+    return BALANCE_NONE;
+}
+
 /** The best node, or the first near-tie of it, among `seen` nodes from `start` on. */
-static int pick_in_window(struct snapshot *s, const struct balance_request *r, unsigned start, unsigned seen, uint64_t now) {
-    struct account_pair **row = snapshot_row(s, r->endpoint);
-    const struct account_endpoint *endpoint = s->endpoints[r->endpoint].account;
+static int pick_in_window(struct choice *c, unsigned start, unsigned seen) {
     double scores[WINDOW], best = INFINITY;
+    unsigned n = c->s->node_count;
     for (unsigned i = 0; i < seen; i++) {
-        unsigned node = (start + i) % s->node_count;
+        unsigned node = (start + i) % n;
         scores[i] = INFINITY;
-        if (!eligible(s, r, node)) continue;
-        uint64_t wait = account_wait(s->nodes[node].account, now) + account_expect(endpoint, row[node], now);
-        scores[i] = (double)wait * s->nodes[node].share;
+        if (!eligible(c, node)) continue;
+        const struct snapshot_node *s = &c->s->nodes[node];
+        uint64_t wait = account_wait(s->account, c->now) + account_expect(c->endpoint->account, c->row[node], c->now);
+        scores[i] = (double)wait * s->share;
         if (scores[i] < best) best = scores[i];
     }
     for (unsigned i = 0; i < seen; i++)
-        if (scores[i] != INFINITY && scores[i] <= best * (1 + TIE_FRACTION)) return (int)((start + i) % s->node_count);
-    return -1;
+        if (scores[i] != INFINITY && scores[i] <= best * (1 + TIE_FRACTION)) return (int)((start + i) % n);
+    return BALANCE_NONE;
 }
 
-int balance_pick(struct snapshot *s, const struct balance_request *r, unsigned *cursor, uint64_t now) {
-    unsigned n = s->node_count;
-    if (!n) return -1;
-    if (r->sticky == STICKY_IP) return pick_sticky(s, r);
-    if (n == 1) return eligible(s, r, 0) ? 0 : -1;
+static int pick_least_wait(struct choice *c, unsigned *cursor) {
+    unsigned n = c->s->node_count;
+    if (n == 1) return eligible(c, 0) ? 0 : BALANCE_NONE;
     // Above WINDOW nodes one window of them, which the cursor moves on, is looked at: nearly as good, and bounded.
-    int found = -1;
+    int found = BALANCE_NONE;
     for (unsigned looked = 0; looked < n && found < 0; looked += WINDOW) {
         unsigned start = *cursor % n;
-        found = pick_in_window(s, r, start, n < WINDOW ? n : WINDOW, now);
+        found = pick_in_window(c, start, n < WINDOW ? n : WINDOW);
         *cursor = found >= 0 ? (unsigned)found + 1 : start + WINDOW;
     }
     return found;
+}
+
+static int pick_in_class(struct choice *c, unsigned *cursor) {
+    if (UNLIKELY(c->r->sticky != STICKY_NONE)) {
+        int found = c->r->sticky == STICKY_IP ? pick_by_hash(c) : pick_by_cookie(c);
+        if (found >= 0) return found;
+    }
+    return pick_least_wait(c, cursor);
+}
+
+static bool has_idle(const struct choice *c, unsigned node) { return !atomic_load_explicit(&c->s->nodes[node].account->open, memory_order_relaxed); }
+
+/**
+ * The endpoint's own class, unless all of its nodes are busy and another one's is idle: short requests steal the idle
+ * time of the nodes that are kept for long ones, and long ones never stand in a short one's way (Harchol-Balter and
+ * others, "Task assignment with cycle stealing under central queue", ICDCS 2003).
+ */
+static int pick_by_class(struct choice *c, unsigned *cursor) {
+    c->class = c->endpoint->classes[0];
+    int own = pick_in_class(c, cursor);
+    if (own >= 0 && has_idle(c, (unsigned)own)) return own;
+    c->idle_only = true;
+    for (unsigned i = 1; i < c->endpoint->class_count; i++) {
+        c->class = c->endpoint->classes[i];
+        int other = pick_in_class(c, cursor);
+        if (other >= 0) return other;
+    }
+    return own;
+}
+
+int balance_pick(struct snapshot *s, const struct balance_request *r, unsigned *cursor, uint64_t now) {
+    if (!s->node_count) return BALANCE_NONE;
+    struct choice c = {.s = s, .r = r, .endpoint = &s->endpoints[r->endpoint], .row = snapshot_row(s, r->endpoint), .now = now};
+    int found = LIKELY(!c.endpoint->class_count) ? pick_in_class(&c, cursor) : pick_by_class(&c, cursor);
+    return found < 0 && c.full ? BALANCE_FULL : found;
 }

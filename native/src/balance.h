@@ -7,19 +7,21 @@
 
 #include "snapshot.h"
 
+enum { BALANCE_NONE = -1, BALANCE_FULL = -2 };
+
 /** Nodes one request may be tried on; the rest of an outage is for the client to see. */
 #define BALANCE_TRIES 4u
 
 struct balance_request {
     unsigned endpoint;                    // index into the snapshot's endpoints
     enum route_sticky sticky;
-    uint64_t sticky_key;                  // hash of the client's address
+    uint64_t sticky_key;                  // hash of the client's address, or what its cookie says; 0: it has none
     unsigned tried_count;
     unsigned tried[BALANCE_TRIES];        // node indexes not to be taken again
 };
 
 /**
  * @param cursor the caller's, moved on by every choice among near-ties
- * @return node index, or -1 when there is none left
+ * @return node index; BALANCE_FULL when all that are left have as many requests as they may have; BALANCE_NONE when none is left
  */
 int balance_pick(struct snapshot *s, const struct balance_request *request, unsigned *cursor, uint64_t now);

@@ -34,7 +34,7 @@ static bool read_listens(struct reader *r, const struct json *root) {
 }
 
 static bool read_node(struct reader *r, const struct json *item, const char *path, struct config_node *n) {
-    static const char *const keys[] = {"name", "address", "port", "weight", "state", "tls", "serverName", NULL};
+    static const char *const keys[] = {"name", "address", "port", "weight", "state", "tls", "serverName", "class", "maxRequests", NULL};
     static const char *const states[] = {"active", "drain", NULL};
     struct sockaddr_storage ignored;
     socklen_t length;
@@ -52,6 +52,8 @@ static bool read_node(struct reader *r, const struct json *item, const char *pat
     }
     if (!get_choice(r, item, path, "state", states, &state)) return false;
     n->drain = state == 1;
+    if (!get_string(r, item, path, "class", false, 64, &n->class)) return false;
+    if (!get_integer(r, item, path, "maxRequests", 0, 1000000, &n->max_requests)) return false;
     return get_bool(r, item, path, "tls", &n->tls) && get_string(r, item, path, "serverName", false, 253, &n->server_name);
 }
 
@@ -115,6 +117,25 @@ static bool read_methods(struct reader *r, const struct json *item, const char *
     return true;
 }
 
+static bool read_node_classes(struct reader *r, const struct json *item, const char *path, struct config_route *route) {
+    const struct json *classes = member(item, "nodeClasses");
+    if (!classes) return true;
+    char at[128];
+    snprintf(at, sizeof at, "%s.nodeClasses", path);
+    if (classes->type != JSON_ARRAY) return fail(r, at, "found %s, expected an array", json_type_text(classes->type));
+    if (classes->count > 8) return fail(r, at, "found %u classes, expected at most 8", classes->count);
+    route->node_classes = arena_alloc(&r->config->arena, classes->count * sizeof *route->node_classes);
+    for (const struct json *m = classes->first; m; m = m->next) {
+        snprintf(at, sizeof at, "%s.nodeClasses[%u]", path, route->class_count);
+        const char *text;
+        if (!get_text(r, m, at, 64, &text)) return false;
+        for (unsigned i = 0; i < route->class_count; i++)
+            if (strcmp(route->node_classes[i], text) == 0) return fail(r, at, "\"%s\" stands twice", text);
+        route->node_classes[route->class_count++] = text;
+    }
+    return true;
+}
+
 /** Checks the pattern's own form; whether two are equal is found when the trie is built (route.h). */
 static bool check_pattern(struct reader *r, const char *path, const char *pattern) {
     const char *at = path_of(r, path, "pattern");
@@ -130,9 +151,9 @@ static bool check_pattern(struct reader *r, const char *path, const char *patter
 }
 
 static bool read_route(struct reader *r, const struct json *item, const char *path, struct config_route *route) {
-    static const char *const keys[] = {"pattern", "methods", "endpoint", "class", "sticky", NULL};
+    static const char *const keys[] = {"pattern", "methods", "endpoint", "class", "sticky", "nodeClasses", NULL};
     static const char *const classes[] = {"app", "asset", "realtime", NULL};
-    static const char *const stickies[] = {"none", "ip", NULL};
+    static const char *const stickies[] = {"none", "ip", "cookie", NULL};
     int class = CLASS_APP, sticky = STICKY_NONE;
     if (!only_keys(r, item, path, keys)) return false;
     if (!get_string(r, item, path, "pattern", true, 1024, &route->pattern)) return false;
@@ -141,6 +162,7 @@ static bool read_route(struct reader *r, const struct json *item, const char *pa
     if (!get_string(r, item, path, "endpoint", false, 1100, &route->endpoint)) return false;
     if (!get_choice(r, item, path, "class", classes, &class)) return false;
     if (!get_choice(r, item, path, "sticky", stickies, &sticky)) return false;
+    if (!read_node_classes(r, item, path, route)) return false;
     route->class = (enum route_class)class;
     route->sticky = (enum route_sticky)sticky;
     if (route->endpoint) return true;
@@ -154,6 +176,36 @@ static bool read_route(struct reader *r, const struct json *item, const char *pa
     return true;
 }
 
+static int by_endpoint(const void *a, const void *b) {
+    const struct config_route *x = *(struct config_route *const *)a, *y = *(struct config_route *const *)b;
+    int order = strcmp(x->endpoint, y->endpoint);
+    return order ? order : (x > y) - (x < y);
+}
+
+static bool same_classes(const struct config_route *a, const struct config_route *b) {
+    if (a->class_count != b->class_count) return false;
+    for (unsigned i = 0; i < a->class_count; i++)
+        if (strcmp(a->node_classes[i], b->node_classes[i]) != 0) return false;
+    return true;
+}
+
+/** Requests wait by endpoint, so that all routes of one must be kept to the same nodes. */
+static bool check_classes(struct reader *r) {
+    struct config *c = r->config;
+    struct config_route **sorted = base_alloc((c->route_count + 1) * sizeof *sorted);
+    for (unsigned i = 0; i < c->route_count; i++) sorted[i] = &c->routes[i];
+    qsort(sorted, c->route_count, sizeof *sorted, by_endpoint);
+    bool ok = true;
+    for (unsigned i = 1; i < c->route_count && ok; i++) {
+        if (strcmp(sorted[i - 1]->endpoint, sorted[i]->endpoint) != 0 || same_classes(sorted[i - 1], sorted[i])) continue;
+        char path[64];
+        snprintf(path, sizeof path, "routes[%u].nodeClasses", (unsigned)(sorted[i] - c->routes));
+        ok = fail(r, path, "not those of routes[%u], which has the same endpoint", (unsigned)(sorted[i - 1] - c->routes));
+    }
+    free(sorted);
+    return ok;
+}
+
 static bool read_routes(struct reader *r, const struct json *root) {
     struct config *c = r->config;
     const struct json *item;
@@ -164,12 +216,12 @@ static bool read_routes(struct reader *r, const struct json *root) {
         snprintf(path, sizeof path, "routes[%u]", i);
         if (!read_route(r, item, path, &c->routes[i])) return false;
     }
-    return true;
+    return check_classes(r);
 }
 
 static bool read_limits(struct reader *r, const struct json *root) {
     static const char *const keys[] = {"headerBytes", "bodyBytes", "headers", "headerTimeout", "idleTimeout", "connectTimeout",
-                                       "upstreamTimeout", "bodyTimeout", "connections", "streams", NULL};
+                                       "upstreamTimeout", "bodyTimeout", "connections", "streams", "queue", "queueTimeout", NULL};
     struct config_limits *l = &r->config->limits;
     const struct json *v = member(root, "limits");
     if (!v) return true;
@@ -178,6 +230,7 @@ static bool read_limits(struct reader *r, const struct json *root) {
            get_integer(r, v, "limits", "headers", 1, HTTP1_FIELDS_MAX, &l->headers) &&
            get_integer(r, v, "limits", "connections", 1, 10000000, &l->connections) &&
            get_integer(r, v, "limits", "streams", 1, 10000, &l->streams) &&
+           get_integer(r, v, "limits", "queue", 0, 1000000, &l->queue) && get_time(r, v, "limits", "queueTimeout", &l->queue_timeout) &&
            get_time(r, v, "limits", "headerTimeout", &l->header_timeout) && get_time(r, v, "limits", "idleTimeout", &l->idle_timeout) &&
            get_time(r, v, "limits", "connectTimeout", &l->connect_timeout) &&
            get_time(r, v, "limits", "upstreamTimeout", &l->upstream_timeout) && get_time(r, v, "limits", "bodyTimeout", &l->body_timeout);
@@ -226,6 +279,8 @@ static bool read_scalars(struct reader *r, const struct json *root) {
     if (c->control && c->control[0] != '/') return fail(r, "control", "found \"%s\", expected an absolute path", c->control);
     if (!get_time(r, root, "", "drainTimeout", &c->drain_timeout)) return false;
     if (!get_string(r, root, "", "exchangeHeader", false, 64, &field)) return false;
+    if (!get_string(r, root, "", "stickyCookie", false, 64, &c->sticky_cookie)) return false;
+    if (!valid_token(c->sticky_cookie) || !*c->sticky_cookie) return fail(r, "stickyCookie", "found \"%s\", expected a cookie's name", c->sticky_cookie);
     if (!field) return true;
     if (!valid_token(field) || http1_field_id(span_of(field)) != FIELD_OTHER)
         return fail(r, "exchangeHeader", "found \"%s\", expected a header name that HTTP does not use itself", field);
@@ -234,18 +289,19 @@ static bool read_scalars(struct reader *r, const struct json *root) {
 }
 
 static void set_defaults(struct config *c) {
-    c->limits = (struct config_limits){.header_bytes = 65536, .headers = 100, .connections = 10000, .streams = 100, .header_timeout = 10000 * MS,
+    c->limits = (struct config_limits){.header_bytes = 65536, .headers = 100, .connections = 10000, .streams = 100, .queue = 1000, .queue_timeout = 5000 * MS, .header_timeout = 10000 * MS,
                                        .idle_timeout = 60000 * MS, .connect_timeout = 2000 * MS, .upstream_timeout = 60000 * MS, .body_timeout = 30000 * MS};
     c->telemetry_interval = 1000 * MS;
     c->capture_max_body = 1 << 20;
     c->capture_queue = 64 << 20;
     c->drain_timeout = 10000 * MS;
+    c->sticky_cookie = "dharma-node";
     c->tls.ticket_rotation = 3600000 * MS;
 }
 
 static bool read_document(struct reader *r, const struct json *root) {
     static const char *const keys[] = {"listen", "workers", "control", "nodes", "routes", "limits", "telemetry", "capture",
-                                       "exchangeHeader", "trusted", "drainTimeout", "tls", "upstreamTls", "acme", NULL};
+                                       "exchangeHeader", "trusted", "drainTimeout", "stickyCookie", "tls", "upstreamTls", "acme", NULL};
     return only_keys(r, root, "", keys) && read_listens(r, root) && read_nodes(r, root) && read_routes(r, root) && read_limits(r, root) &&
            read_telemetry(r, root) && read_capture(r, root) && read_trusted(r, root) && read_scalars(r, root) && config_read_tls(r, root);
 }

@@ -8,7 +8,7 @@
 #include "cidr.h"
 
 enum route_class { CLASS_APP, CLASS_ASSET, CLASS_REALTIME };
-enum route_sticky { STICKY_NONE, STICKY_IP };
+enum route_sticky { STICKY_NONE, STICKY_IP, STICKY_COOKIE };
 
 struct config_listen {
     const char *address;
@@ -24,6 +24,8 @@ struct config_node {
     const char *name, *address;
     uint16_t port;
     double weight;  // > 0
+    const char *class;        // NULL: none
+    uint64_t max_requests;    // at once; 0: no limit
     bool drain;
     bool tls;
     const char *server_name;  // what its certificate must be for; NULL: its address
@@ -60,12 +62,14 @@ struct config_route {
     const char *endpoint;
     enum route_class class;
     enum route_sticky sticky;
+    unsigned class_count;       // of nodes that may serve it; 0: all
+    const char **node_classes;  // the first is its own, of the others it only gets idle nodes
 };
 
 /** Times in ns, sizes in bytes. */
 struct config_limits {
-    uint64_t header_bytes, body_bytes /* 0: none */, headers, connections, streams;
-    uint64_t header_timeout, idle_timeout, connect_timeout, upstream_timeout, body_timeout;
+    uint64_t header_bytes, body_bytes /* 0: none */, headers, connections, streams, queue;
+    uint64_t header_timeout, idle_timeout, connect_timeout, upstream_timeout, body_timeout, queue_timeout;
 };
 
 struct config {
@@ -85,6 +89,7 @@ struct config {
     bool capture;
     uint64_t capture_max_body, capture_queue;
     struct span exchange_field;   // n == 0: none
+    const char *sticky_cookie;    // its name
     uint64_t drain_timeout;       // ns
 };
 

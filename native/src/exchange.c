@@ -2,6 +2,7 @@
 
 #include "frames.h"
 #include "local.h"
+#include "queue.h"
 #include "relay.h"
 #include "reply.h"
 #include "request.h"
@@ -34,14 +35,16 @@ static void move_to_pair(struct exchange *x, struct account_pair *pair) {
     x->meter->open++;
 }
 
-static void charge(struct exchange *x, struct account_pair *pair, uint64_t now) {
+/** false: the node has as many requests as it may have. */
+static bool charge(struct exchange *x, struct account_pair *pair, uint64_t now) {
     struct worker *w = x->client->conn.worker;
+    if (UNLIKELY(!account_try_begin(pair, now, &x->charge))) return false;
     move_to_pair(x, pair);
-    x->charge = account_begin(pair, now);
     x->charged_at = now;
     x->charged = true;
     w->charges += x->charge;
     w->open_charges++;
+    return true;
 }
 
 void exchange_settle(struct exchange *x, enum exchange_outcome outcome) {
@@ -50,6 +53,7 @@ void exchange_settle(struct exchange *x, enum exchange_outcome outcome) {
     uint64_t now = w->loop.now, duration = now > x->charged_at ? now - x->charged_at : 0;
     x->charged = false;
     account_end(x->pair, x->charge, x->charged_at);
+    if (x->pair->node->capacity) queue_node_freed(w);
     w->charges -= x->charge;
     w->open_charges--;
     BUG_ON(!w->open_charges && w->charges);
@@ -77,21 +81,76 @@ static void count_failed_try(struct exchange *x) {
     x->flags |= EXCHANGE_RETRIED;
 }
 
-/** Finds a connection for what stands in `out`; answers 502 or 503 when no node can be had. */
-static void dispatch(struct exchange *x, struct outq *out) {
+static struct account_pair *nowhere(const struct exchange *x) {
+    struct snapshot *s = snapshot_of(x);
+    return snapshot_row(s, x->balance.endpoint)[s->node_count];
+}
+
+/** 503, and when to ask again. */
+static void refuse_busy(struct exchange *x, const struct queue_lane *lane) {
+    char field[40];
+    int n = snprintf(field, sizeof field, "Retry-After: %u\r\n", queue_retry_after(lane, x->client->conn.worker));
+    exchange_answer(x, &(struct reply){.status = 503, .field = {field, (size_t)n}});
+}
+
+/** All nodes are busy. */
+static void wait_for_node(struct exchange *x, struct outq *out) {
+    move_to_pair(x, nowhere(x));
+    if (queue_put(x, out)) return;
+    outq_clear(out);
+    refuse_busy(x, snapshot_of(x)->endpoints[x->balance.endpoint].lane);
+}
+
+void exchange_unserved(struct exchange *x, const struct queue_lane *lane) { refuse_busy(x, lane); }
+
+bool exchange_must_wait(const struct exchange *x) {
+    return balance_pick(snapshot_of(x), &x->balance, &(unsigned){0}, x->client->conn.worker->loop.now) == BALANCE_FULL;
+}
+
+/** Nodes of the new snapshot that were tried under the old one. */
+static void translate_tried(struct exchange *x, const struct snapshot *old, const struct snapshot *s) {
+    unsigned count = x->balance.tried_count;
+    x->balance.tried_count = 0;
+    for (unsigned t = 0; t < count; t++)
+        for (unsigned i = 0; i < s->node_count; i++)
+            if (s->nodes[i].account == old->nodes[x->balance.tried[t]].account) x->balance.tried[x->balance.tried_count++] = i;
+}
+
+void exchange_change_lease(struct exchange *x) {
+    struct lease *old = x->lease;
+    const struct account_endpoint *endpoint = snapshot_of(x)->endpoints[x->balance.endpoint].account;
+    x->lease = worker_lease(x->client->conn.worker);
+    struct snapshot *s = snapshot_of(x);
+    translate_tried(x, old->snapshot, s);
+    x->balance.endpoint = 0;
+    for (unsigned i = 1; i < s->endpoint_count && !x->balance.endpoint; i++)
+        if (s->endpoints[i].account == endpoint) x->balance.endpoint = i;
+    move_to_pair(x, nowhere(x));
+    worker_release(old);
+}
+
+void exchange_dispatch(struct exchange *x, struct outq *out, bool in_turn) {
     struct worker *w = x->client->conn.worker;
     struct snapshot *s = snapshot_of(x);
     uint64_t now = w->loop.now;
+    if (!in_turn && queue_is_used(s->endpoints[x->balance.endpoint].lane)) {
+        wait_for_node(x, out);
+        return;
+    }
     while (x->balance.tried_count < BALANCE_TRIES) {
         int node = balance_pick(s, &x->balance, &w->cursor, now);
-        if (node < 0) break;
-        charge(x, snapshot_row(s, x->balance.endpoint)[node], now);
+        if (node == BALANCE_NONE) break;
+        if (UNLIKELY(node == BALANCE_FULL || !charge(x, snapshot_row(s, x->balance.endpoint)[node], now))) {
+            wait_for_node(x, out);
+            return;
+        }
         struct upstream *u = upstream_take(w, s, (unsigned)node, x->fresh);
         if (u && u->reused && !x->idempotent && conn_is_stale(&u->conn)) {
             upstream_close(u);
             u = upstream_take(w, s, (unsigned)node, true);
         }
         if (u) {
+            x->node = (unsigned)node;
             attach(x, u, out);
             return;
         }
@@ -100,7 +159,7 @@ static void dispatch(struct exchange *x, struct outq *out) {
     }
     outq_clear(out);
     if (x->balance.tried_count) x->flags |= EXCHANGE_UPSTREAM_FAILED;
-    else move_to_pair(x, snapshot_row(s, x->balance.endpoint)[s->node_count]);
+    else move_to_pair(x, nowhere(x));
     exchange_refuse(x, x->balance.tried_count ? 502 : 503);
 }
 
@@ -113,7 +172,7 @@ static bool answer_here(struct exchange *x, struct outq *out) {
     bool large = limit && x->request.kind == BODY_LENGTH && x->request.left > limit;
     if (!large && LIKELY(!local_reply(x, &reply, &text))) return false;
     outq_clear(out);
-    move_to_pair(x, snapshot_row(s, x->balance.endpoint)[s->node_count]);
+    move_to_pair(x, nowhere(x));
     exchange_answer(x, &reply);
     free(text);
     return true;
@@ -137,8 +196,8 @@ void exchange_begin(struct client *c, size_t head_bytes, uint64_t started) {
     chunk_unref(head);
     if (answered) return;
     if (!x->request.done) wheel_set(&w->wheel, &c->conn.timer, w->loop.now + worker_config(w)->limits.body_timeout);
-    dispatch(x, &out);
-    if (c->x == x && !x->request.done) exchange_run(x);
+    exchange_dispatch(x, &out, false);
+    if (c->x == x && !x->request.done && !x->waiter) exchange_run(x);
 }
 
 /** Sends the request again, to another node or on another connection. */
@@ -151,7 +210,7 @@ static void try_again(struct exchange *x) {
     out.keep = false;
     x->up = NULL;
     upstream_close(u);
-    dispatch(x, &out);
+    exchange_dispatch(x, &out, true);
 }
 
 void exchange_connect_failed(struct exchange *x, bool timed_out) {
@@ -159,7 +218,7 @@ void exchange_connect_failed(struct exchange *x, bool timed_out) {
     struct snapshot *s = snapshot_of(x);
     for (unsigned i = 0; i < s->node_count && x->balance.tried_count < BALANCE_TRIES; i++)
         if (s->nodes[i].account == node) x->balance.tried[x->balance.tried_count++] = i;
-    if (balance_pick(s, &x->balance, &(unsigned){0}, x->client->conn.worker->loop.now) < 0 || x->balance.tried_count == BALANCE_TRIES) {
+    if (balance_pick(s, &x->balance, &(unsigned){0}, x->client->conn.worker->loop.now) == BALANCE_NONE || x->balance.tried_count == BALANCE_TRIES) {
         exchange_upstream_failed(x, timed_out ? 504 : 502);
         return;
     }
@@ -224,6 +283,7 @@ static void detach(struct exchange *x) {
     struct worker *w = c->conn.worker;
     struct upstream *u = x->up;
     exchange_settle(x, OUTCOME_NEUTRAL);
+    queue_drop(x);
     uint64_t now = w->loop.now > x->started ? w->loop.now : x->started;
     telemetry_finish(x->meter, x->status, x->flags, now - x->started, x->tunnel);
     if (x->tape) tape_finish(x->tape, x, now);
@@ -305,8 +365,18 @@ static bool run_head(struct exchange *x) {
     return false;
 }
 
+/** Something happened to a client whose request waits for a node. Its body stays unread. */
+static void run_waiting(struct exchange *x) {
+    const struct conn *c = &x->client->conn;
+    if (c->failed || c->cut || (x->request.done && c->hup)) exchange_abort(x, true);
+}
+
 void exchange_run(struct exchange *x) {
     struct client *c = x->client;
+    if (UNLIKELY(x->waiter != NULL)) {
+        run_waiting(x);
+        return;
+    }
     if (!x->tunnel) {
         if (c->conn.failed || c->conn.cut) {
             exchange_abort(x, true);

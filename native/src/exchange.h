@@ -13,6 +13,8 @@
 #include "upstream.h"
 
 struct lease;
+struct queue_lane;
+struct waiter;
 
 /** A body on its way: how it is framed where it comes from, how much is still to come. */
 struct body {
@@ -38,8 +40,11 @@ struct exchange {
     int64_t charge;
     uint64_t charged_at;
     uint64_t started, first_byte;    // ns
+    struct waiter *waiter;           // set while it waits for a node, see queue.h
+    uint64_t queued_at;              // when it first had to; 0: never
     uint64_t id;
     struct balance_request balance;
+    unsigned node;                   // index of the node it was sent to
     struct body request, response;
     int status;                      // as sent to the client; 0: none yet
     uint32_t flags;                  // enum frame_exchange_flag
@@ -59,6 +64,17 @@ void exchange_begin(struct client *c, size_t head_bytes, uint64_t started);
 void exchange_run(struct exchange *x);
 void exchange_connect_failed(struct exchange *x, bool timed_out);
 void exchange_upstream_timeout(struct exchange *x);
+/**
+ * Finds a node and a connection for what stands in `out`, waits for one, or answers that none can be had.
+ * @param in_turn whoever waits in front of it has been looked at
+ */
+void exchange_dispatch(struct exchange *x, struct outq *out, bool in_turn);
+/** Whether it would have to wait for a node at this moment. */
+bool exchange_must_wait(const struct exchange *x);
+/** Nobody had a node for it in time. */
+void exchange_unserved(struct exchange *x, const struct queue_lane *lane);
+/** Moves an exchange that waits over to the worker's present snapshot. */
+void exchange_change_lease(struct exchange *x);
 /** The client is gone or has to go: closes both sides. */
 void exchange_abort(struct exchange *x, bool by_client);
 /** The upstream broke off or broke the rules: another try, an answer of our own, or a cut connection. */

@@ -1,6 +1,7 @@
 #include "request.h"
 
 #include "rewrite.h"
+#include "sticky.h"
 #include "worker.h"
 
 static bool is_idempotent(struct span method) {
@@ -56,6 +57,7 @@ static void classify(struct exchange *x, const struct http1_head *head, struct s
     x->balance.endpoint = s->route_endpoint[route];
     x->balance.sticky = r->sticky;
     x->realtime = r->class == CLASS_REALTIME;
+    if (r->sticky == STICKY_COOKIE) x->balance.sticky_key = sticky_read(head, span_of(s->config->sticky_cookie));
     if (r->sticky != STICKY_IP) return;
     struct span client = trusted ? forwarded_client(head) : (struct span){0};
     x->balance.sticky_key = span_hash(client.n ? client : span_of(x->client->address), 0);

@@ -3,6 +3,7 @@
 #include "h2_stream.h"
 #include "relay.h"
 #include "rewrite.h"
+#include "sticky.h"
 #include "worker.h"
 
 /** Interim answers per request: a server that sends more is broken. */
@@ -47,21 +48,31 @@ static void interim(struct exchange *x, const struct http1_head *head, const str
     if (!x->http_1_0) queue_head(x, head, f, &how, head_bytes);
 }
 
-static enum response_result final(struct exchange *x, const struct http1_head *head, const struct framing *f, size_t head_bytes) {
+/** Tells a client by which node it was served, unless its cookie says so already. Returns the bytes added to the head. */
+static size_t add_sticky(struct exchange *x, struct http1_head *head, char line[STICKY_LINE]) {
+    const struct snapshot *s = x->lease->snapshot;
+    uint64_t key = s->nodes[x->node].key;
+    if (LIKELY(x->balance.sticky != STICKY_COOKIE) || x->balance.sticky_key == key) return 0;
+    return sticky_add(head, line, span_of(s->config->sticky_cookie), key, x->client->tls);
+}
+
+static enum response_result final(struct exchange *x, struct http1_head *head, const struct framing *f, size_t head_bytes) {
     struct upstream *u = x->up;
     struct rewrite_response how;
     if (head->status == 101 && (!x->upgrade || !f->upgrade.n)) return RESPONSE_BAD;
     x->status = head->status;
     x->first_byte = u->conn.worker->loop.now;
     if (x->tape) tape_add(x->tape, TAPE_RESPONSE_HEAD, u->conn.in, (struct span){conn_bytes(&u->conn), head_bytes});
+    char line[STICKY_LINE];
+    size_t added = add_sticky(x, head, line);
     if (head->status == 101) {
         how = (struct rewrite_response){0};
-        queue_head(x, head, f, &how, head_bytes);
+        queue_head(x, head, f, &how, head_bytes + added);
         conn_use(&u->conn, head_bytes);
         return RESPONSE_TUNNEL;
     }
     plan(x, head, f, &how);
-    queue_head(x, head, f, &how, head_bytes);
+    queue_head(x, head, f, &how, head_bytes + added);
     conn_use(&u->conn, head_bytes);
     return RESPONSE_READY;
 }

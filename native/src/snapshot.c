@@ -2,6 +2,8 @@
 
 #include <pthread.h>
 
+#include "queue.h"
+
 static pthread_mutex_t row_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static int by_text(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
@@ -33,16 +35,30 @@ static void build_endpoints(struct snapshot *s) {
     free(names);
 }
 
+/** A class of nodes by a number that is the same in every snapshot. */
+static uint64_t class_id(const char *name) { return name ? span_hash(span_of(name), 1) | 1 : 0; }
+
+static void build_classes(struct snapshot *s) {
+    const struct config *c = s->config;
+    for (unsigned i = 0; i < c->route_count; i++) {
+        struct snapshot_endpoint *e = &s->endpoints[s->route_endpoint[i]];
+        e->class_count = c->routes[i].class_count;
+        for (unsigned k = 0; k < e->class_count; k++) e->classes[k] = class_id(c->routes[i].node_classes[k]);
+    }
+    for (unsigned i = 0; i < s->endpoint_count; i++) s->endpoints[i].lane = queue_lane_get(s->endpoints[i].class_count ? s->endpoints[i].classes[0] : 0);
+}
+
 static void build_nodes(struct snapshot *s) {
     const struct config *c = s->config;
     s->node_count = c->node_count;
     s->nodes = base_zalloc(c->node_count * sizeof *s->nodes);
     for (unsigned i = 0; i < c->node_count; i++) {
         const struct config_node *n = &c->nodes[i];
-        s->nodes[i] = (struct snapshot_node){.account = account_node_get(n->name, n->address, n->port), .share = 1 / n->weight, .active = !n->drain,
+        s->nodes[i] = (struct snapshot_node){.account = account_node_get(n->name, n->address, n->port), .share = 1 / n->weight, .active = !n->drain, .class = class_id(n->class), .key = span_hash(span_of(n->name), 2) | 1,
                                              .identity = tls_context_identity(s->tls, n), .server_name = n->server_name ? n->server_name : n->address};
         s->nodes[i].account->identity = s->nodes[i].identity;
         s->nodes[i].account->generation = s->serial;
+        s->nodes[i].account->capacity = (uint32_t)n->max_requests;
     }
     s->nowhere = account_node_get("", "", 0);
 }
@@ -78,6 +94,7 @@ struct snapshot *snapshot_build(struct config *config, uint64_t generation, cons
     s->routes = routes;
     s->tls = tls;
     build_endpoints(s);
+    build_classes(s);
     build_nodes(s);
     carry_rows(s, old);
     return s;
@@ -95,6 +112,7 @@ void snapshot_unref(struct snapshot *s) {
         for (unsigned n = 0; row && n <= s->node_count; n++) account_pair_unref(row[n]);
         free(row);
         account_endpoint_unref(s->endpoints[e].account);
+        queue_lane_unref(s->endpoints[e].lane);
     }
     for (unsigned n = 0; n < s->node_count; n++) account_node_unref(s->nodes[n].account);
     account_node_unref(s->nowhere);

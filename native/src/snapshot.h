@@ -13,12 +13,22 @@ struct snapshot_node {
     struct account_node *account;
     double share;  // 1 / weight
     bool active;   // false: drains, gets nothing new
+    uint64_t key;             // what a sticky cookie calls it
+    uint64_t class;           // hash of its class's name; 0: none
     uint64_t identity;        // see tls_context_identity; 0: no TLS
     const char *server_name;  // whom its certificate is for
 };
 
+/** Classes a route may name, see native/README.md. */
+#define NODE_CLASSES_MAX 8u
+
+struct queue_lane;
+
 struct snapshot_endpoint {
     struct account_endpoint *account;
+    struct queue_lane *lane;                // where its requests wait for a node
+    unsigned class_count;                   // 0: any node
+    uint64_t classes[NODE_CLASSES_MAX];     // the first is its own, of the others it only gets idle nodes
     _Atomic(struct account_pair **) row;  // a pair for each node and a last one for "no node"; made at first use
 };
 

@@ -75,6 +75,7 @@ static void adopt(struct worker *w, struct snapshot *next) {
     struct lease *old = w->lease;
     w->lease = new_lease(next);
     upstream_close_removed(w);
+    queue_adopt(w);
     worker_release(old);
     w->adopted = next->serial;
     struct parcel *p = base_zalloc(sizeof *p);  // an empty one: only wakes the control thread
@@ -121,10 +122,14 @@ static void take_orders(struct watch *watch, uint32_t events) {
     w->orders.telemetry = false;
     pthread_mutex_unlock(&w->orders.lock);
     if (next) adopt(w, next);
+    // Another worker's request may have ended.
+    w->queue.due = w->queue.count != 0;
     apply_capture(w, capture);
     if (drain) begin_drain(w);
     if (telemetry) post_telemetry(w);
 }
+
+static bool has_work(const struct worker *w) { return !list_empty(&w->dirty) || !list_empty(&w->again) || UNLIKELY(w->queue.due); }
 
 /** Runs what asked to be run, then writes everything that waits to be written: the "before sleep" of the loop. */
 static void flush_round(struct worker *w) {
@@ -136,6 +141,7 @@ static void flush_round(struct worker *w) {
         struct conn *c = CONTAINER_OF(l, struct conn, again);
         c->run(c);
     }
+    if (UNLIKELY(w->queue.due)) queue_serve(w);
     list_splice(&todo, &w->dirty);
     while ((l = list_shift(&todo))) {
         struct conn *c = CONTAINER_OF(l, struct conn, dirty);
@@ -158,14 +164,14 @@ static void bury(struct worker *w) {
 static void turn(struct worker *w, int timeout_ms) {
     loop_run_once(&w->loop, timeout_ms);
     wheel_advance(&w->wheel, w->loop.now);
-    for (unsigned i = 0; i < ROUNDS_MAX && !(list_empty(&w->dirty) && list_empty(&w->again)); i++) flush_round(w);
+    for (unsigned i = 0; i < ROUNDS_MAX && has_work(w); i++) flush_round(w);
     tee_turn(&w->tee, w->loop.now);
     bury(w);
 }
 
 /** How long the loop may sleep, ms; -1 for ever. */
 static int sleep_ms(const struct worker *w) {
-    if (!list_empty(&w->dirty) || !list_empty(&w->again)) return 0;
+    if (has_work(w)) return 0;
     int timers = wheel_wait_ms(&w->wheel, w->loop.now), tee = tee_wait_ms(&w->tee, w->loop.now);
     return timers < 0 || (tee >= 0 && tee < timers) ? tee : timers;
 }
@@ -179,7 +185,7 @@ static void close_all(struct worker *w) {
     while (!list_empty(&w->upstreams)) upstream_close(CONTAINER_OF(w->upstreams.next, struct upstream, link));
     bury(w);
     tee_flush(&w->tee);
-    BUG_ON(w->charges || w->open_charges || w->telemetry.open_requests);
+    BUG_ON(w->queue.count || w->charges || w->open_charges || w->telemetry.open_requests);
 }
 
 static void *thread_main(void *data) {
@@ -205,6 +211,7 @@ struct worker *worker_new(unsigned index, struct snapshot *snapshot, const int *
     list_init(&w->upstreams);
     timer_init(&w->accept_again, accept_again);
     telemetry_init(&w->telemetry, w->loop.now);
+    queue_init(&w->queue, w);
     tee_init(&w->tee, index);
     w->lease = new_lease(snapshot_ref(snapshot));
     apply_capture(w, false);

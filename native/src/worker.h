@@ -9,6 +9,7 @@
 
 #include "conn.h"
 #include "framing.h"
+#include "queue.h"
 #include "snapshot.h"
 #include "tee.h"
 #include "telemetry.h"
@@ -45,6 +46,7 @@ struct worker {
 
     struct http1_head head;          // scratch: a head is parsed and used within one call
     struct framing framing;
+    struct queue queue;
     struct exchange *spare;          // free list
     unsigned cursor;                 // balance_pick's
     uint64_t next_id;

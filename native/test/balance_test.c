@@ -98,5 +98,71 @@ static void sticky_clients_stay_when_others_nodes_go(void) {
     snapshot_unref(s);
 }
 
+/** n0 and n1 are for short requests, n2 for long ones; endpoint 1 is long, 2 short. */
+static struct snapshot *classes(void) {
+    static const char text[] =
+        "{\"listen\":[{\"address\":\"127.0.0.1\",\"port\":0}],\"nodes\":["
+        "{\"name\":\"n0\",\"address\":\"127.0.0.1\",\"port\":1,\"class\":\"short\"},"
+        "{\"name\":\"n1\",\"address\":\"127.0.0.1\",\"port\":2,\"class\":\"short\",\"maxRequests\":2},"
+        "{\"name\":\"n2\",\"address\":\"127.0.0.1\",\"port\":3,\"class\":\"long\",\"maxRequests\":1}],\"routes\":["
+        "{\"pattern\":\"/long\",\"nodeClasses\":[\"long\"]},{\"pattern\":\"/short\",\"nodeClasses\":[\"short\",\"long\"]}]}";
+    struct config_error error;
+    struct snapshot *s = snapshot_build(config_parse(text, sizeof text - 1, &error), 0, NULL, &error);
+    CHECK(s && strcmp(s->endpoints[1].account->name, "/long") == 0);
+    return s;
+}
+
+static int pick(struct snapshot *s, unsigned endpoint) { return balance_pick(s, &(struct balance_request){.endpoint = endpoint}, &(unsigned){0}, 1); }
+
+static void short_requests_take_long_ones_idle_nodes_and_never_the_reverse(void) {
+    struct snapshot *s = classes();
+    struct account_pair **row = snapshot_row(s, 2), **long_row = snapshot_row(s, 1);
+    for (int i = 0; i < 4; i++) CHECK(pick(s, 1) == 2);
+    int64_t a, b, c, d;
+    CHECK(account_try_begin(row[0], 1, &a));
+    CHECK(pick(s, 2) == 1);  // its own class's idle node comes first
+    CHECK(account_try_begin(row[1], 1, &b));
+    CHECK(pick(s, 2) == 2);
+    CHECK(account_try_begin(long_row[2], 1, &c));
+    CHECK(pick(s, 2) == 0 || pick(s, 2) == 1);
+    CHECK(pick(s, 1) == BALANCE_FULL && !account_try_begin(long_row[2], 1, &d));
+    account_end(row[0], a, 1);
+    CHECK(pick(s, 1) == BALANCE_FULL);  // an idle node of the other class is not for it
+    account_end(row[1], b, 1);
+    account_end(long_row[2], c, 1);
+    s->nodes[2].active = false;
+    CHECK(pick(s, 1) == BALANCE_NONE && pick(s, 0) >= 0);
+    CHECK(account_wait_sum() == 0);
+    snapshot_unref(s);
+}
+
+static void a_full_node_gets_nothing_more(void) {
+    struct snapshot *s = classes();
+    struct account_pair **row = snapshot_row(s, 0);
+    int64_t charges[3];
+    s->nodes[0].active = s->nodes[2].active = false;
+    for (int i = 0; i < 2; i++) CHECK(pick(s, 0) == 1 && account_try_begin(row[1], 1, &charges[i]));
+    CHECK(pick(s, 0) == BALANCE_FULL && !account_try_begin(row[1], 1, &charges[2]));
+    CHECK(balance_pick(s, &(struct balance_request){.sticky = STICKY_COOKIE, .sticky_key = s->nodes[1].key}, &(unsigned){0}, 1) == BALANCE_FULL);
+    s->nodes[1].account->capacity = 3;
+    CHECK(pick(s, 0) == 1);
+    for (int i = 0; i < 2; i++) account_end(row[1], charges[i], 1);
+    snapshot_unref(s);
+}
+
+static void a_cookie_finds_its_node_while_it_may_serve(void) {
+    struct snapshot *s = snapshot_of_nodes(5, "");
+    unsigned cursor = 0;
+    struct balance_request r = {.sticky = STICKY_COOKIE, .sticky_key = s->nodes[3].key};
+    for (int i = 0; i < 5; i++) CHECK(balance_pick(s, &r, &cursor, 1) == 3);
+    s->nodes[3].active = false;
+    unsigned seen[5] = {0};
+    for (int i = 0; i < 40; i++) seen[balance_pick(s, &r, &cursor, 1)]++;
+    CHECK(!seen[3] && seen[0] && seen[1] && seen[2] && seen[4]);
+    snapshot_unref(s);
+}
+
 TEST_MAIN(ties_go_round, the_smallest_wait_wins, tried_and_draining_nodes_are_left_out, weights_divide_the_wait,
-          a_window_finds_the_only_active_node_of_many, sticky_clients_stay_when_others_nodes_go)
+          a_window_finds_the_only_active_node_of_many, sticky_clients_stay_when_others_nodes_go,
+          short_requests_take_long_ones_idle_nodes_and_never_the_reverse, a_full_node_gets_nothing_more,
+          a_cookie_finds_its_node_while_it_may_serve)

@@ -26,6 +26,8 @@ export interface NodeConfig {
   state?: string;
   tls?: boolean;
   serverName?: string;
+  class?: string;
+  maxRequests?: number;
 }
 
 const cleanups: (() => Promise<void> | void)[] = [];

@@ -230,6 +230,25 @@ const badConfigs: [string, unknown, string, string][] = [
     'app, asset, realtime',
   ],
   ['a bad range', { ...base, trusted: ['10.0.0.0/33'] }, 'trusted[0]', 'address range'],
+  [
+    'two opinions on an endpoint',
+    {
+      ...base,
+      routes: [
+        { pattern: '/a', endpoint: 'e', nodeClasses: ['x'] },
+        { pattern: '/b', endpoint: 'e' },
+      ],
+    },
+    'routes[1].nodeClasses',
+    'routes[0]',
+  ],
+  [
+    'a class that stands twice',
+    { ...base, routes: [{ pattern: '/a', nodeClasses: ['x', 'x'] }] },
+    'routes[0].nodeClasses[1]',
+    'stands twice',
+  ],
+  ['a cookie without a name', { ...base, stickyCookie: 'a b' }, 'stickyCookie', 'found "a b"'],
   ['a time of 0', { ...base, limits: { idleTimeout: 0 } }, 'limits.idleTimeout', 'found 0'],
   [
     'a fraction of a millisecond',

@@ -153,7 +153,7 @@ describe('the settings of a proxy', () => {
         { pattern: '/a', methods: ['GET'], endpoint: 'GET /a', class: 'app', sticky: 'ip' },
         { pattern: '/b', endpoint: '/b', class: 'asset', sticky: 'none' },
       ],
-      limits: { upstreamTimeout: 60_000, bodyBytes: 5 },
+      limits: { upstreamTimeout: 60_000, bodyBytes: 5, queue: 1000, queueTimeout: 5000 },
       telemetry: { interval: 1000 },
       exchangeHeader: 'dharma-exchange',
       trusted: ['127.0.0.0/8'],
