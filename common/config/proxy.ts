@@ -33,6 +33,12 @@ export interface ProxyConfig {
   readonly upstreamTls?: { readonly ca?: string } & (ProxyCertificate | { readonly certificate?: never });
   /** http-01 challenges in progress (RFC 8555). */
   readonly acme?: readonly ProxyChallenge[];
+  readonly balance?: {
+    /** Leaves a node out for a while that fails more than its peers; default true. */
+    readonly eject?: boolean;
+    /** For so long a node that is new, or back, counts for less than its weight; default 0. */
+    readonly slowStart?: number;
+  };
   readonly telemetry?: { readonly interval: number };
   readonly capture?: {
     readonly enabled: boolean;

@@ -2,6 +2,8 @@
 
 #include <pthread.h>
 
+#include "loop.h"
+
 /** Weight of the newest sample once the average has warmed up: follows a change within about 16 requests. */
 #define WINDOW 16u
 /** A stale average goes half way to the endpoint's in this time (linkerd's and finagle's customary 10 s). */
@@ -46,6 +48,7 @@ static struct account_node *make_node(const char *name, const char *address, uin
     n->name = base_dup(name, strlen(name));
     n->address = base_dup(address, strlen(address));
     n->port = port;
+    n->tallied = loop_clock();
     // The pseudo node "" (exchanges that reached nobody) has no address.
     if (*address) BUG_ON(!cidr_sockaddr(address, port, &n->sockaddr, &n->sockaddr_length));
     snprintf(n->host, sizeof n->host, strchr(address, ':') ? "[%s]:%u" : "%s:%u", address, port);
@@ -224,10 +227,38 @@ static void average_in(_Atomic uint64_t *average, _Atomic uint32_t *samples, uin
     atomic_store_explicit(average, a > 0 ? (uint64_t)a : 1, memory_order_relaxed);
 }
 
+static void count(_Atomic uint64_t *tally) { atomic_store_explicit(tally, get(tally) + 1, memory_order_relaxed); }
+
+void account_count_failure(struct account_node *n) { count(&n->failures); }
+
 void account_learn(struct account_pair *p, uint64_t duration, uint64_t now) {
     average_in(&p->average, &p->samples, duration);
     average_in(&p->endpoint->average, &p->endpoint->samples, duration);
     atomic_store_explicit(&p->sampled, now, memory_order_relaxed);
+    count(&p->node->successes);
+}
+
+struct outlier_tally account_tally(struct account_node *n, uint64_t now) {
+    uint64_t since = get(&n->tallied), halvings = now > since ? (now - since) / HALF_LIFE_NS : 0;
+    if (halvings) {
+        unsigned shift = halvings < 63 ? (unsigned)halvings : 63;
+        atomic_store_explicit(&n->successes, get(&n->successes) >> shift, memory_order_relaxed);
+        atomic_store_explicit(&n->failures, get(&n->failures) >> shift, memory_order_relaxed);
+        atomic_store_explicit(&n->tallied, since + halvings * HALF_LIFE_NS, memory_order_relaxed);
+    }
+    return (struct outlier_tally){get(&n->successes), get(&n->failures)};
+}
+
+void account_eject(struct account_node *n, uint64_t now) {
+    uint64_t until = get(&n->ejected_until);
+    // In a row: it had not been back for as long as it had been away.
+    uint32_t nth = until && now - until < outlier_duration(n->ejections) ? n->ejections + 1 : 1;
+    atomic_store_explicit(&n->ejections, nth, memory_order_relaxed);
+    until = now + outlier_duration(nth);
+    atomic_store_explicit(&n->ejected_until, until, memory_order_relaxed);
+    atomic_store_explicit(&n->serving_since, until, memory_order_relaxed);
+    atomic_store_explicit(&n->successes, 0, memory_order_relaxed);
+    atomic_store_explicit(&n->failures, 0, memory_order_relaxed);
 }
 
 void account_fail(struct account_pair *p, int64_t charge, uint64_t duration, uint64_t now) {

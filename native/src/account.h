@@ -10,6 +10,7 @@
 
 #include "cidr.h"
 #include "list.h"
+#include "outlier.h"
 
 /** Shared by all workers. Lookups, references: under the registry's lock. Numbers: relaxed atomics. */
 struct account_node {
@@ -22,12 +23,21 @@ struct account_node {
     char host[80];                       // address:port
     _Atomic uint64_t generation;         // of the newest snapshot that has this node
     _Atomic uint32_t capacity;           // there: exchanges it may have open; 0: any number
+    _Atomic bool active;                 // there: it gets requests
     _Atomic uint64_t identity;           // there: how it is verified by TLS, 0 not at all (see tls_context.h)
 
     _Alignas(64) _Atomic int64_t wait;   // ns, sum of charges
     _Atomic int64_t open;                // exchanges charged
     _Atomic uint64_t started;            // sum of their start times, modulo 2^64
     _Atomic uint64_t debt_until;         // failures keep the node busy on paper until this time, see account_fail
+
+    // Passive outlier detection (outlier.h). Two workers may lose a count: it is a tally of late.
+    _Alignas(64) _Atomic uint64_t successes;
+    _Atomic uint64_t failures;
+    _Atomic uint64_t tallied;            // when they were last halved, ns
+    _Atomic uint64_t ejected_until;      // gets nothing before this time
+    _Atomic uint32_t ejections;          // in a row
+    _Atomic uint64_t serving_since;      // slow start counts from here, ns; 0: long ago
 
     _Alignas(64) struct list idle[];     // per worker: its pool of idle upstream connections
 };
@@ -88,6 +98,15 @@ void account_learn(struct account_pair *p, uint64_t duration, uint64_t now);
  * nothing. Not part of the wait account.
  */
 void account_fail(struct account_pair *p, int64_t charge, uint64_t duration, uint64_t now);
+/** A failure that counts against the node (successes are counted where they are learnt from). */
+void account_count_failure(struct account_node *n);
+/** How the node's exchanges ended of late: halved every ten seconds. */
+struct outlier_tally account_tally(struct account_node *n, uint64_t now);
+/** Leaves the node out for a while, longer each time in a row; what it did before is forgotten when it returns. */
+void account_eject(struct account_node *n, uint64_t now);
+static inline bool account_is_ejected(const struct account_node *n, uint64_t now) {
+    return UNLIKELY(atomic_load_explicit(&n->ejected_until, memory_order_relaxed) > now);
+}
 /**
  * What a new request on the node would wait, ns: the charges, or the age of what is in flight where that is more (a hung
  * node), and the debt of failures.

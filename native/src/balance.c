@@ -24,6 +24,8 @@ struct choice {
     struct account_pair **row;
     uint64_t class;  // 0: any
     bool idle_only;
+    bool desperate;  // ejected nodes too
+    bool ejected;    // some node was left out only because it is ejected
     bool full;       // some node was left out only because it has as many requests as it may have
     uint64_t now;
 };
@@ -31,6 +33,10 @@ struct choice {
 static bool eligible(struct choice *c, unsigned node) {
     const struct snapshot_node *n = &c->s->nodes[node];
     if (!n->active || (c->class && n->class != c->class) || (UNLIKELY(c->r->tried_count) && was_tried(c->r, node))) return false;
+    if (account_is_ejected(n->account, c->now) && !c->desperate) {
+        c->ejected = true;
+        return false;
+    }
     if (UNLIKELY(c->idle_only)) return !atomic_load_explicit(&n->account->open, memory_order_relaxed);
     if (account_has_room(n->account)) return true;
     c->full = true;
@@ -61,6 +67,14 @@ static int pick_by_cookie(struct choice *c) {
     return BALANCE_NONE;
 }
 
+/** A node that is new, or back, counts for less until its slow start is over: linearly, as Envoy's and HAProxy's do. */
+static double slowness(const struct choice *c, const struct account_node *n) {
+    uint64_t window = c->s->config->slow_start, since = atomic_load_explicit(&n->serving_since, memory_order_relaxed);
+    if (LIKELY(!window || !since || c->now - since >= window)) return 1;
+    // At least a tenth, or it would never be measured.
+    return fmin(10, (double)window / (double)(c->now - since + 1));
+}
+
 /** The best node, or the first near-tie of it, among `seen` nodes from `start` on. */
 static int pick_in_window(struct choice *c, unsigned start, unsigned seen) {
     double scores[WINDOW], best = INFINITY;
@@ -71,7 +85,7 @@ static int pick_in_window(struct choice *c, unsigned start, unsigned seen) {
         if (!eligible(c, node)) continue;
         const struct snapshot_node *s = &c->s->nodes[node];
         uint64_t wait = account_wait(s->account, c->now) + account_expect(c->endpoint->account, c->row[node], c->now);
-        scores[i] = (double)wait * s->share;
+        scores[i] = (double)wait * s->share * slowness(c, s->account);
         if (scores[i] < best) best = scores[i];
     }
     for (unsigned i = 0; i < seen; i++)
@@ -123,6 +137,30 @@ static int pick_by_class(struct choice *c, unsigned *cursor) {
 int balance_pick(struct snapshot *s, const struct balance_request *r, unsigned *cursor, uint64_t now) {
     if (!s->node_count) return BALANCE_NONE;
     struct choice c = {.s = s, .r = r, .endpoint = &s->endpoints[r->endpoint], .row = snapshot_row(s, r->endpoint), .now = now};
-    int found = LIKELY(!c.endpoint->class_count) ? pick_in_class(&c, cursor) : pick_by_class(&c, cursor);
-    return found < 0 && c.full ? BALANCE_FULL : found;
+    for (;;) {
+        c.idle_only = c.full = false;
+        int found = LIKELY(!c.endpoint->class_count) ? pick_in_class(&c, cursor) : pick_by_class(&c, cursor);
+        if (found >= 0) return found;
+        if (c.full) return BALANCE_FULL;
+        // An ejected node is better than none.
+        if (!c.ejected || c.desperate) return BALANCE_NONE;
+        c.desperate = true;
+    }
+}
+
+bool balance_eject(struct snapshot *s, unsigned node, uint64_t now) {
+    struct outlier_tally own = account_tally(s->nodes[node].account, now), peers = {0};
+    unsigned nodes = 1, ejected = 0;
+    for (unsigned i = 0; i < s->node_count; i++) {
+        struct account_node *n = s->nodes[i].account;
+        if (i == node || !s->nodes[i].active || s->nodes[i].class != s->nodes[node].class) continue;
+        nodes++;
+        ejected += account_is_ejected(n, now);
+        struct outlier_tally one = account_tally(n, now);
+        peers.successes += one.successes;
+        peers.failures += one.failures;
+    }
+    if (account_is_ejected(s->nodes[node].account, now) || ejected >= outlier_most(nodes) || !outlier_is_one(own, peers)) return false;
+    account_eject(s->nodes[node].account, now);
+    return true;
 }

@@ -20,6 +20,8 @@ struct balance_request {
     unsigned tried[BALANCE_TRIES];        // node indexes not to be taken again
 };
 
+/** After a failure: ejects the node if it fails more than its peers and not too many are ejected already (outlier.h). */
+bool balance_eject(struct snapshot *s, unsigned node, uint64_t now);
 /**
  * @param cursor the caller's, moved on by every choice among near-ties
  * @return node index; BALANCE_FULL when all that are left have as many requests as they may have; BALANCE_NONE when none is left

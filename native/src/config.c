@@ -269,6 +269,18 @@ static bool read_trusted(struct reader *r, const struct json *root) {
     return true;
 }
 
+static bool read_balance(struct reader *r, const struct json *root) {
+    static const char *const keys[] = {"eject", "slowStart", NULL};
+    struct config *c = r->config;
+    const struct json *v = member(root, "balance");
+    uint64_t ms = 0;
+    if (!v) return true;
+    if (!only_keys(r, v, "balance", keys) || !get_bool(r, v, "balance", "eject", &c->eject)) return false;
+    if (!get_integer(r, v, "balance", "slowStart", 0, 3600000, &ms)) return false;
+    c->slow_start = ms * MS;
+    return true;
+}
+
 static bool read_scalars(struct reader *r, const struct json *root) {
     struct config *c = r->config;
     uint64_t workers = 1;
@@ -296,14 +308,15 @@ static void set_defaults(struct config *c) {
     c->capture_queue = 64 << 20;
     c->drain_timeout = 10000 * MS;
     c->sticky_cookie = "dharma-node";
+    c->eject = true;
     c->tls.ticket_rotation = 3600000 * MS;
 }
 
 static bool read_document(struct reader *r, const struct json *root) {
     static const char *const keys[] = {"listen", "workers", "control", "nodes", "routes", "limits", "telemetry", "capture",
-                                       "exchangeHeader", "trusted", "drainTimeout", "stickyCookie", "tls", "upstreamTls", "acme", NULL};
+                                       "exchangeHeader", "trusted", "drainTimeout", "stickyCookie", "balance", "tls", "upstreamTls", "acme", NULL};
     return only_keys(r, root, "", keys) && read_listens(r, root) && read_nodes(r, root) && read_routes(r, root) && read_limits(r, root) &&
-           read_telemetry(r, root) && read_capture(r, root) && read_trusted(r, root) && read_scalars(r, root) && config_read_tls(r, root);
+           read_telemetry(r, root) && read_capture(r, root) && read_trusted(r, root) && read_balance(r, root) && read_scalars(r, root) && config_read_tls(r, root);
 }
 
 /** Turns a byte offset into line and column for the message. */

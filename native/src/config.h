@@ -85,6 +85,8 @@ struct config {
     unsigned workers;
     const char *control;          // NULL: none
     struct config_limits limits;
+    bool eject;                   // passive outlier detection
+    uint64_t slow_start;          // ns; 0: none
     uint64_t telemetry_interval;  // ns
     bool capture;
     uint64_t capture_max_body, capture_queue;

@@ -47,6 +47,17 @@ static bool charge(struct exchange *x, struct account_pair *pair, uint64_t now) 
     return true;
 }
 
+static void note_failure(struct exchange *x, uint64_t duration, uint64_t now) {
+    struct snapshot *s = snapshot_of(x);
+    const struct account_node *node = x->pair->node;
+    account_fail(x->pair, x->charge, duration, now);
+    // A sticky client could get its node ejected by requests that fail anywhere: what a node answers counts only where all may get them.
+    if (x->balance.sticky != STICKY_NONE && x->status) return;
+    account_count_failure(x->pair->node);
+    if (!s->config->eject || s->nodes[x->node].account != node || !balance_eject(s, x->node, now)) return;
+    fprintf(stderr, "{\"event\":\"ejected\",\"node\":\"%s\",\"ms\":%llu}\n", node->name, (unsigned long long)((node->ejected_until - now) / 1000000u));
+}
+
 void exchange_settle(struct exchange *x, enum exchange_outcome outcome) {
     if (!x->charged) return;
     struct worker *w = x->client->conn.worker;
@@ -58,7 +69,7 @@ void exchange_settle(struct exchange *x, enum exchange_outcome outcome) {
     w->open_charges--;
     BUG_ON(!w->open_charges && w->charges);
     if (outcome == OUTCOME_SUCCESS) account_learn(x->pair, duration, now);
-    if (outcome == OUTCOME_FAILURE) account_fail(x->pair, x->charge, duration, now);
+    if (outcome == OUTCOME_FAILURE) note_failure(x, duration, now);
 }
 
 /** Hands the queued request to a connection. */
@@ -144,13 +155,13 @@ void exchange_dispatch(struct exchange *x, struct outq *out, bool in_turn) {
             wait_for_node(x, out);
             return;
         }
+        x->node = (unsigned)node;
         struct upstream *u = upstream_take(w, s, (unsigned)node, x->fresh);
         if (u && u->reused && !x->idempotent && conn_is_stale(&u->conn)) {
             upstream_close(u);
             u = upstream_take(w, s, (unsigned)node, true);
         }
         if (u) {
-            x->node = (unsigned)node;
             attach(x, u, out);
             return;
         }

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include "loop.h"
 #include "queue.h"
 
 static pthread_mutex_t row_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -48,7 +49,12 @@ static void build_classes(struct snapshot *s) {
     for (unsigned i = 0; i < s->endpoint_count; i++) s->endpoints[i].lane = queue_lane_get(s->endpoints[i].class_count ? s->endpoints[i].classes[0] : 0);
 }
 
-static void build_nodes(struct snapshot *s) {
+/** Whether the node got requests under the old snapshot. */
+static bool was_active(const struct snapshot *old, const struct account_node *n) {
+    return n->generation == old->serial && n->active;
+}
+
+static void build_nodes(struct snapshot *s, const struct snapshot *old) {
     const struct config *c = s->config;
     s->node_count = c->node_count;
     s->nodes = base_zalloc(c->node_count * sizeof *s->nodes);
@@ -56,6 +62,8 @@ static void build_nodes(struct snapshot *s) {
         const struct config_node *n = &c->nodes[i];
         s->nodes[i] = (struct snapshot_node){.account = account_node_get(n->name, n->address, n->port), .share = 1 / n->weight, .active = !n->drain, .class = class_id(n->class), .key = span_hash(span_of(n->name), 2) | 1,
                                              .identity = tls_context_identity(s->tls, n), .server_name = n->server_name ? n->server_name : n->address};
+        if (old && s->nodes[i].active && !was_active(old, s->nodes[i].account)) s->nodes[i].account->serving_since = loop_clock();
+        s->nodes[i].account->active = s->nodes[i].active;
         s->nodes[i].account->identity = s->nodes[i].identity;
         s->nodes[i].account->generation = s->serial;
         s->nodes[i].account->capacity = (uint32_t)n->max_requests;
@@ -95,7 +103,7 @@ struct snapshot *snapshot_build(struct config *config, uint64_t generation, cons
     s->tls = tls;
     build_endpoints(s);
     build_classes(s);
-    build_nodes(s);
+    build_nodes(s, old);
     carry_rows(s, old);
     return s;
 }

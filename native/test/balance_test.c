@@ -1,6 +1,7 @@
 #include "test.h"
 
 #include "../src/balance.c"
+#include "loop.h"
 
 #define MS_NS 1000000ull
 
@@ -162,7 +163,52 @@ static void a_cookie_finds_its_node_while_it_may_serve(void) {
     snapshot_unref(s);
 }
 
+/** n requests on a node, every one of which fails or none. */
+static void many(struct snapshot *s, unsigned node, unsigned n, bool fail, uint64_t now) {
+    for (unsigned i = 0; i < n; i++)
+        if (fail) account_count_failure(s->nodes[node].account);
+        else account_learn(snapshot_row(s, 0)[node], MS_NS, now);
+}
+
+static void an_outlier_is_left_out_for_a_while(void) {
+    struct snapshot *s = snapshot_of_nodes(4, "");
+    uint64_t now = loop_clock(), until = now + OUTLIER_FIRST_NS;
+    unsigned cursor = 0;
+    for (unsigned i = 0; i < 4; i++) many(s, i, 50, i == 2, now);
+    CHECK(!balance_eject(s, 1, now) && balance_eject(s, 2, now) && !balance_eject(s, 2, now));
+    for (int i = 0; i < 12; i++) CHECK(balance_pick(s, &(struct balance_request){0}, &cursor, now) != 2);
+    // Better than none.
+    CHECK(balance_pick(s, &(struct balance_request){.tried_count = 3, .tried = {0, 1, 3}}, &cursor, now) == 2);
+    CHECK(balance_pick(s, &(struct balance_request){.tried_count = 3, .tried = {0, 1, 3}}, &cursor, until) == 2);
+    CHECK(!account_is_ejected(s->nodes[2].account, until));
+    many(s, 2, 20, true, until);
+    CHECK(balance_eject(s, 2, until) && s->nodes[2].account->ejected_until == until + 2 * OUTLIER_FIRST_NS);
+    many(s, 1, 2000, true, until);
+    CHECK(balance_eject(s, 1, until));
+    many(s, 0, 9000, true, until);
+    CHECK(!balance_eject(s, 0, until));  // half are out already
+    snapshot_unref(s);
+}
+
+static void a_node_that_returns_starts_slowly(void) {
+    struct snapshot *s = snapshot_of_nodes(2, "");
+    unsigned cursor = 0, seen[2] = {0};
+    uint64_t now = loop_clock();
+    int64_t charges[60];
+    int to[60];
+    s->config->slow_start = 10 * 1000 * MS_NS;
+    s->nodes[0].account->serving_since = now - 2500 * MS_NS;
+    for (int i = 0; i < 60; i++) {
+        to[i] = balance_pick(s, &(struct balance_request){0}, &cursor, now);
+        seen[to[i]]++;
+        charges[i] = account_begin(snapshot_row(s, 0)[to[i]], now);
+    }
+    CHECK(seen[0] >= 8 && seen[0] <= 16);  // a quarter of its full weight: a fifth of the requests
+    for (int i = 0; i < 60; i++) account_end(snapshot_row(s, 0)[to[i]], charges[i], now);
+    snapshot_unref(s);
+}
+
 TEST_MAIN(ties_go_round, the_smallest_wait_wins, tried_and_draining_nodes_are_left_out, weights_divide_the_wait,
           a_window_finds_the_only_active_node_of_many, sticky_clients_stay_when_others_nodes_go,
           short_requests_take_long_ones_idle_nodes_and_never_the_reverse, a_full_node_gets_nothing_more,
-          a_cookie_finds_its_node_while_it_may_serve)
+          a_cookie_finds_its_node_while_it_may_serve, an_outlier_is_left_out_for_a_while, a_node_that_returns_starts_slowly)

@@ -137,6 +137,67 @@ describe('the choice of a node', () => {
   });
 });
 
+describe('a node that fails more than its peers', () => {
+  const failing = (name: string): Promise<Upstream> =>
+    startNode((_, response) => {
+      response.statusCode = 500;
+      response.end();
+    }, name);
+
+  it('is left out, tried again later, and serves again once it is well', async () => {
+    let well = false;
+    const good = await Promise.all(['a', 'b', 'c'].map((name) => after(1, name)));
+    const bad = await startNode((_, response) => {
+      response.statusCode = well ? 200 : 500;
+      response.end();
+    }, 'bad');
+    const proxy = await startProxy([...good.map((n) => n.node), bad.node]);
+    await send(proxy.at, 100, 4);
+    await eventually(async () => {
+      await send(proxy.at, 20, 4);
+      return /"event":"ejected","node":"bad","ms":1000\}/.test(proxy.stderr) ? true : undefined;
+    });
+    const before = bad.requests;
+    // While it is out it gets nothing at all.
+    await send(proxy.at, 40, 4);
+    expect(bad.requests).toBe(before);
+    well = true;
+    await eventually(async () => {
+      await send(proxy.at, 20, 4);
+      return bad.requests > before + 5 ? true : undefined;
+    });
+    expect(proxy.stderr.match(/"ejected"/g)).toHaveLength(1);
+  });
+
+  it('stays where the others fail as well, and where ejection is off', async () => {
+    const all = await Promise.all(['a', 'b', 'c', 'd'].map(failing));
+    const proxy = await startProxy(all.map((n) => n.node));
+    await send(proxy.at, 300, 4);
+    const good = await after(0, 'good');
+    const off = await startProxy([good.node, all[0]!.node], { balance: { eject: false } });
+    await send(off.at, 300, 4);
+    expect(proxy.stderr + off.stderr).not.toContain('ejected');
+  });
+
+  it('is not made of a healthy node by a sticky client whose requests fail anywhere', async () => {
+    const nodes = await Promise.all(
+      ['a', 'b', 'c'].map((name) =>
+        startNode((request, response) => {
+          response.statusCode = request.url === '/bad' ? 500 : 200;
+          response.end();
+        }, name),
+      ),
+    );
+    const proxy = await startProxy(
+      nodes.map((n) => n.node),
+      { routes: [{ pattern: '/bad', sticky: 'ip' }] },
+    );
+    await send(proxy.at, 200, 4);
+    await send(proxy.at, 200, 4, '/bad');
+    expect(proxy.stderr).not.toContain('ejected');
+  });
+});
+
 describe('the account', () => {
   it('is not taken for settled while another worker has something open', async () => {
     const slow = await after(400, 'slow');
