@@ -27,7 +27,16 @@ export const frameTypes = {
   Telemetry: 5,
   Exchange: 6,
   Dropped: 7,
+  Limits: 8,
 } as const;
+
+export interface EndpointLimits {
+  readonly endpoint: string;
+  /** requests in the interval over their client's rate */
+  readonly clientRate: number;
+  /** requests in the interval over the endpoint's rate */
+  readonly endpointRate: number;
+}
 
 export interface Bucket {
   /** log-linear histogram bucket, see histogram */
@@ -157,8 +166,50 @@ export interface DroppedFrame {
   readonly count: number;
 }
 
+/** sent after each Telemetry frame: who had to wait, and what was over a limit */
+export interface LimitsFrame {
+  readonly kind: 'Limits';
+  readonly worker: number;
+  /** true: what is over a rate or a client's connections was not refused */
+  readonly measure: boolean;
+  /** requests that wait for a node now */
+  readonly waiting: number;
+  /** requests that had to wait, in the interval */
+  readonly queued: number;
+  /** requests refused because too many waited */
+  readonly queueFull: number;
+  /** requests refused because they waited too long */
+  readonly queueExpired: number;
+  /** connections over their client's number, in the interval */
+  readonly clientConnections: number;
+  /** clients whose debt gave way to others, all workers, since start */
+  readonly forgotten: number;
+  readonly endpoints: readonly EndpointLimits[];
+}
+
 export type Frame =
-  HelloFrame | SubscribeFrame | ConfigFrame | ConfigAckFrame | TelemetryFrame | ExchangeFrame | DroppedFrame;
+  | HelloFrame
+  | SubscribeFrame
+  | ConfigFrame
+  | ConfigAckFrame
+  | TelemetryFrame
+  | ExchangeFrame
+  | DroppedFrame
+  | LimitsFrame;
+
+function writeEndpointLimits(writer: FrameWriter, value: EndpointLimits): void {
+  writer.string(value.endpoint, 'EndpointLimits.endpoint');
+  writer.u64(value.clientRate, 'EndpointLimits.clientRate');
+  writer.u64(value.endpointRate, 'EndpointLimits.endpointRate');
+}
+
+function readEndpointLimits(reader: FrameReader): EndpointLimits {
+  return {
+    endpoint: reader.string(),
+    clientRate: reader.u64(),
+    endpointRate: reader.u64(),
+  };
+}
 
 function writeBucket(writer: FrameWriter, value: Bucket): void {
   writer.u16(value.index, 'Bucket.index');
@@ -349,6 +400,33 @@ function readDroppedFrame(reader: FrameReader): DroppedFrame {
   };
 }
 
+function writeLimitsFrame(writer: FrameWriter, value: LimitsFrame): void {
+  writer.u16(value.worker, 'LimitsFrame.worker');
+  writer.bool(value.measure, 'LimitsFrame.measure');
+  writer.u32(value.waiting, 'LimitsFrame.waiting');
+  writer.u64(value.queued, 'LimitsFrame.queued');
+  writer.u64(value.queueFull, 'LimitsFrame.queueFull');
+  writer.u64(value.queueExpired, 'LimitsFrame.queueExpired');
+  writer.u64(value.clientConnections, 'LimitsFrame.clientConnections');
+  writer.u64(value.forgotten, 'LimitsFrame.forgotten');
+  writer.array(value.endpoints, writeEndpointLimits);
+}
+
+function readLimitsFrame(reader: FrameReader): LimitsFrame {
+  return {
+    kind: 'Limits',
+    worker: reader.u16(),
+    measure: reader.bool(),
+    waiting: reader.u32(),
+    queued: reader.u64(),
+    queueFull: reader.u64(),
+    queueExpired: reader.u64(),
+    clientConnections: reader.u64(),
+    forgotten: reader.u64(),
+    endpoints: reader.array(readEndpointLimits),
+  };
+}
+
 /** Writes the fields of a frame, without its header. */
 export function writePayload(writer: FrameWriter, frame: Frame): void {
   switch (frame.kind) {
@@ -366,6 +444,8 @@ export function writePayload(writer: FrameWriter, frame: Frame): void {
       return writeExchangeFrame(writer, frame);
     case 'Dropped':
       return writeDroppedFrame(writer, frame);
+    case 'Limits':
+      return writeLimitsFrame(writer, frame);
   }
 }
 
@@ -386,6 +466,8 @@ export function readPayload(reader: FrameReader, type: number): Frame {
       return readExchangeFrame(reader);
     case frameTypes.Dropped:
       return readDroppedFrame(reader);
+    case frameTypes.Limits:
+      return readLimitsFrame(reader);
     default:
       throw new FrameError('type', `unknown frame type ${type}`);
   }

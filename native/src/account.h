@@ -48,6 +48,7 @@ struct account_endpoint {
     char *name;
     _Atomic uint64_t average;            // ns over all nodes; 0: no success yet
     _Atomic uint32_t samples;
+    _Atomic uint64_t bucket_full_at;     // see limit.h
 };
 
 /** One endpoint on one node. */

@@ -32,7 +32,7 @@ bool cidr_parse(const char *text, struct cidr *out) {
     return true;
 }
 
-static bool bytes_of(const struct sockaddr_storage *a, unsigned char out[16]) {
+bool cidr_bytes(const struct sockaddr_storage *a, unsigned char out[16]) {
     if (a->ss_family == AF_INET) map_v4(out, &((const struct sockaddr_in *)a)->sin_addr);
     else if (a->ss_family == AF_INET6) memcpy(out, &((const struct sockaddr_in6 *)a)->sin6_addr, 16);
     else return false;
@@ -41,7 +41,7 @@ static bool bytes_of(const struct sockaddr_storage *a, unsigned char out[16]) {
 
 bool cidr_contains(const struct cidr *c, const struct sockaddr_storage *peer) {
     unsigned char address[16];
-    if (!bytes_of(peer, address)) return false;
+    if (!cidr_bytes(peer, address)) return false;
     unsigned whole = c->bits / 8, rest = c->bits % 8;
     if (memcmp(address, c->address, whole) != 0) return false;
     return !rest || ((address[whole] ^ c->address[whole]) >> (8 - rest)) == 0;
@@ -68,7 +68,7 @@ void cidr_text(const struct sockaddr_storage *a, char out[INET6_ADDRSTRLEN]) {
     unsigned char address[16];
     static const unsigned char v4_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
     out[0] = 0;
-    if (!bytes_of(a, address)) return;
+    if (!cidr_bytes(a, address)) return;
     if (memcmp(address, v4_prefix, 12) == 0) inet_ntop(AF_INET, address + 12, out, INET6_ADDRSTRLEN);
     else inet_ntop(AF_INET6, address, out, INET6_ADDRSTRLEN);
 }

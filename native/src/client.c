@@ -3,6 +3,7 @@
 #include <netinet/tcp.h>
 #include <unistd.h>
 
+#include "admit.h"
 #include "cidr.h"
 #include "exchange.h"
 #include "h2_stream.h"
@@ -35,6 +36,7 @@ void client_close(struct client *c) {
     if (c->h2) h2_end(c);
     conn_close(&c->conn);
     if (c->stream) return;
+    admit_gone(c);
     w->telemetry.clients--;
     worker_client_gone(w);
 }
@@ -258,6 +260,10 @@ void client_open(struct worker *w, int fd, const struct sockaddr_storage *peer, 
     if (l->tls) tls_serve(&c->conn, w->lease->snapshot->tls, l->http2);
     list_push(&w->clients, &c->link);
     w->telemetry.clients++;
+    if (UNLIKELY(!admit_connection(c))) {
+        client_close(c);
+        return;
+    }
     set_timer(c, limits_of(c)->header_timeout);
     conn_run_again(&c->conn);
 }

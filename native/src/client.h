@@ -29,6 +29,7 @@ struct client {
     bool closing;              // close once the output is flushed
     bool lingering;            // sending is over: what still comes is thrown away, so that no reset kills the answer
     bool unread;               // the client may still be sending a body nobody wants
+    uint64_t counted_as;       // among its client's connections, see admit.h; 0: not counted
     bool tls;                  // encrypted
     bool trusted;              // as of trusted_serial
     uint64_t trusted_serial;

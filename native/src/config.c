@@ -150,8 +150,31 @@ static bool check_pattern(struct reader *r, const char *path, const char *patter
     }
 }
 
+/** {rate, burst}, among other keys. */
+static bool read_rate(struct reader *r, const struct json *v, const char *path, struct limit_rate *out) {
+    const struct json *rate = member(v, "rate");
+    uint64_t burst = 1;
+    if (!rate) return !member(v, "burst") || fail(r, path_of(r, path, "burst"), "without a rate");
+    if (rate->type != JSON_NUMBER) return fail(r, path_of(r, path, "rate"), "found %s, expected a number", json_type_text(rate->type));
+    if (rate->number < 0.001 || rate->number > 1e6)
+        return fail(r, path_of(r, path, "rate"), "found %.15g, expected a number from 0.001 to 1000000", rate->number);
+    // A second's worth, where nothing else is said.
+    if (rate->number > 1) burst = (uint64_t)rate->number;
+    if (!get_integer(r, v, path, "burst", 1, 1000000, &burst)) return false;
+    *out = limit_rate_of(rate->number, burst);
+    return true;
+}
+
+static bool read_route_limit(struct reader *r, const struct json *item, const char *path, struct config_route *route) {
+    static const char *const keys[] = {"rate", "burst", NULL};
+    const struct json *v = member(item, "limit");
+    char at[96];
+    snprintf(at, sizeof at, "%s.limit", path);
+    return !v || (only_keys(r, v, at, keys) && read_rate(r, v, at, &route->rate));
+}
+
 static bool read_route(struct reader *r, const struct json *item, const char *path, struct config_route *route) {
-    static const char *const keys[] = {"pattern", "methods", "endpoint", "class", "sticky", "nodeClasses", NULL};
+    static const char *const keys[] = {"pattern", "methods", "endpoint", "class", "sticky", "nodeClasses", "limit", NULL};
     static const char *const classes[] = {"app", "asset", "realtime", NULL};
     static const char *const stickies[] = {"none", "ip", "cookie", NULL};
     int class = CLASS_APP, sticky = STICKY_NONE;
@@ -162,7 +185,7 @@ static bool read_route(struct reader *r, const struct json *item, const char *pa
     if (!get_string(r, item, path, "endpoint", false, 1100, &route->endpoint)) return false;
     if (!get_choice(r, item, path, "class", classes, &class)) return false;
     if (!get_choice(r, item, path, "sticky", stickies, &sticky)) return false;
-    if (!read_node_classes(r, item, path, route)) return false;
+    if (!read_node_classes(r, item, path, route) || !read_route_limit(r, item, path, route)) return false;
     route->class = (enum route_class)class;
     route->sticky = (enum route_sticky)sticky;
     if (route->endpoint) return true;
@@ -182,6 +205,10 @@ static int by_endpoint(const void *a, const void *b) {
     return order ? order : (x > y) - (x < y);
 }
 
+static bool same_limit(const struct config_route *a, const struct config_route *b) {
+    return a->rate.interval == b->rate.interval && a->rate.tolerance == b->rate.tolerance;
+}
+
 static bool same_classes(const struct config_route *a, const struct config_route *b) {
     if (a->class_count != b->class_count) return false;
     for (unsigned i = 0; i < a->class_count; i++)
@@ -189,18 +216,19 @@ static bool same_classes(const struct config_route *a, const struct config_route
     return true;
 }
 
-/** Requests wait by endpoint, so that all routes of one must be kept to the same nodes. */
-static bool check_classes(struct reader *r) {
+/** Requests wait and are limited by endpoint: the routes of one must say the same of it. */
+static bool check_endpoints(struct reader *r) {
     struct config *c = r->config;
     struct config_route **sorted = base_alloc((c->route_count + 1) * sizeof *sorted);
     for (unsigned i = 0; i < c->route_count; i++) sorted[i] = &c->routes[i];
     qsort(sorted, c->route_count, sizeof *sorted, by_endpoint);
     bool ok = true;
     for (unsigned i = 1; i < c->route_count && ok; i++) {
-        if (strcmp(sorted[i - 1]->endpoint, sorted[i]->endpoint) != 0 || same_classes(sorted[i - 1], sorted[i])) continue;
+        const struct config_route *a = sorted[i - 1], *b = sorted[i];
+        if (strcmp(a->endpoint, b->endpoint) != 0 || (same_classes(a, b) && same_limit(a, b))) continue;
         char path[64];
-        snprintf(path, sizeof path, "routes[%u].nodeClasses", (unsigned)(sorted[i] - c->routes));
-        ok = fail(r, path, "not those of routes[%u], which has the same endpoint", (unsigned)(sorted[i - 1] - c->routes));
+        snprintf(path, sizeof path, "routes[%u].%s", (unsigned)(b - c->routes), same_classes(a, b) ? "limit" : "nodeClasses");
+        ok = fail(r, path, "not as in routes[%u], which has the same endpoint", (unsigned)(a - c->routes));
     }
     free(sorted);
     return ok;
@@ -216,16 +244,27 @@ static bool read_routes(struct reader *r, const struct json *root) {
         snprintf(path, sizeof path, "routes[%u]", i);
         if (!read_route(r, item, path, &c->routes[i])) return false;
     }
-    return check_classes(r);
+    return check_endpoints(r);
+}
+
+static bool read_client_limits(struct reader *r, const struct json *limits) {
+    static const char *const keys[] = {"rate", "burst", "connections", "prefix4", "prefix6", NULL};
+    struct config_client_limits *c = &r->config->limits.client;
+    const struct json *v = member(limits, "client");
+    if (!v) return true;
+    return only_keys(r, v, "limits.client", keys) && read_rate(r, v, "limits.client", &c->rate) &&
+           get_integer(r, v, "limits.client", "connections", 0, 1000000, &c->connections) &&
+           get_integer(r, v, "limits.client", "prefix4", 8, 32, &c->prefix4) && get_integer(r, v, "limits.client", "prefix6", 16, 128, &c->prefix6);
 }
 
 static bool read_limits(struct reader *r, const struct json *root) {
     static const char *const keys[] = {"headerBytes", "bodyBytes", "headers", "headerTimeout", "idleTimeout", "connectTimeout",
-                                       "upstreamTimeout", "bodyTimeout", "connections", "streams", "queue", "queueTimeout", NULL};
+                                       "upstreamTimeout", "bodyTimeout", "connections", "streams", "queue", "queueTimeout", "client", "measure", NULL};
     struct config_limits *l = &r->config->limits;
     const struct json *v = member(root, "limits");
     if (!v) return true;
-    return only_keys(r, v, "limits", keys) && get_integer(r, v, "limits", "headerBytes", 256, 1 << 20, &l->header_bytes) &&
+    return only_keys(r, v, "limits", keys) && read_client_limits(r, v) && get_bool(r, v, "limits", "measure", &l->measure) &&
+           get_integer(r, v, "limits", "headerBytes", 256, 1 << 20, &l->header_bytes) &&
            get_integer(r, v, "limits", "bodyBytes", 0, 9e15, &l->body_bytes) &&
            get_integer(r, v, "limits", "headers", 1, HTTP1_FIELDS_MAX, &l->headers) &&
            get_integer(r, v, "limits", "connections", 1, 10000000, &l->connections) &&
@@ -301,7 +340,7 @@ static bool read_scalars(struct reader *r, const struct json *root) {
 }
 
 static void set_defaults(struct config *c) {
-    c->limits = (struct config_limits){.header_bytes = 65536, .headers = 100, .connections = 10000, .streams = 100, .queue = 1000, .queue_timeout = 5000 * MS, .header_timeout = 10000 * MS,
+    c->limits = (struct config_limits){.header_bytes = 65536, .headers = 100, .connections = 10000, .streams = 100, .client = {.prefix4 = 32, .prefix6 = 64}, .queue = 1000, .queue_timeout = 5000 * MS, .header_timeout = 10000 * MS,
                                        .idle_timeout = 60000 * MS, .connect_timeout = 2000 * MS, .upstream_timeout = 60000 * MS, .body_timeout = 30000 * MS};
     c->telemetry_interval = 1000 * MS;
     c->capture_max_body = 1 << 20;

@@ -6,6 +6,7 @@
 
 #include "arena.h"
 #include "cidr.h"
+#include "limit.h"
 
 enum route_class { CLASS_APP, CLASS_ASSET, CLASS_REALTIME };
 enum route_sticky { STICKY_NONE, STICKY_IP, STICKY_COOKIE };
@@ -62,12 +63,22 @@ struct config_route {
     const char *endpoint;
     enum route_class class;
     enum route_sticky sticky;
+    struct limit_rate rate;     // of its endpoint, over all workers
     unsigned class_count;       // of nodes that may serve it; 0: all
     const char **node_classes;  // the first is its own, of the others it only gets idle nodes
 };
 
+/** What one client may do. */
+struct config_client_limits {
+    struct limit_rate rate;
+    uint64_t connections;         // 0: any number
+    uint64_t prefix4, prefix6;    // bits of an address that tell clients apart
+};
+
 /** Times in ns, sizes in bytes. */
 struct config_limits {
+    struct config_client_limits client;
+    bool measure;  // rates and connections per client are counted, and refuse nothing
     uint64_t header_bytes, body_bytes /* 0: none */, headers, connections, streams, queue;
     uint64_t header_timeout, idle_timeout, connect_timeout, upstream_timeout, body_timeout, queue_timeout;
 };

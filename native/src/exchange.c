@@ -1,5 +1,6 @@
 #include "exchange.h"
 
+#include "admit.h"
 #include "frames.h"
 #include "local.h"
 #include "queue.h"
@@ -99,20 +100,27 @@ static struct account_pair *nowhere(const struct exchange *x) {
 
 /** 503, and when to ask again. */
 static void refuse_busy(struct exchange *x, const struct queue_lane *lane) {
-    char field[40];
-    int n = snprintf(field, sizeof field, "Retry-After: %u\r\n", queue_retry_after(lane, x->client->conn.worker));
-    exchange_answer(x, &(struct reply){.status = 503, .field = {field, (size_t)n}});
+    char field[ADMIT_FIELD];
+    exchange_answer(x, &(struct reply){.status = 503, .field = admit_retry_after(field, queue_retry_after(lane, x->client->conn.worker))});
 }
 
 /** All nodes are busy. */
 static void wait_for_node(struct exchange *x, struct outq *out) {
     move_to_pair(x, nowhere(x));
-    if (queue_put(x, out)) return;
+    struct telemetry *t = &x->client->conn.worker->telemetry;
+    if (queue_put(x, out)) {
+        t->queued++;
+        return;
+    }
+    t->queue_full++;
     outq_clear(out);
     refuse_busy(x, snapshot_of(x)->endpoints[x->balance.endpoint].lane);
 }
 
-void exchange_unserved(struct exchange *x, const struct queue_lane *lane) { refuse_busy(x, lane); }
+void exchange_unserved(struct exchange *x, const struct queue_lane *lane) {
+    x->client->conn.worker->telemetry.queue_expired++;
+    refuse_busy(x, lane);
+}
 
 bool exchange_must_wait(const struct exchange *x) {
     return balance_pick(snapshot_of(x), &x->balance, &(unsigned){0}, x->client->conn.worker->loop.now) == BALANCE_FULL;
@@ -179,9 +187,9 @@ static bool answer_here(struct exchange *x, struct outq *out) {
     struct snapshot *s = snapshot_of(x);
     uint64_t limit = s->config->limits.body_bytes;
     struct reply reply = {.status = 413};
-    char *text = NULL;
+    char *text = NULL, field[ADMIT_FIELD];
     bool large = limit && x->request.kind == BODY_LENGTH && x->request.left > limit;
-    if (!large && LIKELY(!local_reply(x, &reply, &text))) return false;
+    if (!large && LIKELY(!local_reply(x, &reply, &text)) && LIKELY(admit_request(x, &reply, field))) return false;
     outq_clear(out);
     move_to_pair(x, nowhere(x));
     exchange_answer(x, &reply);
@@ -296,7 +304,8 @@ static void detach(struct exchange *x) {
     exchange_settle(x, OUTCOME_NEUTRAL);
     queue_drop(x);
     uint64_t now = w->loop.now > x->started ? w->loop.now : x->started;
-    telemetry_finish(x->meter, x->status, x->flags, now - x->started, x->tunnel);
+    if (UNLIKELY(x->limited)) telemetry_limited(x->meter);
+    else telemetry_finish(x->meter, x->status, x->flags, now - x->started, x->tunnel);
     if (x->tape) tape_finish(x->tape, x, now);
     w->telemetry.open_requests--;
     if (u) {

@@ -49,6 +49,7 @@ struct exchange {
     int status;                      // as sent to the client; 0: none yet
     uint32_t flags;                  // enum frame_exchange_flag
     bool charged;
+    bool limited;                    // refused by a rate: not among the endpoint's requests
     bool tunnel;                     // 101: bytes go both ways unread
     bool realtime;                   // route class: settled at the head of the answer
     bool to_head, idempotent, http_1_0, keep_alive, upgrade;

@@ -16,7 +16,8 @@ enum frame_type {
     FRAME_CONFIG_ACK = 4,
     FRAME_TELEMETRY = 5,
     FRAME_EXCHANGE = 6,
-    FRAME_DROPPED = 7
+    FRAME_DROPPED = 7,
+    FRAME_LIMITS = 8
 };
 
 enum frame_exchange_flag {
@@ -26,6 +27,12 @@ enum frame_exchange_flag {
     EXCHANGE_UPSTREAM_FAILED = 8,
     EXCHANGE_UPGRADED = 16,
     EXCHANGE_RETRIED = 32
+};
+
+struct frame_endpoint_limits {
+    struct frame_span endpoint;
+    uint64_t client_rate; /* requests in the interval over their client's rate */
+    uint64_t endpoint_rate; /* requests in the interval over the endpoint's rate */
 };
 
 struct frame_bucket {
@@ -114,8 +121,23 @@ struct frame_dropped {
     uint64_t count; /* exchanges dropped for this subscriber since the last Dropped frame */
 };
 
+/* sent after each Telemetry frame: who had to wait, and what was over a limit */
+struct frame_limits {
+    uint16_t worker;
+    bool measure; /* true: what is over a rate or a client's connections was not refused */
+    uint32_t waiting; /* requests that wait for a node now */
+    uint64_t queued; /* requests that had to wait, in the interval */
+    uint64_t queue_full; /* requests refused because too many waited */
+    uint64_t queue_expired; /* requests refused because they waited too long */
+    uint64_t client_connections; /* connections over their client's number, in the interval */
+    uint64_t forgotten; /* clients whose debt gave way to others, all workers, since start */
+    struct frame_array endpoints; /* of struct frame_endpoint_limits */
+};
+
 /* Elements of arrays: put them back to back, or get them from a frame_array_reader. A _prefix function writes the
  * fields before the trailing run of bytes and arrays, which the caller then puts itself. */
+void frame_put_endpoint_limits(struct frame_buffer *out, const struct frame_endpoint_limits *in);
+void frame_get_endpoint_limits(struct frame_reader *reader, struct frame_endpoint_limits *out);
 void frame_put_bucket(struct frame_buffer *out, const struct frame_bucket *in);
 void frame_get_bucket(struct frame_reader *reader, struct frame_bucket *out);
 void frame_put_endpoint_node_prefix(struct frame_buffer *out, const struct frame_endpoint_node *in);
@@ -147,5 +169,8 @@ void frame_put_exchange_prefix(struct frame_buffer *out, const struct frame_exch
 enum frame_result frame_decode_exchange(struct frame_span payload, struct frame_exchange *out);
 bool frame_encode_dropped(struct frame_buffer *out, const struct frame_dropped *in);
 enum frame_result frame_decode_dropped(struct frame_span payload, struct frame_dropped *out);
+bool frame_encode_limits(struct frame_buffer *out, const struct frame_limits *in);
+void frame_put_limits_prefix(struct frame_buffer *out, const struct frame_limits *in);
+enum frame_result frame_decode_limits(struct frame_span payload, struct frame_limits *out);
 
 #endif

@@ -122,6 +122,7 @@ int main(int argc, char **argv) {
     struct config *config = config_load(file, &error);
     if (!config) return config_failed(file, &error);
     account_setup(config->workers);
+    limit_setup();
     struct snapshot *snapshot = snapshot_build(config, 0, NULL, &error);
     if (!snapshot) return config_failed(file, &error);
     if (check) {

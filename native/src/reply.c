@@ -12,6 +12,7 @@ struct span reply_reason(int status) {
         case 413: return SPAN("Content Too Large");
         case 414: return SPAN("URI Too Long");
         case 417: return SPAN("Expectation Failed");
+        case 429: return SPAN("Too Many Requests");
         case 431: return SPAN("Request Header Fields Too Large");
         case 501: return SPAN("Not Implemented");
         case 502: return SPAN("Bad Gateway");

@@ -11,8 +11,7 @@ static bool is_idempotent(struct span method) {
     return false;
 }
 
-/** Last element of the received X-Forwarded-For: the client as the trusted peer saw it. */
-static struct span forwarded_client(const struct http1_head *head) {
+struct span request_forwarded_client(const struct http1_head *head) {
     struct span last = {0};
     for (unsigned i = 0; i < head->count; i++) {
         struct span rest = head->fields[i].value, item;
@@ -22,7 +21,7 @@ static struct span forwarded_client(const struct http1_head *head) {
     return last;
 }
 
-static bool is_trusted(struct client *c, const struct snapshot *s) {
+bool request_trusts(struct client *c, const struct snapshot *s) {
     if (c->trusted_serial == s->serial) return c->trusted;
     c->trusted = false;
     for (unsigned i = 0; i < s->config->trusted_count && !c->trusted; i++) c->trusted = cidr_contains(&s->config->trusted[i], &c->peer);
@@ -59,7 +58,7 @@ static void classify(struct exchange *x, const struct http1_head *head, struct s
     x->realtime = r->class == CLASS_REALTIME;
     if (r->sticky == STICKY_COOKIE) x->balance.sticky_key = sticky_read(head, span_of(s->config->sticky_cookie));
     if (r->sticky != STICKY_IP) return;
-    struct span client = trusted ? forwarded_client(head) : (struct span){0};
+    struct span client = trusted ? request_forwarded_client(head) : (struct span){0};
     x->balance.sticky_key = span_hash(client.n ? client : span_of(x->client->address), 0);
 }
 
@@ -95,7 +94,7 @@ static void write_head(struct exchange *x, struct outq *out, size_t head_bytes, 
 
 void request_prepare(struct exchange *x, struct outq *out, size_t head_bytes) {
     struct worker *w = x->client->conn.worker;
-    bool trusted = is_trusted(x->client, x->lease->snapshot);
+    bool trusted = request_trusts(x->client, x->lease->snapshot);
     read_request(x, &w->head, &w->framing);
     if (w->draining) x->keep_alive = false;
     classify(x, &w->head, w->framing.target, trusted);

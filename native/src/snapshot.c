@@ -39,10 +39,12 @@ static void build_endpoints(struct snapshot *s) {
 /** A class of nodes by a number that is the same in every snapshot. */
 static uint64_t class_id(const char *name) { return name ? span_hash(span_of(name), 1) | 1 : 0; }
 
-static void build_classes(struct snapshot *s) {
+/** What routes say of their endpoints. */
+static void describe_endpoints(struct snapshot *s) {
     const struct config *c = s->config;
     for (unsigned i = 0; i < c->route_count; i++) {
         struct snapshot_endpoint *e = &s->endpoints[s->route_endpoint[i]];
+        e->rate = c->routes[i].rate;
         e->class_count = c->routes[i].class_count;
         for (unsigned k = 0; k < e->class_count; k++) e->classes[k] = class_id(c->routes[i].node_classes[k]);
     }
@@ -102,7 +104,7 @@ struct snapshot *snapshot_build(struct config *config, uint64_t generation, cons
     s->routes = routes;
     s->tls = tls;
     build_endpoints(s);
-    build_classes(s);
+    describe_endpoints(s);
     build_nodes(s, old);
     carry_rows(s, old);
     return s;

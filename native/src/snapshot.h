@@ -27,6 +27,7 @@ struct queue_lane;
 struct snapshot_endpoint {
     struct account_endpoint *account;
     struct queue_lane *lane;                // where its requests wait for a node
+    struct limit_rate rate;
     unsigned class_count;                   // 0: any node
     uint64_t classes[NODE_CLASSES_MAX];     // the first is its own, of the others it only gets idle nodes
     _Atomic(struct account_pair **) row;  // a pair for each node and a last one for "no node"; made at first use

@@ -50,6 +50,11 @@ void telemetry_finish(struct meter *m, int status, uint32_t flags, uint64_t dura
     else count_success(m, duration);
 }
 
+void telemetry_limited(struct meter *m) {
+    BUG_ON(!m->open);
+    m->open--;
+}
+
 void telemetry_failed_try(struct meter *m) {
     m->count++;
     m->errors++;
@@ -85,7 +90,29 @@ static void put_meter(struct meter *m, struct frame_buffer *out) {
     m->count = m->errors = m->aborts = m->sum_ns = 0;
 }
 
-void telemetry_encode(struct worker *w, struct frame_buffer *out) {
+/** Before the meters start anew. */
+static void encode_limits(struct worker *w, struct frame_buffer *out) {
+    struct telemetry *t = &w->telemetry;
+    size_t mark = frame_begin(out, FRAME_LIMITS);
+    frame_put_limits_prefix(out, &(struct frame_limits){
+        .worker = (uint16_t)w->index, .measure = worker_config(w)->limits.measure, .waiting = w->queue.count, .queued = t->queued, .queue_full = t->queue_full,
+        .queue_expired = t->queue_expired, .client_connections = t->connections_limited, .forgotten = limit_forgotten()});
+    size_t at = out->size;
+    uint32_t entries = 0;
+    frame_put_u32(out, 0);
+    for (struct list *l = t->meters.next; l != &t->meters; l = l->next) {
+        struct meter *m = CONTAINER_OF(l, struct meter, link);
+        if (!m->client_limited && !m->endpoint_limited) continue;
+        frame_put_endpoint_limits(out, &(struct frame_endpoint_limits){frame_text(m->pair->endpoint->name), m->client_limited, m->endpoint_limited});
+        m->client_limited = m->endpoint_limited = 0;
+        entries++;
+    }
+    frame_patch_u32(out, at, entries);
+    BUG_ON(!frame_end(out, mark));
+    t->queued = t->queue_full = t->queue_expired = t->connections_limited = 0;
+}
+
+static void encode_requests(struct worker *w, struct frame_buffer *out) {
     struct telemetry *t = &w->telemetry;
     uint64_t now = w->loop.now;
     size_t mark = frame_begin(out, FRAME_TELEMETRY);
@@ -110,4 +137,13 @@ void telemetry_encode(struct worker *w, struct frame_buffer *out) {
     BUG_ON(!frame_end(out, mark));
     t->glitches = 0;
     t->since = now;
+}
+
+void telemetry_encode(struct worker *w, struct frame_buffer *out) {
+    struct frame_buffer limits;
+    frame_buffer_init(&limits);
+    encode_limits(w, &limits);
+    encode_requests(w, out);
+    frame_put_raw(out, limits.data, limits.size);
+    free(limits.data);
 }

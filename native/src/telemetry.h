@@ -16,6 +16,7 @@ struct meter {
     struct list link;            // telemetry->meters
     struct account_pair *pair;   // one reference
     uint64_t count, errors, aborts, sum_ns;
+    uint64_t client_limited, endpoint_limited;  // requests over a limit, see telemetry_limited
     uint32_t open;
     uint32_t *octaves[METER_OCTAVES];  // histogram, 32 buckets each, made when first used
 };
@@ -23,7 +24,8 @@ struct meter {
 struct telemetry {
     struct list meters;
     uint32_t clients, open_requests;
-    uint64_t glitches;           // since the last frame
+    uint64_t glitches;           // since the last frame, as are these:
+    uint64_t queued, queue_full, queue_expired, connections_limited;
     uint64_t since;              // time of the last frame, ns
 };
 
@@ -33,9 +35,11 @@ void telemetry_close(struct telemetry *t, unsigned worker);
 struct meter *telemetry_meter(struct telemetry *t, unsigned worker, struct account_pair *pair);
 /** An exchange has ended: takes it off `open` and counts it. @param flags enum frame_exchange_flag */
 void telemetry_finish(struct meter *m, int status, uint32_t flags, uint64_t duration, bool tunnel);
+/** An exchange that a rate refused has ended: what was counted as limited is not counted as served. */
+void telemetry_limited(struct meter *m);
 /** A try on this node failed, and another node is tried. */
 void telemetry_failed_try(struct meter *m);
 /** A handshake for a tunnel succeeded; the tunnel stays open. */
 void telemetry_upgraded(struct meter *m, uint64_t duration);
-/** Appends a frame with everything since the last one, and starts anew. */
+/** Appends a Telemetry and a Limits frame with everything since the last ones, and starts anew. */
 void telemetry_encode(struct worker *w, struct frame_buffer *out);

@@ -69,7 +69,7 @@ export function typescriptSource(schema) {
   out.push('} as const;\n\n');
   for (const struct of schema.structList) out.push(interfaceOf(struct));
   for (const frame of frames) out.push(interfaceOf(frame, `  readonly kind: ${quoted(frame.kind)};\n`));
-  out.push(`export type Frame =\n  ${frames.map((frame) => frame.name).join(' | ')};\n\n`);
+  out.push(`export type Frame =${frames.map((frame) => `\n  | ${frame.name}`).join('')};\n\n`);
   for (const struct of schema.structList) out.push(writerOf(struct), readerOf(struct));
   for (const frame of frames)
     out.push(writerOf(frame), readerOf(frame, `    kind: ${quoted(frame.kind)},\n`));

@@ -713,6 +713,81 @@ static void vector_11(void)
     frame_buffer_release(&out);
 }
 
+/* limits */
+static void vector_12(void)
+{
+    static const uint8_t golden[] = {
+        0x00, 0x00, 0x00, 0x4f, 0x01, 0x08, 0x00, 0x01, 0x01, 0x00, 0x00, 0x00, 0x03, 0x00, 0x00, 0x00,
+    0x00, 0x00, 0x00, 0x01, 0x02, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x04, 0x00, 0x00, 0x00,
+    0x00, 0x00, 0x00, 0x00, 0x05, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x06, 0x00, 0x00, 0x00,
+    0x00, 0x00, 0x00, 0x00, 0x07, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x06, 0x47, 0x45, 0x54,
+    0x20, 0x2f, 0x61, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00,
+    0x01, 0x00, 0x00
+    };
+    struct frame_limits in, back;
+    struct frame_view view;
+    struct frame_buffer out;
+    struct frame_buffer buffer_0;
+    size_t mark;
+
+    frame_buffer_init(&buffer_0);
+    in.worker = 1;
+    in.measure = true;
+    in.waiting = 3;
+    in.queued = UINT64_C(258);
+    in.queue_full = UINT64_C(4);
+    in.queue_expired = UINT64_C(5);
+    in.client_connections = UINT64_C(6);
+    in.forgotten = UINT64_C(7);
+    {
+        struct frame_endpoint_limits element_1;
+        element_1.endpoint = frame_bytes("\x47\x45\x54\x20\x2f\x61", 6);
+        element_1.client_rate = UINT64_C(8);
+        element_1.endpoint_rate = UINT64_C(65536);
+        frame_put_endpoint_limits(&buffer_0, &element_1);
+    }
+    in.endpoints = (struct frame_array){{buffer_0.data, buffer_0.size}, 1};
+    frame_buffer_init(&out);
+    CHECK(frame_encode_limits(&out, &in));
+    CHECK_GOLDEN(out);
+    frame_buffer_clear(&out);
+    mark = frame_begin(&out, FRAME_LIMITS);
+    frame_put_limits_prefix(&out, &in);
+    frame_put_array(&out, in.endpoints);
+    CHECK(frame_end(&out, mark));
+    CHECK_GOLDEN(out);
+    CHECK(frame_peek(golden, sizeof golden, &view) == FRAME_OK);
+    CHECK(view.type == 8 && view.total == sizeof golden);
+    CHECK(frame_decode_limits(view.payload, &back) == FRAME_OK);
+    CHECK(back.worker == 1);
+    CHECK(back.measure == true);
+    CHECK(back.waiting == 3);
+    CHECK(back.queued == UINT64_C(258));
+    CHECK(back.queue_full == UINT64_C(4));
+    CHECK(back.queue_expired == UINT64_C(5));
+    CHECK(back.client_connections == UINT64_C(6));
+    CHECK(back.forgotten == UINT64_C(7));
+    CHECK(back.endpoints.count == 1);
+    {
+        struct frame_reader reader_0 = frame_array_reader(back.endpoints);
+        {
+            struct frame_endpoint_limits got_0;
+            frame_get_endpoint_limits(&reader_0, &got_0);
+            CHECK_SPAN(got_0.endpoint, frame_bytes("\x47\x45\x54\x20\x2f\x61", 6));
+            CHECK(got_0.client_rate == UINT64_C(8));
+            CHECK(got_0.endpoint_rate == UINT64_C(65536));
+        }
+        CHECK(frame_reader_finish(&reader_0) == FRAME_OK);
+    }
+    for (size_t cut = 0; cut < view.payload.size; cut++)
+        CHECK(frame_decode_limits(frame_bytes(view.payload.data, cut), &back) == FRAME_SHORT);
+    for (size_t cut = 0; cut < sizeof golden; cut++)
+        CHECK(frame_peek(golden, cut, &view) == FRAME_INCOMPLETE);
+    CHECK_BOUNDED(frame_encode_limits);
+    frame_buffer_release(&out);
+    frame_buffer_release(&buffer_0);
+}
+
 enum frame_result decode_any(const void *data, size_t size)
 {
     struct frame_view view;
@@ -748,6 +823,10 @@ enum frame_result decode_any(const void *data, size_t size)
     case FRAME_DROPPED: {
         struct frame_dropped frame;
         return frame_decode_dropped(view.payload, &frame);
+    }
+    case FRAME_LIMITS: {
+        struct frame_limits frame;
+        return frame_decode_limits(view.payload, &frame);
     }
     default:
         return FRAME_BAD_TYPE;
@@ -816,6 +895,7 @@ void run_vectors(void)
     RUN_TEST(vector_9);
     RUN_TEST(vector_10);
     RUN_TEST(vector_11);
+    RUN_TEST(vector_12);
     RUN_TEST(bad_frames_are_refused);
     RUN_TEST(durations_find_their_buckets);
 }
