@@ -24,6 +24,7 @@ export {
   mergeHistograms,
   type HistogramBucket,
   type EndpointNode,
+  type LimitsFrame,
   type TelemetryFrame,
 } from './frames/index.js';
 export * from './lease.js';

@@ -63,6 +63,12 @@ const routeTestSchema = z.strictObject({
 
 export type RouteTest = z.output<typeof routeTestSchema>;
 
+/** Requests a second, of which `burst` (default: a second's worth) may come at once. */
+export const rateSchema = z.strictObject({
+  rate: z.number().min(0.001).max(1_000_000),
+  burst: z.int().min(1).max(1_000_000).optional(),
+});
+
 const routeSchema = z.strictObject({
   pattern: routePatternSchema,
   /** Default: every method. */
@@ -71,6 +77,8 @@ const routeSchema = z.strictObject({
   endpoint: z.string().min(1).max(128).optional(),
   class: z.enum(['app', 'asset', 'realtime']).default('app'),
   sticky: z.enum(['none', 'ip', 'cookie']).default('none'),
+  /** Requests a second over all clients, above: 503. Routes of one endpoint must agree. */
+  limit: rateSchema.optional(),
   test: routeTestSchema.optional(),
 });
 

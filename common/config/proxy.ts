@@ -21,6 +21,12 @@ export interface ProxyConfig {
     /** Requests of one class of nodes that may wait for a node with `maxRequests`, and for how long. */
     readonly queue?: number;
     readonly queueTimeout?: number;
+    /** What one client may do; clients are told apart by this many bits of their address. */
+    readonly client?: {
+      readonly [K in 'rate' | 'burst' | 'connections' | 'prefix4' | 'prefix6']?: number | undefined;
+    };
+    /** Rates and connections per client are counted, and refuse nothing. */
+    readonly measure?: boolean;
   };
   /** TLS towards clients; the first certificate is for those who name none that is known. */
   readonly tls?: {
@@ -97,6 +103,14 @@ export interface ProxyRoute {
   readonly sticky?: 'none' | 'ip' | 'cookie';
   /** Classes of nodes that may serve it: its own, then those of which it only gets idle nodes. Default: all nodes. */
   readonly nodeClasses?: readonly string[];
+  /** Of its endpoint, over all clients. */
+  readonly limit?: ProxyRate;
+}
+
+/** Requests a second, of which `burst` (default: a second's worth) may come at once. */
+export interface ProxyRate {
+  readonly rate: number;
+  readonly burst?: number;
 }
 
 /** Request header in which a proxy tells a node the id of the exchange, 16 hex digits. */

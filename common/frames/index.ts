@@ -25,6 +25,7 @@ export type {
   ExchangeFrame,
   Frame,
   HelloFrame,
+  LimitsFrame,
   SubscribeFrame,
   TelemetryFrame,
 } from './messages.js';

@@ -2,7 +2,7 @@ import { mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ProxyConfig } from '../config/proxy.js';
 import { DharmaError, messageOf, systemCode, throwIfAborted } from '../errors.js';
-import type { HelloFrame, TelemetryFrame } from '../frames/index.js';
+import type { HelloFrame, LimitsFrame, TelemetryFrame } from '../frames/index.js';
 import type { Logger } from '../log.js';
 import { findNative } from '../paths.js';
 import { baseEnv, type ChildExit, type ChildSpec } from '../process/child.js';
@@ -30,6 +30,7 @@ export interface ProxyProcessOptions {
   readonly workers?: number;
   readonly settings: ProxySettings;
   readonly onTelemetry?: (frame: TelemetryFrame) => void;
+  readonly onLimits?: (frame: LimitsFrame) => void;
   readonly log: Logger;
 }
 
@@ -64,9 +65,13 @@ export class ProxyProcess {
     });
     this.#control = new ProxyControl({
       path: this.controlPath,
-      subscribe: { telemetry: options.onTelemetry !== undefined, exchanges: false },
+      subscribe: {
+        telemetry: options.onTelemetry !== undefined || options.onLimits !== undefined,
+        exchanges: false,
+      },
       onFrame: (frame) => {
         if (frame.kind === 'Telemetry') options.onTelemetry?.(frame);
+        if (frame.kind === 'Limits') options.onLimits?.(frame);
         if (frame.kind === 'Hello') this.#restored(frame);
       },
       log: options.log,

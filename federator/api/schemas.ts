@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { acceptedRuleSchema, nameSchema, redactionRuleSchema } from '../../common/index.js';
+import { limitCountsSchema } from '../daemon/limit-counts.js';
 
 /** What the API takes and gives; the CLI speaks by the same schemas. */
 
@@ -143,6 +144,7 @@ export const statusSchema = z.object({
     pid: z.int().optional(),
     restarts: z.int(),
     capture: z.boolean(),
+    limits: limitCountsSchema.optional(),
   }),
   api: z.object({ url: z.string() }),
   stores: z.object({ mongo: z.string(), processes: z.array(processSchema) }),

@@ -14,6 +14,7 @@ export function showStatus(status: FederationStatus, printer: Printer): void {
   printer.line(`${c.bold('federation')}  ${health}`);
   const edge = [status.edge.url, status.edge.httpsUrl].filter((url) => url !== undefined).join('  ');
   printer.line(`edge        ${edge}${status.edge.capture ? c.yellow('  copying requests') : ''}`);
+  for (const line of limitLines(status.edge.limits)) printer.line(line);
   printer.line(`api         ${status.api.url}`);
   printer.line(`stores      mongo: ${MONGO[status.stores.mongo] ?? status.stores.mongo}`);
   printer.line(`release     ${status.live ?? 'none yet'}`);
@@ -70,4 +71,21 @@ function upgradeLine(upgrade: Upgrade): string {
   const window = upgrade.state === 'promoted' && left > 0 ? `, rollback for ${formatDuration(left)}` : '';
   const error = upgrade.error === undefined ? '' : ` (${upgrade.error.message})`;
   return `${upgrade.id} ${what}: ${upgrade.state}${window}${error}`;
+}
+
+/** What is over a limit at the edge; nothing where nothing is. */
+function limitLines(limits: FederationStatus['edge']['limits']): string[] {
+  if (limits === undefined) return [];
+  const over = [
+    ...(limits.clientConnections > 0 ? [`connections ${limits.clientConnections}`] : []),
+    ...limits.endpoints.map(
+      ({ endpoint, clientRate, endpointRate }) =>
+        `${endpoint} ${[
+          ...(clientRate > 0 ? [`${clientRate} over the client's rate`] : []),
+          ...(endpointRate > 0 ? [`${endpointRate} over its own`] : []),
+        ].join(', ')}`,
+    ),
+  ];
+  if (over.length === 0) return [];
+  return [`limits      ${limits.measure ? 'would have refused' : 'refused'}: ${over.join('; ')}`];
 }

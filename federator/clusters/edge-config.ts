@@ -1,4 +1,4 @@
-import type { ClusterStatus, Release } from '../../common/index.js';
+import type { ClusterStatus, ProxyRate, Release } from '../../common/index.js';
 import type { EdgeConfig } from '../daemon/protocol.js';
 import type { ClusterDocument, FederationDocument } from '../state/documents.js';
 
@@ -28,7 +28,13 @@ export function edgeConfigOf(
       ...(route.endpoint === undefined ? {} : { endpoint: route.endpoint }),
       class: route.class,
       sticky: route.sticky,
+      // Enforced once, where all clients come in.
+      ...(route.limit === undefined ? {} : { limit: rateOf(route.limit) }),
     })),
     capture: { enabled: federation.capture },
   };
+}
+
+function rateOf({ rate, burst }: NonNullable<Release['manifest']['routes'][number]['limit']>): ProxyRate {
+  return { rate, ...(burst === undefined ? {} : { burst }) };
 }

@@ -11,8 +11,9 @@ import {
 } from '../../common/index.js';
 import type { Home } from '../home/home.js';
 import { portTaken } from '../home/port-owner.js';
-import type { EdgeTlsSettings } from '../home/settings.js';
+import type { EdgeLimitSettings, EdgeTlsSettings } from '../home/settings.js';
 import { EdgeFiles } from './edge-files.js';
+import { addLimits, NO_LIMIT_COUNTS, type LimitCounts } from './limit-counts.js';
 import type { EdgeConfig, SupervisorState } from './protocol.js';
 
 /** Without clusters the edge answers that there is no node. */
@@ -23,6 +24,7 @@ export interface EdgeListen {
   readonly address: string;
   readonly port: number;
   readonly tls?: EdgeTlsSettings | undefined;
+  readonly limits?: EdgeLimitSettings | undefined;
 }
 
 /** Where the edge listens; `tlsPort` where it has https. */
@@ -40,6 +42,7 @@ export class Edge {
   readonly #files: EdgeFiles;
   #config: EdgeConfig = NO_CLUSTERS;
   #proxy: ProxyProcess | undefined;
+  #counts: LimitCounts = NO_LIMIT_COUNTS;
 
   constructor(home: Home, listen: EdgeListen, log: Logger) {
     this.#home = home;
@@ -64,6 +67,7 @@ export class Edge {
           runDir: this.#home.edgeDir,
           listen: listensOf(this.#listen, port),
           settings: await this.#settings(),
+          onLimits: (frame) => (this.#counts = addLimits(this.#counts, frame)),
           log: this.#log,
         },
         signal,
@@ -93,6 +97,7 @@ export class Edge {
       ...this.#address(),
       ...(pid === undefined ? {} : { pid }),
       restarts: this.#proxy?.restarts ?? 0,
+      limits: this.#counts,
     };
   }
 
@@ -113,12 +118,13 @@ export class Edge {
 
   async #settings(): Promise<ProxySettings> {
     const acme = await this.#files.challenges();
-    const { tls } = this.#listen;
+    const { tls, limits } = this.#listen;
     return {
       ...this.#config,
       exchangeHeader: EXCHANGE_HEADER,
       // The clusters' proxies have a cookie of their own: one says which cluster, the other which of its nodes.
       stickyCookie: 'dharma-cluster',
+      ...(limits === undefined ? {} : { limits: limitsOf(limits) }),
       ...(tls === undefined ? {} : { tls: { certificates: tls.certificates } }),
       ...(acme.length === 0 ? {} : { acme }),
     };
@@ -140,4 +146,8 @@ function listensOf({ address, tls }: EdgeListen, port: number): ProxyListen[] {
     { address, port, ...(tls.force ? { redirectPort: tls.port } : {}) },
     { address, port: tls.port, tls: true },
   ];
+}
+
+function limitsOf({ client, measure }: EdgeLimitSettings): NonNullable<ProxySettings['limits']> {
+  return { measure, ...(client === undefined ? {} : { client }) };
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { ProxyConfig } from '../../common/index.js';
+import { limitCountsSchema } from './limit-counts.js';
 
 /** What supervisor, federator and CLI say to each other on this machine. */
 
@@ -26,6 +27,7 @@ export const supervisorStateSchema = z.object({
     tlsPort: z.int().optional(),
     pid: z.int().optional(),
     restarts: z.int(),
+    limits: limitCountsSchema.optional(),
   }),
   federator: childStateSchema,
   stores: z.array(childStateSchema),

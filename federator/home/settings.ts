@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
-import { durationSchema, readConfig } from '../../common/index.js';
+import { durationSchema, rateSchema, readConfig } from '../../common/index.js';
 import { writePrivateFile } from './files.js';
 import type { Home } from './home.js';
 
@@ -34,6 +34,23 @@ const edgeTlsSchema = z.strictObject({
   force: z.boolean().default(true),
 });
 
+/** What one client may do at the edge. Clients are told apart by the first bits of their address. */
+const edgeLimitsSchema = z.strictObject({
+  client: z
+    .strictObject({
+      ...rateSchema.partial().shape,
+      /** Connections at once. */
+      connections: z.int().min(1).max(1_000_000).optional(),
+      prefix4: z.int().min(8).max(32).optional(),
+      prefix6: z.int().min(16).max(128).optional(),
+    })
+    .optional(),
+  /** Refuses nothing by these limits and those of routes, and counts what would have been refused. */
+  measure: z.boolean().default(false),
+});
+
+export type EdgeLimitSettings = z.output<typeof edgeLimitsSchema>;
+
 export type EdgeTlsSettings = z.output<typeof edgeTlsSchema>;
 
 /** `federation.json` in the home folder. */
@@ -46,6 +63,7 @@ export const settingsSchema = z.strictObject({
       address: z.string().default('127.0.0.1'),
       port: portSchema.default(DEFAULT_EDGE_PORT),
       tls: edgeTlsSchema.optional(),
+      limits: edgeLimitsSchema.optional(),
     })
     .prefault({}),
   /** The API listens on loopback only. */

@@ -59,6 +59,7 @@ export class Views {
         ...(edge.pid === undefined ? {} : { pid: edge.pid }),
         restarts: edge.restarts,
         capture: federation.capture,
+        ...(edge.limits === undefined ? {} : { limits: edge.limits }),
       },
       api: { url: instance.url },
       stores: { mongo: this.#runtime.mongoKind, processes: supervisor.stores },
