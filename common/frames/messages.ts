@@ -28,6 +28,8 @@ export const frameTypes = {
   Exchange: 6,
   Dropped: 7,
   Limits: 8,
+  HandOver: 9,
+  Listeners: 10,
 } as const;
 
 export interface EndpointLimits {
@@ -187,6 +189,19 @@ export interface LimitsFrame {
   readonly endpoints: readonly EndpointLimits[];
 }
 
+/** from a proxy that takes this one's place: first for its listening sockets, then when it accepts from them */
+export interface HandOverFrame {
+  readonly kind: 'HandOver';
+  readonly ready: boolean;
+}
+
+/** answers HandOver; with it come listens * workers descriptors (SCM_RIGHTS), all listens of the first worker first */
+export interface ListenersFrame {
+  readonly kind: 'Listeners';
+  readonly listens: number;
+  readonly workers: number;
+}
+
 export type Frame =
   | HelloFrame
   | SubscribeFrame
@@ -195,7 +210,9 @@ export type Frame =
   | TelemetryFrame
   | ExchangeFrame
   | DroppedFrame
-  | LimitsFrame;
+  | LimitsFrame
+  | HandOverFrame
+  | ListenersFrame;
 
 function writeEndpointLimits(writer: FrameWriter, value: EndpointLimits): void {
   writer.string(value.endpoint, 'EndpointLimits.endpoint');
@@ -427,6 +444,30 @@ function readLimitsFrame(reader: FrameReader): LimitsFrame {
   };
 }
 
+function writeHandOverFrame(writer: FrameWriter, value: HandOverFrame): void {
+  writer.bool(value.ready, 'HandOverFrame.ready');
+}
+
+function readHandOverFrame(reader: FrameReader): HandOverFrame {
+  return {
+    kind: 'HandOver',
+    ready: reader.bool(),
+  };
+}
+
+function writeListenersFrame(writer: FrameWriter, value: ListenersFrame): void {
+  writer.u16(value.listens, 'ListenersFrame.listens');
+  writer.u16(value.workers, 'ListenersFrame.workers');
+}
+
+function readListenersFrame(reader: FrameReader): ListenersFrame {
+  return {
+    kind: 'Listeners',
+    listens: reader.u16(),
+    workers: reader.u16(),
+  };
+}
+
 /** Writes the fields of a frame, without its header. */
 export function writePayload(writer: FrameWriter, frame: Frame): void {
   switch (frame.kind) {
@@ -446,6 +487,10 @@ export function writePayload(writer: FrameWriter, frame: Frame): void {
       return writeDroppedFrame(writer, frame);
     case 'Limits':
       return writeLimitsFrame(writer, frame);
+    case 'HandOver':
+      return writeHandOverFrame(writer, frame);
+    case 'Listeners':
+      return writeListenersFrame(writer, frame);
   }
 }
 
@@ -468,6 +513,10 @@ export function readPayload(reader: FrameReader, type: number): Frame {
       return readDroppedFrame(reader);
     case frameTypes.Limits:
       return readLimitsFrame(reader);
+    case frameTypes.HandOver:
+      return readHandOverFrame(reader);
+    case frameTypes.Listeners:
+      return readListenersFrame(reader);
     default:
       throw new FrameError('type', `unknown frame type ${type}`);
   }

@@ -103,6 +103,23 @@ static void begin_drain(struct control *c) {
     wheel_set(&c->wheel, &c->drain_end, c->loop.now + c->current->config->drain_timeout);
 }
 
+static void order_yield(struct worker_orders *orders, void *data) {
+    (void)data;
+    orders->drain = orders->yield = true;
+}
+
+void control_hand_over(struct control *c) {
+    BUG_ON(c->draining || !c->socket_path);
+    loop_remove(&c->loop, &c->listener);
+    close(c->listener.fd);
+    unlink(c->socket_path);
+    free((void *)(uintptr_t)c->socket_path);
+    c->socket_path = NULL;
+    c->draining = true;
+    order_all(c, order_yield, NULL);
+    fprintf(stderr, "{\"event\":\"handed over\"}\n");
+}
+
 static void on_drain_end(struct timer *t, uint64_t now) {
     struct control *c = CONTAINER_OF(t, struct control, drain_end);
     (void)now;

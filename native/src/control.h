@@ -36,5 +36,7 @@ void control_run(struct control *c);
 uint64_t control_publish(struct control *c, struct config *config, uint64_t generation, struct config_error *error);
 /** Whether every worker uses this snapshot or a newer one. */
 bool control_in_force(const struct control *c, uint64_t serial);
+/** Another process accepts in this one's place: lets go of the control socket's path and drains for as long as it takes. */
+void control_hand_over(struct control *c);
 /** A peer's subscriptions changed. */
 void control_subscriptions_changed(struct control *c);

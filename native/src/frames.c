@@ -462,3 +462,59 @@ enum frame_result frame_decode_limits(struct frame_span payload, struct frame_li
     frame_get_limits(&reader, out);
     return frame_reader_finish(&reader);
 }
+
+static void frame_put_hand_over(struct frame_buffer *out, const struct frame_hand_over *in)
+{
+    frame_put_bool(out, in->ready);
+}
+
+bool frame_encode_hand_over(struct frame_buffer *out, const struct frame_hand_over *in)
+{
+    size_t mark = frame_begin(out, FRAME_HAND_OVER);
+
+    frame_put_hand_over(out, in);
+    return frame_end(out, mark);
+}
+
+static void frame_get_hand_over(struct frame_reader *reader, struct frame_hand_over *out)
+{
+    out->ready = frame_get_bool(reader);
+}
+
+enum frame_result frame_decode_hand_over(struct frame_span payload, struct frame_hand_over *out)
+{
+    struct frame_reader reader;
+
+    frame_reader_init(&reader, payload);
+    frame_get_hand_over(&reader, out);
+    return frame_reader_finish(&reader);
+}
+
+static void frame_put_listeners(struct frame_buffer *out, const struct frame_listeners *in)
+{
+    frame_put_u16(out, in->listens);
+    frame_put_u16(out, in->workers);
+}
+
+bool frame_encode_listeners(struct frame_buffer *out, const struct frame_listeners *in)
+{
+    size_t mark = frame_begin(out, FRAME_LISTENERS);
+
+    frame_put_listeners(out, in);
+    return frame_end(out, mark);
+}
+
+static void frame_get_listeners(struct frame_reader *reader, struct frame_listeners *out)
+{
+    out->listens = frame_get_u16(reader);
+    out->workers = frame_get_u16(reader);
+}
+
+enum frame_result frame_decode_listeners(struct frame_span payload, struct frame_listeners *out)
+{
+    struct frame_reader reader;
+
+    frame_reader_init(&reader, payload);
+    frame_get_listeners(&reader, out);
+    return frame_reader_finish(&reader);
+}

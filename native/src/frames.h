@@ -17,7 +17,9 @@ enum frame_type {
     FRAME_TELEMETRY = 5,
     FRAME_EXCHANGE = 6,
     FRAME_DROPPED = 7,
-    FRAME_LIMITS = 8
+    FRAME_LIMITS = 8,
+    FRAME_HAND_OVER = 9,
+    FRAME_LISTENERS = 10
 };
 
 enum frame_exchange_flag {
@@ -134,6 +136,17 @@ struct frame_limits {
     struct frame_array endpoints; /* of struct frame_endpoint_limits */
 };
 
+/* from a proxy that takes this one's place: first for its listening sockets, then when it accepts from them */
+struct frame_hand_over {
+    bool ready;
+};
+
+/* answers HandOver; with it come listens * workers descriptors (SCM_RIGHTS), all listens of the first worker first */
+struct frame_listeners {
+    uint16_t listens;
+    uint16_t workers;
+};
+
 /* Elements of arrays: put them back to back, or get them from a frame_array_reader. A _prefix function writes the
  * fields before the trailing run of bytes and arrays, which the caller then puts itself. */
 void frame_put_endpoint_limits(struct frame_buffer *out, const struct frame_endpoint_limits *in);
@@ -172,5 +185,9 @@ enum frame_result frame_decode_dropped(struct frame_span payload, struct frame_d
 bool frame_encode_limits(struct frame_buffer *out, const struct frame_limits *in);
 void frame_put_limits_prefix(struct frame_buffer *out, const struct frame_limits *in);
 enum frame_result frame_decode_limits(struct frame_span payload, struct frame_limits *out);
+bool frame_encode_hand_over(struct frame_buffer *out, const struct frame_hand_over *in);
+enum frame_result frame_decode_hand_over(struct frame_span payload, struct frame_hand_over *out);
+bool frame_encode_listeners(struct frame_buffer *out, const struct frame_listeners *in);
+enum frame_result frame_decode_listeners(struct frame_span payload, struct frame_listeners *out);
 
 #endif

@@ -47,6 +47,18 @@ bool listener_open(const struct config_listen *l, unsigned workers, int *fds, ui
     return true;
 }
 
+bool listener_is(const struct config_listen *l, int fd, uint16_t *port) {
+    struct sockaddr_storage address = {0};
+    socklen_t length = sizeof address, n = sizeof(int);
+    unsigned char wanted[16], found[16];
+    int listening = 0;
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &n) != 0 || !listening) return false;
+    if (getsockname(fd, (struct sockaddr *)&address, &length) != 0 || address.ss_family != l->sockaddr.ss_family) return false;
+    if (!cidr_bytes(&address, found) || !cidr_bytes(&l->sockaddr, wanted) || memcmp(found, wanted, sizeof found) != 0) return false;
+    *port = cidr_port(&address);
+    return !l->port || l->port == *port;
+}
+
 static void pause_accepting(struct worker *w) {
     if (w->accept_paused || w->draining) return;
     w->accept_paused = true;

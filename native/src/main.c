@@ -1,14 +1,16 @@
 /** @file main.c Arguments, start and end of the process. */
+#include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "control.h"
+#include "handover.h"
 #include "listener.h"
 
 enum { EXIT_CONFIG = 2 };
 
 static int usage(FILE *out) {
-    fputs("usage: dharma-proxy --config FILE [--check]\n"
+    fputs("usage: dharma-proxy --config FILE [--check | --take-over]\n"
           "       dharma-proxy --version\n"
           "A reverse proxy that balances by measured wait. FILE is JSON, see native/README.md.\n",
           out);
@@ -53,14 +55,12 @@ struct process {
     unsigned listens;
     int *fds;
     uint16_t *ports;
+    bool take_over;
+    struct handover handover;
 };
 
-/** Opens what can fail at start. false: said why on stderr. */
-static bool open_all(struct process *p) {
-    const struct config *config = p->control.current->config;
+static bool open_control(struct process *p, const struct config *config) {
     char why[256];
-    if (!open_listeners(config, p->fds, p->ports)) return false;
-    if (!config->control) return true;
     // The path outlives the config it came from.
     char *path = base_dup(config->control, strlen(config->control));
     if (control_open(&p->control, path, why, sizeof why)) return true;
@@ -69,12 +69,40 @@ static bool open_all(struct process *p) {
     return false;
 }
 
+/** The listening sockets: those of the proxy that runs, where there is one and they are wanted. */
+static bool open_or_take(struct process *p, const struct config *config) {
+    char why[256];
+    if (p->take_over && !handover_ask(&p->handover, config, p->fds, p->ports, why, sizeof why)) {
+        fprintf(stderr, "dharma-proxy: take over: %s\n", why);
+        return false;
+    }
+    return p->handover.socket >= 0 || open_listeners(config, p->fds, p->ports);
+}
+
+/** Opens what can fail at start. false: said why on stderr. */
+static bool open_all(struct process *p) {
+    const struct config *config = p->control.current->config;
+    if (!open_or_take(p, config)) return false;
+    if (!config->control || p->handover.socket >= 0) return true;
+    return open_control(p, config);
+}
+
+/** The workers accept: the old process goes, and its control socket becomes ours. */
+static void finish_handover(struct process *p) {
+    if (p->handover.socket < 0) return;
+    if (!handover_ready(&p->handover)) fputs("dharma-proxy: take over: the old proxy did not say that it goes\n", stderr);
+    handover_close(&p->handover);
+    // Without it the proxy serves, and can be told nothing: whoever owns it has to know.
+    if (!open_control(p, p->control.current->config)) kill(getpid(), SIGTERM);
+}
+
 static void run_all(struct process *p) {
     struct control *c = &p->control;
     control_block_signals();
     c->workers = base_alloc(c->worker_count * sizeof *c->workers);
     for (unsigned i = 0; i < c->worker_count; i++) c->workers[i] = worker_new(i, c->current, p->fds + i * p->listens, p->listens);
     for (unsigned i = 0; i < c->worker_count; i++) worker_start(c->workers[i]);
+    finish_handover(p);
     announce(c->current->config, p->ports);
     control_run(c);
     for (unsigned i = 0; i < c->worker_count; i++) worker_join(c->workers[i]);
@@ -83,11 +111,13 @@ static void run_all(struct process *p) {
     free((void *)(uintptr_t)c->socket_path);
 }
 
-static int serve(const char *file, struct snapshot *snapshot) {
+static int serve(const char *file, struct snapshot *snapshot, bool take_over) {
     unsigned listens = snapshot->config->listen_count, workers = snapshot->config->workers;
     struct process p = {
         .control = {.current = snapshot, .config_file = file, .worker_count = workers},
         .listens = listens,
+        .take_over = take_over,
+        .handover = {.socket = -1},
         .fds = base_alloc(listens * workers * sizeof *p.fds),
         .ports = base_alloc(listens * sizeof *p.ports),
     };
@@ -103,7 +133,7 @@ static int serve(const char *file, struct snapshot *snapshot) {
 
 int main(int argc, char **argv) {
     const char *file = NULL;
-    bool check = false;
+    bool check = false, take_over = false;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--version") == 0) {
             puts("dharma-proxy " DHARMA_VERSION);
@@ -114,6 +144,7 @@ int main(int argc, char **argv) {
             return EXIT_SUCCESS;
         }
         if (strcmp(argv[i], "--check") == 0) check = true;
+        else if (strcmp(argv[i], "--take-over") == 0) take_over = true;
         else if (strcmp(argv[i], "--config") == 0 && i + 1 < argc) file = argv[++i];
         else return usage(stderr);
     }
@@ -130,5 +161,5 @@ int main(int argc, char **argv) {
         return EXIT_SUCCESS;
     }
     raise_descriptor_limit();
-    return serve(file, snapshot);
+    return serve(file, snapshot, take_over);
 }

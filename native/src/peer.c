@@ -6,6 +6,7 @@
 
 #include "control.h"
 #include "frames.h"
+#include "handover.h"
 
 #define IOVECS 64u
 /** Telemetry may take this much beyond what records may: a stalled reader must not hold all of it for ever. */
@@ -101,8 +102,14 @@ static bool take_subscribe(struct peer *p, struct frame_span payload) {
 /** false: the peer does not speak our protocol. */
 static bool take_frame(struct peer *p, const struct frame_view *view) {
     struct frame_config config;
+    struct frame_hand_over hand_over;
     switch (view->type) {
         case FRAME_SUBSCRIBE: return take_subscribe(p, view->payload);
+        case FRAME_HAND_OVER:
+            if (frame_decode_hand_over(view->payload, &hand_over) != FRAME_OK) return false;
+            // The descriptors must not overtake what is queued, nor wait behind it.
+            peer_pump(p);
+            return !p->closed && !p->queue_count && handover_answer(p->control, p->watch.fd, hand_over.ready);
         case FRAME_CONFIG:
             if (frame_decode_config(view->payload, &config) != FRAME_OK) return false;
             take_config(p, &config);

@@ -82,7 +82,8 @@ static void adopt(struct worker *w, struct snapshot *next) {
     mailbox_post(&mailbox_control, p);
 }
 
-static void begin_drain(struct worker *w) {
+/** @param at_once idle clients are closed; else they are told to go with their next answer, which no request can cross */
+static void begin_drain(struct worker *w, bool at_once) {
     if (w->draining) return;
     if (!w->accept_paused)
         for (unsigned i = 0; i < w->listener_count; i++) loop_remove(&w->loop, &w->listeners[i].watch);
@@ -93,7 +94,8 @@ static void begin_drain(struct worker *w) {
     }
     for (struct list *l = w->clients.next, *next; l != &w->clients; l = next) {
         next = l->next;
-        client_drain(CONTAINER_OF(l, struct client, link));
+        struct client *c = CONTAINER_OF(l, struct client, link);
+        if (at_once || c->h2) client_drain(c);
     }
 }
 
@@ -116,7 +118,7 @@ static void take_orders(struct watch *watch, uint32_t events) {
     (void)n;
     pthread_mutex_lock(&w->orders.lock);
     struct snapshot *next = w->orders.next;
-    bool drain = w->orders.drain, capture = w->orders.capture, telemetry = w->orders.telemetry;
+    bool drain = w->orders.drain, yield = w->orders.yield, capture = w->orders.capture, telemetry = w->orders.telemetry;
     w->stopping = w->orders.stop;
     w->orders.next = NULL;
     w->orders.telemetry = false;
@@ -125,7 +127,7 @@ static void take_orders(struct watch *watch, uint32_t events) {
     // Another worker's request may have ended.
     w->queue.due = w->queue.count != 0;
     apply_capture(w, capture);
-    if (drain) begin_drain(w);
+    if (drain) begin_drain(w, !yield);
     if (telemetry) post_telemetry(w);
 }
 
@@ -191,7 +193,7 @@ static void close_all(struct worker *w) {
 static void *thread_main(void *data) {
     struct worker *w = data;
     while (!w->stopping && !(w->draining && list_empty(&w->clients))) turn(w, sleep_ms(w));
-    begin_drain(w);
+    begin_drain(w, true);
     close_all(w);
     post_telemetry(w);
     w->ended = true;

@@ -25,6 +25,7 @@ struct worker_orders {
     pthread_mutex_t lock;
     struct snapshot *next;  // one reference, or NULL
     bool drain;
+    bool yield;             // another process serves: idle clients leave with their next answer, not at once
     bool stop;              // close what is left and end
     bool capture;           // an exchange subscriber is there
     bool telemetry;         // a telemetry subscriber is there

@@ -79,29 +79,32 @@ describe('the limits of the edge', () => {
   test.each([
     [false, [200, 503, 200, 429, 429]],
     [true, [200, 200, 200, 200, 200]],
-  ])('come from federation.json, and what they did is in its state (measure: %j)', async (measure, expected) => {
-    const { edge, url } = await edgeWith({ measure, client: { rate: 0.001, burst: 3 } });
-    const seen: number[] = [];
-    for (const path of ['/a', '/a', '/b', '/b', '/a']) seen.push((await fetch(url + path)).status);
-    expect(seen).toEqual(expected);
-    for (;;) {
-      const counts = edge.state().limits!;
-      if (counts.clientRate === 2) {
-        // In the measure mode a request over the client's rate still goes on to the endpoint's.
-        const endpointRate = measure ? 2 : 1;
-        expect(counts).toEqual({
-          measure,
-          clientRate: 2,
-          clientConnections: 0,
-          forgotten: 0,
-          endpoints: [
-            { endpoint: '*', clientRate: 1, endpointRate: 0 },
-            { endpoint: '/a', clientRate: 1, endpointRate },
-          ],
-        });
-        break;
+  ])(
+    'come from federation.json, and what they did is in its state (measure: %j)',
+    async (measure, expected) => {
+      const { edge, url } = await edgeWith({ measure, client: { rate: 0.001, burst: 3 } });
+      const seen: number[] = [];
+      for (const path of ['/a', '/a', '/b', '/b', '/a']) seen.push((await fetch(url + path)).status);
+      expect(seen).toEqual(expected);
+      for (;;) {
+        const counts = edge.state().limits!;
+        if (counts.clientRate === 2) {
+          // In the measure mode a request over the client's rate still goes on to the endpoint's.
+          const endpointRate = measure ? 2 : 1;
+          expect(counts).toEqual({
+            measure,
+            clientRate: 2,
+            clientConnections: 0,
+            forgotten: 0,
+            endpoints: [
+              { endpoint: '*', clientRate: 1, endpointRate: 0 },
+              { endpoint: '/a', clientRate: 1, endpointRate },
+            ],
+          });
+          break;
+        }
+        await new Promise((done) => setTimeout(done, 50));
       }
-      await new Promise((done) => setTimeout(done, 50));
-    }
-  });
+    },
+  );
 });

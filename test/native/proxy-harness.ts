@@ -140,7 +140,21 @@ export async function startProxy(
   };
   const file = join(folder, 'proxy.json');
   await writeFile(file, JSON.stringify(config));
-  const child = spawn(proxyBinary, ['--config', file], { stdio: ['ignore', 'ignore', 'pipe'] });
+  return launch(folder, file, controlPath, config, []);
+}
+
+/** Another process takes the place of a proxy that runs. */
+export const takeOver = (old: Proxy): Promise<Proxy & { at: number }> =>
+  launch(old.folder, old.file, old.controlPath, old.config, ['--take-over']);
+
+async function launch(
+  folder: string,
+  file: string,
+  controlPath: string,
+  config: ProxyConfig,
+  more: readonly string[],
+): Promise<Proxy & { at: number }> {
+  const child = spawn(proxyBinary, ['--config', file, ...more], { stdio: ['ignore', 'ignore', 'pipe'] });
   const proxy = new Proxy(child, folder, file, controlPath, config);
   cleanups.push(async () => {
     const ended = await proxy.stop();

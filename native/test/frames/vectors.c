@@ -788,6 +788,60 @@ static void vector_12(void)
     frame_buffer_release(&buffer_0);
 }
 
+/* hand over */
+static void vector_13(void)
+{
+    static const uint8_t golden[] = {
+        0x00, 0x00, 0x00, 0x03, 0x01, 0x09, 0x01
+    };
+    struct frame_hand_over in, back;
+    struct frame_view view;
+    struct frame_buffer out;
+
+    in.ready = true;
+    frame_buffer_init(&out);
+    CHECK(frame_encode_hand_over(&out, &in));
+    CHECK_GOLDEN(out);
+    CHECK(frame_peek(golden, sizeof golden, &view) == FRAME_OK);
+    CHECK(view.type == 9 && view.total == sizeof golden);
+    CHECK(frame_decode_hand_over(view.payload, &back) == FRAME_OK);
+    CHECK(back.ready == true);
+    for (size_t cut = 0; cut < view.payload.size; cut++)
+        CHECK(frame_decode_hand_over(frame_bytes(view.payload.data, cut), &back) == FRAME_SHORT);
+    for (size_t cut = 0; cut < sizeof golden; cut++)
+        CHECK(frame_peek(golden, cut, &view) == FRAME_INCOMPLETE);
+    CHECK_BOUNDED(frame_encode_hand_over);
+    frame_buffer_release(&out);
+}
+
+/* listeners */
+static void vector_14(void)
+{
+    static const uint8_t golden[] = {
+        0x00, 0x00, 0x00, 0x06, 0x01, 0x0a, 0x00, 0x02, 0x01, 0x02
+    };
+    struct frame_listeners in, back;
+    struct frame_view view;
+    struct frame_buffer out;
+
+    in.listens = 2;
+    in.workers = 258;
+    frame_buffer_init(&out);
+    CHECK(frame_encode_listeners(&out, &in));
+    CHECK_GOLDEN(out);
+    CHECK(frame_peek(golden, sizeof golden, &view) == FRAME_OK);
+    CHECK(view.type == 10 && view.total == sizeof golden);
+    CHECK(frame_decode_listeners(view.payload, &back) == FRAME_OK);
+    CHECK(back.listens == 2);
+    CHECK(back.workers == 258);
+    for (size_t cut = 0; cut < view.payload.size; cut++)
+        CHECK(frame_decode_listeners(frame_bytes(view.payload.data, cut), &back) == FRAME_SHORT);
+    for (size_t cut = 0; cut < sizeof golden; cut++)
+        CHECK(frame_peek(golden, cut, &view) == FRAME_INCOMPLETE);
+    CHECK_BOUNDED(frame_encode_listeners);
+    frame_buffer_release(&out);
+}
+
 enum frame_result decode_any(const void *data, size_t size)
 {
     struct frame_view view;
@@ -827,6 +881,14 @@ enum frame_result decode_any(const void *data, size_t size)
     case FRAME_LIMITS: {
         struct frame_limits frame;
         return frame_decode_limits(view.payload, &frame);
+    }
+    case FRAME_HAND_OVER: {
+        struct frame_hand_over frame;
+        return frame_decode_hand_over(view.payload, &frame);
+    }
+    case FRAME_LISTENERS: {
+        struct frame_listeners frame;
+        return frame_decode_listeners(view.payload, &frame);
     }
     default:
         return FRAME_BAD_TYPE;
@@ -896,6 +958,8 @@ void run_vectors(void)
     RUN_TEST(vector_10);
     RUN_TEST(vector_11);
     RUN_TEST(vector_12);
+    RUN_TEST(vector_13);
+    RUN_TEST(vector_14);
     RUN_TEST(bad_frames_are_refused);
     RUN_TEST(durations_find_their_buckets);
 }
