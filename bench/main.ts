@@ -10,6 +10,7 @@ import { edgeEntry } from './entries/edge.js';
 import type { Entry, EntryResult } from './entries/entry.js';
 import { judgeEntry } from './entries/judge.js';
 import { proxyEntry } from './entries/proxy.js';
+import { reloadEntry } from './entries/reload.js';
 import { rollbackEntry } from './entries/rollback.js';
 import { shadowEntry, shadowFloodEntry } from './entries/shadow.js';
 import { h2Entry, handshakeEntry, tlsBytesEntry } from './entries/tls.js';
@@ -27,6 +28,7 @@ const entries: readonly Entry[] = [
   judgeEntry,
   cloneEntry,
   rollbackEntry,
+  reloadEntry,
 ];
 const USAGE = `usage: npm run bench [-- [NAME...] [--rounds N] [--seconds S] [--connections C] [--json]]
 
