@@ -19,10 +19,12 @@ class Control {
   readonly #socket: Socket;
   readonly #decoder = new FrameDecoder();
   #onAck: (frame: Extract<Frame, { kind: 'ConfigAck' }>) => void = () => undefined;
+  #onError: (error: Error) => void = () => undefined;
   #generation = 1_000_000;
 
   constructor(path: string) {
     this.#socket = connect(path);
+    this.#socket.on('error', (error) => this.#onError(error));
     this.#socket.on('data', (data) => {
       for (const frame of this.#decoder.push(data)) if (frame.kind === 'ConfigAck') this.#onAck(frame);
     });
@@ -43,7 +45,7 @@ class Control {
         if (ok) resolve(performance.now() - sent);
         else reject(new Error(`${path}: ${message}`));
       };
-      this.#socket.once('error', reject);
+      this.#onError = reject;
       this.#socket.write(bytes);
     });
   }

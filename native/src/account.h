@@ -23,6 +23,7 @@ struct account_node {
     char host[80];                       // address:port
     _Atomic uint64_t generation;         // of the newest snapshot that has this node
     _Atomic uint32_t capacity;           // there: exchanges it may have open; 0: any number
+    unsigned index;                      // there; the control thread's own
     _Atomic bool active;                 // there: it gets requests
     _Atomic uint64_t identity;           // there: how it is verified by TLS, 0 not at all (see tls_context.h)
 

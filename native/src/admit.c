@@ -73,7 +73,7 @@ bool admit_request(struct exchange *x, struct reply *reply, char field[ADMIT_FIE
     struct snapshot_endpoint *endpoint = &s->endpoints[x->balance.endpoint];
     if (LIKELY(!client->rate.interval && !endpoint->rate.interval)) return true;
     uint64_t wait = client->rate.interval ? take_of_client(x, client, w->loop.now) : 0;
-    struct meter *m = telemetry_meter(&w->telemetry, w->index, snapshot_row(s, x->balance.endpoint)[s->node_count]);
+    struct meter *m = telemetry_meter(&w->telemetry, w->index, snapshot_pair(s, x->balance.endpoint, s->node_count));
     if (wait) m->client_limited++;
     if (wait && refuse(x, 429, wait, reply, field)) return false;
     // A request that its client may not send takes nothing of what all share.

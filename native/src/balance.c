@@ -21,7 +21,7 @@ struct choice {
     struct snapshot *s;
     const struct balance_request *r;
     const struct snapshot_endpoint *endpoint;
-    struct account_pair **row;
+    snapshot_pairs *row;
     uint64_t class;  // 0: any
     bool idle_only;
     bool desperate;  // ejected nodes too
@@ -84,7 +84,7 @@ static int pick_in_window(struct choice *c, unsigned start, unsigned seen) {
         scores[i] = INFINITY;
         if (!eligible(c, node)) continue;
         const struct snapshot_node *s = &c->s->nodes[node];
-        uint64_t wait = account_wait(s->account, c->now) + account_expect(c->endpoint->account, c->row[node], c->now);
+        uint64_t wait = account_wait(s->account, c->now) + account_expect(c->endpoint->account, atomic_load_explicit(&c->row[node], memory_order_acquire), c->now);
         scores[i] = (double)wait * s->share * slowness(c, s->account);
         if (scores[i] < best) best = scores[i];
     }

@@ -95,7 +95,7 @@ static void count_failed_try(struct exchange *x) {
 
 static struct account_pair *nowhere(const struct exchange *x) {
     struct snapshot *s = snapshot_of(x);
-    return snapshot_row(s, x->balance.endpoint)[s->node_count];
+    return snapshot_pair(s, x->balance.endpoint, s->node_count);
 }
 
 /** 503, and when to ask again. */
@@ -159,7 +159,7 @@ void exchange_dispatch(struct exchange *x, struct outq *out, bool in_turn) {
     while (x->balance.tried_count < BALANCE_TRIES) {
         int node = balance_pick(s, &x->balance, &w->cursor, now);
         if (node == BALANCE_NONE) break;
-        if (UNLIKELY(node == BALANCE_FULL || !charge(x, snapshot_row(s, x->balance.endpoint)[node], now))) {
+        if (UNLIKELY(node == BALANCE_FULL || !charge(x, snapshot_pair(s, x->balance.endpoint, (unsigned)node), now))) {
             wait_for_node(x, out);
             return;
         }

@@ -68,15 +68,22 @@ static void build_nodes(struct snapshot *s, const struct snapshot *old) {
         s->nodes[i].account->active = s->nodes[i].active;
         s->nodes[i].account->identity = s->nodes[i].identity;
         s->nodes[i].account->generation = s->serial;
+        s->nodes[i].account->index = i;
         s->nodes[i].account->capacity = (uint32_t)n->max_requests;
     }
     s->nowhere = account_node_get("", "", 0);
 }
 
-/**
- * Makes the rows of endpoints the old snapshot had rows for, so that their averages are still referenced when the old one
- * goes.
- */
+/** Takes over what an endpoint has learnt of the nodes that stay. */
+static void carry_row(struct snapshot *s, unsigned endpoint, const struct snapshot *old, snapshot_pairs *row) {
+    for (unsigned n = 0; n < old->node_count; n++) {
+        struct account_pair *p = row[n];
+        // A node of this snapshot says where it stands in it.
+        if (p && p->node->generation == s->serial) snapshot_row(s, endpoint)[p->node->index] = account_pair_ref(p);
+    }
+}
+
+/** So that averages are still referenced when the old snapshot goes. */
 static void carry_rows(struct snapshot *s, const struct snapshot *old) {
     for (unsigned i = 0, j = 0; i < s->endpoint_count && old; i++) {
         // Both lists are "*" followed by sorted names.
@@ -84,7 +91,7 @@ static void carry_rows(struct snapshot *s, const struct snapshot *old) {
         if (i)
             while (j < old->endpoint_count && (j == 0 || strcmp(old->endpoints[j].account->name, name) < 0)) j++;
         if (j >= old->endpoint_count) return;
-        if (old->endpoints[j].account == s->endpoints[i].account && old->endpoints[j].row) snapshot_row(s, i);
+        if (old->endpoints[j].account == s->endpoints[i].account && old->endpoints[j].row) carry_row(s, i, old, old->endpoints[j].row);
     }
 }
 
@@ -118,8 +125,9 @@ struct snapshot *snapshot_ref(struct snapshot *s) {
 void snapshot_unref(struct snapshot *s) {
     if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1) return;
     for (unsigned e = 0; e < s->endpoint_count; e++) {
-        struct account_pair **row = s->endpoints[e].row;
-        for (unsigned n = 0; row && n <= s->node_count; n++) account_pair_unref(row[n]);
+        snapshot_pairs *row = s->endpoints[e].row;
+        for (unsigned n = 0; row && n <= s->node_count; n++)
+            if (row[n]) account_pair_unref(row[n]);
         free(row);
         account_endpoint_unref(s->endpoints[e].account);
         queue_lane_unref(s->endpoints[e].lane);
@@ -135,20 +143,31 @@ void snapshot_unref(struct snapshot *s) {
     free(s);
 }
 
-static struct account_pair **make_row(struct snapshot *s, unsigned endpoint) {
+static snapshot_pairs *make_row(struct snapshot *s, unsigned endpoint) {
     pthread_mutex_lock(&row_lock);
-    struct account_pair **row = s->endpoints[endpoint].row;
+    snapshot_pairs *row = s->endpoints[endpoint].row;
     if (!row) {
-        row = base_alloc((s->node_count + 1) * sizeof *row);
-        for (unsigned n = 0; n < s->node_count; n++) row[n] = account_pair_get(s->endpoints[endpoint].account, s->nodes[n].account);
-        row[s->node_count] = account_pair_get(s->endpoints[endpoint].account, s->nowhere);
+        row = base_zalloc((s->node_count + 1) * sizeof *row);
         atomic_store_explicit(&s->endpoints[endpoint].row, row, memory_order_release);
     }
     pthread_mutex_unlock(&row_lock);
     return row;
 }
 
-struct account_pair **snapshot_row(struct snapshot *s, unsigned endpoint) {
-    struct account_pair **row = atomic_load_explicit(&s->endpoints[endpoint].row, memory_order_acquire);
+snapshot_pairs *snapshot_row(struct snapshot *s, unsigned endpoint) {
+    snapshot_pairs *row = atomic_load_explicit(&s->endpoints[endpoint].row, memory_order_acquire);
     return LIKELY(row != NULL) ? row : make_row(s, endpoint);
+}
+
+static struct account_pair *make_pair(struct snapshot *s, unsigned endpoint, unsigned node) {
+    snapshot_pairs *at = &snapshot_row(s, endpoint)[node];
+    struct account_pair *made = account_pair_get(s->endpoints[endpoint].account, node == s->node_count ? s->nowhere : s->nodes[node].account), *before = NULL;
+    if (atomic_compare_exchange_strong(at, &before, made)) return made;
+    account_pair_unref(made);
+    return before;
+}
+
+struct account_pair *snapshot_pair(struct snapshot *s, unsigned endpoint, unsigned node) {
+    struct account_pair *p = atomic_load_explicit(&snapshot_row(s, endpoint)[node], memory_order_acquire);
+    return LIKELY(p != NULL) ? p : make_pair(s, endpoint, node);
 }

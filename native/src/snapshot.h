@@ -24,13 +24,16 @@ struct snapshot_node {
 
 struct queue_lane;
 
+/** NULL: the endpoint had no request on the node yet. */
+typedef _Atomic(struct account_pair *) snapshot_pairs;
+
 struct snapshot_endpoint {
     struct account_endpoint *account;
     struct queue_lane *lane;                // where its requests wait for a node
     struct limit_rate rate;
     unsigned class_count;                   // 0: any node
     uint64_t classes[NODE_CLASSES_MAX];     // the first is its own, of the others it only gets idle nodes
-    _Atomic(struct account_pair **) row;  // a pair for each node and a last one for "no node"; made at first use
+    _Atomic(snapshot_pairs *) row;          // a pair for each node and a last one for "no node"; row and pairs are made at first use
 };
 
 struct snapshot {
@@ -55,5 +58,7 @@ struct snapshot {
 struct snapshot *snapshot_build(struct config *config, uint64_t generation, const struct snapshot *old, struct config_error *error);
 struct snapshot *snapshot_ref(struct snapshot *s);
 void snapshot_unref(struct snapshot *s);
-/** The pairs of an endpoint, by node index; [node_count] is the one for no node. */
-struct account_pair **snapshot_row(struct snapshot *s, unsigned endpoint);
+/** The pairs of an endpoint, by node index, NULL those that are cold. */
+snapshot_pairs *snapshot_row(struct snapshot *s, unsigned endpoint);
+/** An endpoint on a node; node_count: on no node. */
+struct account_pair *snapshot_pair(struct snapshot *s, unsigned endpoint, unsigned node);

@@ -35,7 +35,7 @@ static void ties_go_round(void) {
 
 static void the_smallest_wait_wins(void) {
     struct snapshot *s = snapshot_of_nodes(3, "");
-    struct account_pair **row = snapshot_row(s, 0);
+    struct account_pair *row[] = {snapshot_pair(s, 0, 0), snapshot_pair(s, 0, 1), snapshot_pair(s, 0, s->node_count > 2 ? 2 : 0)};
     unsigned cursor = 0;
     int64_t a = account_begin(row[0], 1), b = account_begin(row[2], 1);
     for (int i = 0; i < 5; i++) CHECK(balance_pick(s, &(struct balance_request){0}, &cursor, 1) == 1);
@@ -54,7 +54,7 @@ static void tried_and_draining_nodes_are_left_out(void) {
 
 static void weights_divide_the_wait(void) {
     struct snapshot *s = snapshot_of_nodes(2, ",\"weight\":3");
-    struct account_pair **row = snapshot_row(s, 0);
+    struct account_pair *row[] = {snapshot_pair(s, 0, 0), snapshot_pair(s, 0, 1), snapshot_pair(s, 0, s->node_count > 2 ? 2 : 0)};
     unsigned cursor = 0, seen[2] = {0};
     int64_t charges[40];
     int to[40];
@@ -117,20 +117,20 @@ static int pick(struct snapshot *s, unsigned endpoint) { return balance_pick(s, 
 
 static void short_requests_take_long_ones_idle_nodes_and_never_the_reverse(void) {
     struct snapshot *s = classes();
-    struct account_pair **row = snapshot_row(s, 2), **long_row = snapshot_row(s, 1);
+    struct account_pair *row[] = {snapshot_pair(s, 2, 0), snapshot_pair(s, 2, 1)}, *long_two = snapshot_pair(s, 1, 2);
     for (int i = 0; i < 4; i++) CHECK(pick(s, 1) == 2);
     int64_t a, b, c, d;
     CHECK(account_try_begin(row[0], 1, &a));
     CHECK(pick(s, 2) == 1);  // its own class's idle node comes first
     CHECK(account_try_begin(row[1], 1, &b));
     CHECK(pick(s, 2) == 2);
-    CHECK(account_try_begin(long_row[2], 1, &c));
+    CHECK(account_try_begin(long_two, 1, &c));
     CHECK(pick(s, 2) == 0 || pick(s, 2) == 1);
-    CHECK(pick(s, 1) == BALANCE_FULL && !account_try_begin(long_row[2], 1, &d));
+    CHECK(pick(s, 1) == BALANCE_FULL && !account_try_begin(long_two, 1, &d));
     account_end(row[0], a, 1);
     CHECK(pick(s, 1) == BALANCE_FULL);  // an idle node of the other class is not for it
     account_end(row[1], b, 1);
-    account_end(long_row[2], c, 1);
+    account_end(long_two, c, 1);
     s->nodes[2].active = false;
     CHECK(pick(s, 1) == BALANCE_NONE && pick(s, 0) >= 0);
     CHECK(account_wait_sum() == 0);
@@ -139,7 +139,7 @@ static void short_requests_take_long_ones_idle_nodes_and_never_the_reverse(void)
 
 static void a_full_node_gets_nothing_more(void) {
     struct snapshot *s = classes();
-    struct account_pair **row = snapshot_row(s, 0);
+    struct account_pair *row[] = {snapshot_pair(s, 0, 0), snapshot_pair(s, 0, 1), snapshot_pair(s, 0, s->node_count > 2 ? 2 : 0)};
     int64_t charges[3];
     s->nodes[0].active = s->nodes[2].active = false;
     for (int i = 0; i < 2; i++) CHECK(pick(s, 0) == 1 && account_try_begin(row[1], 1, &charges[i]));
@@ -167,7 +167,7 @@ static void a_cookie_finds_its_node_while_it_may_serve(void) {
 static void many(struct snapshot *s, unsigned node, unsigned n, bool fail, uint64_t now) {
     for (unsigned i = 0; i < n; i++)
         if (fail) account_count_failure(s->nodes[node].account);
-        else account_learn(snapshot_row(s, 0)[node], MS_NS, now);
+        else account_learn(snapshot_pair(s, 0, (unsigned)node), MS_NS, now);
 }
 
 static void an_outlier_is_left_out_for_a_while(void) {
@@ -201,10 +201,10 @@ static void a_node_that_returns_starts_slowly(void) {
     for (int i = 0; i < 60; i++) {
         to[i] = balance_pick(s, &(struct balance_request){0}, &cursor, now);
         seen[to[i]]++;
-        charges[i] = account_begin(snapshot_row(s, 0)[to[i]], now);
+        charges[i] = account_begin(snapshot_pair(s, 0, (unsigned)to[i]), now);
     }
     CHECK(seen[0] >= 8 && seen[0] <= 16);  // a quarter of its full weight: a fifth of the requests
-    for (int i = 0; i < 60; i++) account_end(snapshot_row(s, 0)[to[i]], charges[i], now);
+    for (int i = 0; i < 60; i++) account_end(snapshot_pair(s, 0, (unsigned)to[i]), charges[i], now);
     snapshot_unref(s);
 }
 
