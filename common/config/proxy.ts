@@ -39,6 +39,8 @@ export interface ProxyConfig {
   readonly upstreamTls?: { readonly ca?: string } & (ProxyCertificate | { readonly certificate?: never });
   /** http-01 challenges in progress (RFC 8555). */
   readonly acme?: readonly ProxyChallenge[];
+  /** Asked of each node by GET; without a 2xx twice in a row it gets no requests until it answers so. */
+  readonly health?: { readonly path: string; readonly interval?: number; readonly timeout?: number };
   readonly balance?: {
     /** Leaves a node out for a while that fails more than its peers; default true. */
     readonly eject?: boolean;

@@ -40,6 +40,11 @@ struct account_node {
     _Atomic uint32_t ejections;          // in a row
     _Atomic uint64_t serving_since;      // slow start counts from here, ns; 0: long ago
 
+    // Active health checks (health.h).
+    _Atomic bool unhealthy;
+    bool probing;                        // the first worker's own, as is:
+    uint32_t probe_failures;             // in a row
+
     _Alignas(64) struct list idle[];     // per worker: its pool of idle upstream connections
 };
 

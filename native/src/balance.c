@@ -30,10 +30,15 @@ struct choice {
     uint64_t now;
 };
 
+/** Ejected for its failures, or not well by its health checks. */
+static bool is_left_out(const struct choice *c, const struct account_node *n) {
+    return account_is_ejected(n, c->now) || (UNLIKELY(atomic_load_explicit(&n->unhealthy, memory_order_relaxed)) && c->s->config->health_path);
+}
+
 static bool eligible(struct choice *c, unsigned node) {
     const struct snapshot_node *n = &c->s->nodes[node];
     if (!n->active || (c->class && n->class != c->class) || (UNLIKELY(c->r->tried_count) && was_tried(c->r, node))) return false;
-    if (account_is_ejected(n->account, c->now) && !c->desperate) {
+    if (UNLIKELY(is_left_out(c, n->account)) && !c->desperate) {
         c->ejected = true;
         return false;
     }

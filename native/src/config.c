@@ -320,6 +320,18 @@ static bool read_balance(struct reader *r, const struct json *root) {
     return true;
 }
 
+static bool read_health(struct reader *r, const struct json *root) {
+    static const char *const keys[] = {"path", "interval", "timeout", NULL};
+    struct config *c = r->config;
+    const struct json *v = member(root, "health");
+    if (!v) return true;
+    if (!only_keys(r, v, "health", keys) || !get_string(r, v, "health", "path", true, 1024, &c->health_path)) return false;
+    if (c->health_path[0] != '/') return fail(r, "health.path", "found \"%s\", expected a path that starts with '/'", c->health_path);
+    for (const char *p = c->health_path; *p; p++)
+        if (*p <= ' ' || *p > '~' || *p == '#') return fail(r, "health.path", "found \"%s\", expected visible ASCII without '#'", c->health_path);
+    return get_time(r, v, "health", "interval", &c->health_interval) && get_time(r, v, "health", "timeout", &c->health_timeout);
+}
+
 static bool read_scalars(struct reader *r, const struct json *root) {
     struct config *c = r->config;
     uint64_t workers = 1;
@@ -348,14 +360,16 @@ static void set_defaults(struct config *c) {
     c->drain_timeout = 10000 * MS;
     c->sticky_cookie = "dharma-node";
     c->eject = true;
+    c->health_interval = 5000 * MS;
+    c->health_timeout = 2000 * MS;
     c->tls.ticket_rotation = 3600000 * MS;
 }
 
 static bool read_document(struct reader *r, const struct json *root) {
     static const char *const keys[] = {"listen", "workers", "control", "nodes", "routes", "limits", "telemetry", "capture",
-                                       "exchangeHeader", "trusted", "drainTimeout", "stickyCookie", "balance", "tls", "upstreamTls", "acme", NULL};
+                                       "exchangeHeader", "trusted", "drainTimeout", "stickyCookie", "balance", "health", "tls", "upstreamTls", "acme", NULL};
     return only_keys(r, root, "", keys) && read_listens(r, root) && read_nodes(r, root) && read_routes(r, root) && read_limits(r, root) &&
-           read_telemetry(r, root) && read_capture(r, root) && read_trusted(r, root) && read_balance(r, root) && read_scalars(r, root) && config_read_tls(r, root);
+           read_telemetry(r, root) && read_capture(r, root) && read_trusted(r, root) && read_balance(r, root) && read_health(r, root) && read_scalars(r, root) && config_read_tls(r, root);
 }
 
 /** Turns a byte offset into line and column for the message. */

@@ -96,6 +96,8 @@ struct config {
     unsigned workers;
     const char *control;          // NULL: none
     struct config_limits limits;
+    const char *health_path;      // NULL: no active checks
+    uint64_t health_interval, health_timeout;  // ns
     bool eject;                   // passive outlier detection
     uint64_t slow_start;          // ns; 0: none
     uint64_t telemetry_interval;  // ns

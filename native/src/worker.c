@@ -76,6 +76,7 @@ static void adopt(struct worker *w, struct snapshot *next) {
     w->lease = new_lease(next);
     upstream_close_removed(w);
     queue_adopt(w);
+    health_adopt(w);
     worker_release(old);
     w->adopted = next->serial;
     struct parcel *p = base_zalloc(sizeof *p);  // an empty one: only wakes the control thread
@@ -184,6 +185,7 @@ static void close_all(struct worker *w) {
         if (c->x) exchange_abort(c->x, false);
         else client_close(c);
     }
+    health_stop(w);
     while (!list_empty(&w->upstreams)) upstream_close(CONTAINER_OF(w->upstreams.next, struct upstream, link));
     bury(w);
     tee_flush(&w->tee);
@@ -214,10 +216,12 @@ struct worker *worker_new(unsigned index, struct snapshot *snapshot, const int *
     timer_init(&w->accept_again, accept_again);
     telemetry_init(&w->telemetry, w->loop.now);
     queue_init(&w->queue, w);
+    health_init(&w->health);
     tee_init(&w->tee, index);
     w->lease = new_lease(snapshot_ref(snapshot));
     apply_capture(w, false);
     w->next_id = 1;
+    health_adopt(w);
     w->adopted = snapshot->serial;
     pthread_mutex_init(&w->orders.lock, NULL);
     w->wake = (struct watch){eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), take_orders};

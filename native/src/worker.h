@@ -9,6 +9,7 @@
 
 #include "conn.h"
 #include "framing.h"
+#include "health.h"
 #include "queue.h"
 #include "snapshot.h"
 #include "tee.h"
@@ -48,6 +49,7 @@ struct worker {
     struct http1_head head;          // scratch: a head is parsed and used within one call
     struct framing framing;
     struct queue queue;
+    struct health health;
     struct exchange *spare;          // free list
     unsigned cursor;                 // balance_pick's
     uint64_t next_id;

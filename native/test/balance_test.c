@@ -1,6 +1,7 @@
 #include "test.h"
 
 #include "../src/balance.c"
+#include "health.h"
 #include "loop.h"
 
 #define MS_NS 1000000ull
@@ -190,6 +191,19 @@ static void an_outlier_is_left_out_for_a_while(void) {
     snapshot_unref(s);
 }
 
+static void an_unwell_node_is_left_out(void) {
+    struct snapshot *s = snapshot_of_nodes(2, "");
+    struct account_node *n = s->nodes[0].account;
+    unsigned cursor = 0;
+    s->config->health_path = "/";
+    CHECK(!health_judge(n, false, 5) && !n->unhealthy && !health_judge(n, true, 5) && !health_judge(n, false, 5));
+    CHECK(health_judge(n, false, 5) && n->unhealthy && !health_judge(n, false, 5));
+    for (int i = 0; i < 4; i++) CHECK(balance_pick(s, &(struct balance_request){0}, &cursor, 9) == 1);
+    CHECK(balance_pick(s, &(struct balance_request){.tried_count = 1, .tried = {1}}, &cursor, 9) == 0);
+    CHECK(health_judge(n, true, 7) && !n->unhealthy && n->serving_since == 7);
+    snapshot_unref(s);
+}
+
 static void a_node_that_returns_starts_slowly(void) {
     struct snapshot *s = snapshot_of_nodes(2, "");
     unsigned cursor = 0, seen[2] = {0};
@@ -211,4 +225,4 @@ static void a_node_that_returns_starts_slowly(void) {
 TEST_MAIN(ties_go_round, the_smallest_wait_wins, tried_and_draining_nodes_are_left_out, weights_divide_the_wait,
           a_window_finds_the_only_active_node_of_many, sticky_clients_stay_when_others_nodes_go,
           short_requests_take_long_ones_idle_nodes_and_never_the_reverse, a_full_node_gets_nothing_more,
-          a_cookie_finds_its_node_while_it_may_serve, an_outlier_is_left_out_for_a_while, a_node_that_returns_starts_slowly)
+          a_cookie_finds_its_node_while_it_may_serve, an_outlier_is_left_out_for_a_while, an_unwell_node_is_left_out, a_node_that_returns_starts_slowly)

@@ -198,6 +198,58 @@ describe('a node that fails more than its peers', () => {
   });
 });
 
+describe('a node that is not well', () => {
+  it('gets no requests until its health check answers well again', async () => {
+    let well = true;
+    const asked: (string | undefined)[] = [];
+    const sick = await startNode((request, response) => {
+      if (request.url === '/health?x=1') asked.push(request.headers.host);
+      response.statusCode = request.url === '/health?x=1' && !well ? 503 : 200;
+      response.end('sick');
+    }, 'sick');
+    const other = await after(0, 'other');
+    const proxy = await startProxy([sick.node, other.node], {
+      workers: 2,
+      health: { path: '/health?x=1', interval: 70 },
+    });
+    const gets = async (): Promise<boolean> =>
+      (await Promise.all(Array.from({ length: 8 }, () => exchange(proxy.at, lastGet('/'))))).some((answer) =>
+        answer.endsWith('sick'),
+      );
+    expect(await gets()).toBe(true);
+    well = false;
+    await eventually(() => (proxy.stderr.includes('"event":"unhealthy","node":"sick"') ? true : undefined));
+    expect(await gets()).toBe(false);
+    // Better than none.
+    await other.close();
+    expect(await exchange(proxy.at, lastGet('/'))).toMatch(/sick$/);
+    well = true;
+    await eventually(() => (proxy.stderr.includes('"event":"healthy","node":"sick"') ? true : undefined));
+    await eventually(async () => ((await gets()) ? true : undefined));
+    expect(new Set(asked)).toEqual(new Set([`127.0.0.1:${sick.port}`]));
+  });
+
+  it('may hang, answer rubbish or not be there: each is a failure, and nothing is left over', async () => {
+    const hung = await startRawNode((socket) => socket.on('data', () => undefined), 'hung');
+    const rubbish = await startRawNode(
+      (socket) => socket.on('data', () => socket.write('rubbish\r\n')),
+      'rubbish',
+    );
+    const gone = await startNode(echo, 'gone');
+    await gone.close();
+    const proxy = await startProxy([hung.node, rubbish.node, gone.node], {
+      health: { path: '/', interval: 70, timeout: 100 },
+    });
+    for (const name of ['hung', 'rubbish', 'gone'])
+      await eventually(() => (proxy.stderr.includes(`"unhealthy","node":"${name}"`) ? true : undefined));
+    const peer = await subscribe(proxy, {});
+    expect(await peer.configure(1, { ...proxy.config, health: undefined, nodes: [] })).toMatchObject({
+      ok: true,
+    });
+    expect((await settled(peer)).waitSumNs).toBe(0n);
+  });
+});
+
 describe('the account', () => {
   it('is not taken for settled while another worker has something open', async () => {
     const slow = await after(400, 'slow');
