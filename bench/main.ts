@@ -9,6 +9,7 @@ import { cloneEntry } from './entries/clone.js';
 import { edgeEntry } from './entries/edge.js';
 import type { Entry, EntryResult } from './entries/entry.js';
 import { judgeEntry } from './entries/judge.js';
+import { outliersEntry } from './entries/outliers.js';
 import { proxyEntry } from './entries/proxy.js';
 import { reloadEntry } from './entries/reload.js';
 import { rollbackEntry } from './entries/rollback.js';
@@ -29,6 +30,7 @@ const entries: readonly Entry[] = [
   cloneEntry,
   rollbackEntry,
   reloadEntry,
+  outliersEntry,
 ];
 const USAGE = `usage: npm run bench [-- [NAME...] [--rounds N] [--seconds S] [--connections C] [--json]]
 
