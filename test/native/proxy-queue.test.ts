@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 
 import {
   cleanUp,
+  closedOf,
   delay,
   eventually,
   exchange,
@@ -11,6 +12,7 @@ import {
   settled,
   startNode,
   startProxy,
+  startRawNode,
   subscribe,
 } from './proxy-harness.js';
 import type { Upstream } from './proxy-harness.js';
@@ -149,6 +151,89 @@ describe('a node with maxRequests', () => {
     expect((await proxy.stop()).code).toBe(0);
     await Promise.allSettled(answers);
   });
+});
+
+describe('a crowd', () => {
+  it.each([1, 2])(
+    'that comes, waits, leaves and is reloaded under leaves nothing behind (seed %i)',
+    async (seed) => {
+      let state = seed;
+      const random = (n: number): number => {
+        state = (state * 1103515245 + 12345) % 2147483648;
+        return Math.floor((state / 2147483648) * n);
+      };
+      const quick = (name: string): Promise<Upstream> =>
+        startNode((_, response) => void setTimeout(() => response.end(name), 3), name);
+      const [a, b, c] = [await quick('a'), await quick('b'), await quick('c')];
+      const broken = await startRawNode((socket) => socket.resetAndDestroy(), 'broken');
+      const documents = [
+        [
+          { ...a.node, maxRequests: 1, class: 'x' },
+          { ...b.node, maxRequests: 2, class: 'y' },
+        ],
+        [
+          { ...a.node, maxRequests: 2, class: 'y' },
+          { ...broken.node, maxRequests: 1, class: 'x' },
+        ],
+        [
+          { ...b.node, maxRequests: 1, class: 'x' },
+          { ...c.node, maxRequests: 1, class: 'y' },
+        ],
+        [
+          { ...a.node, class: 'x' },
+          { ...b.node, maxRequests: 1, state: 'drain', class: 'y' },
+          { ...c.node, class: 'y' },
+        ],
+      ];
+      const routes = [
+        { pattern: '/x', nodeClasses: ['x'] },
+        { pattern: '/xy', nodeClasses: ['x', 'y'] },
+      ];
+      const proxy = await startProxy(documents[0]!, {
+        workers: 2,
+        routes,
+        limits: { queue: 20, queueTimeout: 1000 },
+      });
+      const peer = await subscribe(proxy, {});
+      let served = 0;
+      const visit = async (): Promise<void> => {
+        const socket = await open(proxy.at);
+        socket.on('error', () => undefined);
+        const closed = closedOf(socket);
+        socket.once('data', () => served++);
+        socket.write(lastGet(['/x', '/xy', '/'][random(3)]!));
+        if (random(3) === 0) {
+          await delay(random(20));
+          if (random(2) === 0) socket.destroy();
+          else socket.resetAndDestroy();
+        }
+        await closed;
+      };
+      let left = 400;
+      const crowd = Promise.all(
+        Array.from({ length: 30 }, async () => {
+          while (left-- > 0) await visit();
+        }),
+      );
+      for (let generation = 1; left > 0; generation++) {
+        const nodes = documents[generation % documents.length]!;
+        expect(await peer.configure(generation, { ...proxy.config, nodes })).toMatchObject({ ok: true });
+        await delay(20);
+      }
+      await crowd;
+      expect((await settled(peer)).waitSumNs).toBe(0n);
+      await eventually(() =>
+        peer
+          .of('Limits')
+          .slice(-2)
+          .every(({ waiting }) => waiting === 0)
+          ? true
+          : undefined,
+      );
+      expect(peer.of('Limits').reduce((sum, { queued }) => sum + queued, 0)).toBeGreaterThan(10);
+      expect(served).toBeGreaterThan(100);
+    },
+  );
 });
 
 describe('classes of nodes', () => {
