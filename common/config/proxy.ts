@@ -37,7 +37,7 @@ export interface ProxyConfig {
     readonly queueBytes?: number;
   };
   readonly exchangeHeader?: string;
-  /** CIDR blocks of peers whose X-Forwarded-* and exchange header are believed. */
+  /** CIDR blocks of peers whose claims (Forwarded, X-Forwarded-*, X-Real-IP, ...) and exchange header are believed. */
   readonly trusted?: readonly string[];
   readonly drainTimeout?: number;
 }

@@ -149,14 +149,21 @@ bool framing_response(const struct http1_head *head, bool to_head, struct framin
     return true;
 }
 
+/** What whoever sends the message can not wish away: others rely on it. */
+static bool is_kept(struct span name) {
+    switch (http1_field_id(name)) {
+        case FIELD_HOST: case FIELD_CONTENT_LENGTH: case FIELD_TRANSFER_ENCODING: case FIELD_EXPECT: case FIELD_DATE: case FIELD_FORWARDED:
+        case FIELD_X_FORWARDED_FOR: case FIELD_X_FORWARDED_HOST: case FIELD_X_FORWARDED_PROTO: case FIELD_CLAIM:
+            return true;
+        default: break;
+    }
+    return span_ieq(name, SPAN("content-type")) || span_ieq(name, SPAN("cookie")) || span_ieq(name, SPAN("set-cookie")) ||
+           span_ieq(name, SPAN("authorization"));
+}
+
 bool framing_nominates(const struct framing *f, struct span name) {
     if (LIKELY(!f->nominated_count)) return false;
-    // These can not be wished away by whoever sends the message.
-    static const char *const kept[] = {"host", "content-length", "content-type", "transfer-encoding", "expect", "date", "cookie",
-                                       "set-cookie", "authorization", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"};
-    for (unsigned i = 0; i < COUNT_OF(kept); i++)
-        if (span_ieq(name, span_of(kept[i]))) return false;
     for (unsigned i = 0; i < f->nominated_count; i++)
-        if (span_ieq(name, f->nominated[i])) return true;
+        if (span_ieq(name, f->nominated[i])) return !is_kept(name);
     return false;
 }

@@ -10,17 +10,6 @@ static bool is_idempotent(struct span method) {
     return false;
 }
 
-/** Last element of the received X-Forwarded-For: the client as the trusted peer saw it. */
-static struct span forwarded_client(const struct http1_head *head) {
-    struct span last = {0};
-    for (unsigned i = 0; i < head->count; i++) {
-        struct span rest = head->fields[i].value, item;
-        if (head->fields[i].id == FIELD_X_FORWARDED_FOR)
-            while (span_next(&rest, &item)) last = item;
-    }
-    return last;
-}
-
 static bool is_trusted(struct client *c, const struct snapshot *s) {
     if (c->trusted_serial == s->serial) return c->trusted;
     c->trusted = false;
@@ -87,7 +76,7 @@ static void write_head(struct exchange *x, struct outq *out, size_t head_bytes, 
     x->id = ((uint64_t)w->index << 48) | w->next_id++;
     if (how.exchange_field.n && trusted) received_id(&w->head, how.exchange_field, &x->id);
     how.exchange_id = x->id;
-    char *at = (char *)outq_reserve(out, &w->chunks, rewrite_request_bound(head_bytes, &how));
+    char *at = (char *)outq_reserve(out, &w->chunks, rewrite_request_bound(head_bytes, &w->head, &w->framing, &how));
     outq_commit(out, rewrite_request_head(at, &w->head, &w->framing, &how));
 }
 

@@ -9,7 +9,7 @@ static struct framing f;
 static char *rewrite(const char *text, struct rewrite_request how) {
     int n = http1_parse_request(text, strlen(text), 0, 100, &head);
     CHECK(n > 0 && framing_request(&head, &f) == 0);
-    size_t bound = rewrite_request_bound((size_t)n, &how);
+    size_t bound = rewrite_request_bound((size_t)n, &head, &f, &how);
     char *out = base_alloc(bound + 1);
     size_t used = rewrite_request_head(out, &head, &f, &how);
     CHECK(used <= bound);
@@ -21,7 +21,7 @@ static void rewrites_in_order(void) {
     char *out = rewrite("PUT /x HTTP/1.1\r\nA: 1\r\nConnection: B\r\nB: 2\r\nC:  3 \r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n",
                         (struct rewrite_request){.client = SPAN("9.9.9.9"), .exchange_field = SPAN("x-id"), .exchange_id = 0x1f});
     CHECK(strcmp(out, "PUT /x HTTP/1.1\r\nHost: h\r\nA: 1\r\nC:  3 \r\nTransfer-Encoding: chunked\r\nX-Forwarded-For: 9.9.9.9\r\n"
-                      "X-Forwarded-Host: h\r\nX-Forwarded-Proto: http\r\nx-id: 000000000000001f\r\n\r\n") == 0);
+                      "X-Forwarded-Host: h\r\nX-Forwarded-Proto: http\r\nForwarded: for=9.9.9.9;host=\"h\";proto=http\r\nx-id: 000000000000001f\r\n\r\n") == 0);
     free(out);
 }
 
