@@ -50,6 +50,8 @@ export interface ProxyListen {
   readonly http2?: boolean;
   /** Without TLS: every request but an http-01 challenge is sent to https at this port. */
   readonly redirectPort?: number;
+  /** CIDR blocks of balancers whose connections begin with a header of the PROXY protocol (v1 or v2). */
+  readonly proxyProtocol?: readonly string[];
 }
 
 /** Absolute paths of PEM files: a chain, leaf first, and its key, which only its owner may read. */

@@ -23,6 +23,7 @@ export interface EdgeListen {
   readonly address: string;
   readonly port: number;
   readonly tls?: EdgeTlsSettings | undefined;
+  readonly proxyProtocol?: readonly string[] | undefined;
 }
 
 /** Where the edge listens; `tlsPort` where it has https. */
@@ -132,10 +133,11 @@ export class Edge {
   }
 }
 
-function listensOf({ address, tls }: EdgeListen, port: number): ProxyListen[] {
-  if (tls === undefined) return [{ address, port }];
+function listensOf({ address, tls, proxyProtocol }: EdgeListen, port: number): ProxyListen[] {
+  const base = { address, ...(proxyProtocol === undefined ? {} : { proxyProtocol }) };
+  if (tls === undefined) return [{ ...base, port }];
   return [
-    { address, port, ...(tls.force ? { redirectPort: tls.port } : {}) },
-    { address, port: tls.port, tls: true },
+    { ...base, port, ...(tls.force ? { redirectPort: tls.port } : {}) },
+    { ...base, port: tls.port, tls: true },
   ];
 }

@@ -6,6 +6,7 @@
 #include "cidr.h"
 #include "exchange.h"
 #include "h2_stream.h"
+#include "proxyproto.h"
 #include "reply.h"
 #include "tls.h"
 #include "worker.h"
@@ -118,6 +119,44 @@ static bool read_head(struct client *c) {
     return true;
 }
 
+static void set_peer(struct client *c, const struct sockaddr_storage *peer) {
+    c->peer = *peer;
+    c->port = cidr_port(peer);
+    cidr_text(peer, c->address);
+}
+
+static void begin_tls(struct client *c) {
+    const struct snapshot *s = c->conn.worker->lease->snapshot;
+    if (c->tls) tls_serve(&c->conn, s->tls, s->config->listens[c->listen].http2);
+}
+
+/**
+ * Takes the header of the PROXY protocol off the socket, and not a byte of what follows: that may be TLS.
+ * @return whether it is done; the connection may have been closed
+ */
+static bool read_proxy(struct client *c) {
+    struct conn *conn = &c->conn;
+    char buf[PROXYPROTO_MAX];
+    struct proxyproto header;
+    ssize_t n = recv(conn->watch.fd, buf, sizeof buf, MSG_PEEK);
+    int used = n > 0 ? proxyproto_parse(buf, (size_t)n, &header) : PROXYPROTO_PARTIAL;
+    if (used == PROXYPROTO_PARTIAL && !conn->hup && (n > 0 || (n < 0 && errno == EAGAIN))) {
+        conn->readable = false;  // until more comes
+        return false;
+    }
+    if (used < 0 || recv(conn->watch.fd, buf, (size_t)used, 0) != used) {
+        if (used < 0 && n > 0) conn->worker->telemetry.glitches++;
+        client_close(c);
+        return false;
+    }
+    if (header.kind == PROXYPROTO_CLIENT) set_peer(c, &header.client);
+    c->nameless = header.kind == PROXYPROTO_UNKNOWN;
+    c->awaits_proxy = false;
+    begin_tls(c);
+    set_timer(c, limits_of(c)->header_timeout);
+    return true;
+}
+
 /** Finds out from the first bytes, or from ALPN, which HTTP the client speaks. */
 static void sniff(struct client *c) {
     struct conn *conn = &c->conn;
@@ -153,6 +192,7 @@ static void run(struct conn *conn) {
         else finish_closing(c);
         return;
     }
+    if (c->awaits_proxy && !read_proxy(c)) return;
     for (;;) {
         // Pipelined requests of a client that does not read its answers have to wait.
         if (!outq_has_room(&conn->out)) {
@@ -233,6 +273,7 @@ void client_open_stream(struct client *c, const struct client *connection, const
     c->port = connection->port;
     c->listen = connection->listen;
     c->tls = connection->tls;
+    c->nameless = connection->nameless;
     memcpy(c->address, connection->address, sizeof c->address);
     conn_open_layer(&c->conn, connection->conn.worker, layer, run, free_fn, expire);
     set_timer(c, limits_of(c)->header_timeout);
@@ -243,9 +284,7 @@ void client_open(struct worker *w, int fd, const struct sockaddr_storage *peer, 
     struct client *c = base_zalloc(sizeof *c);
     int one = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    c->peer = *peer;
-    c->port = cidr_port(peer);
-    cidr_text(peer, c->address);
+    set_peer(c, peer);
     c->conn.writable = true;
     c->conn.readable = true;  // most clients have sent their request by now
     if (!conn_open(&c->conn, w, fd, run, free_client, expire)) {
@@ -255,7 +294,8 @@ void client_open(struct worker *w, int fd, const struct sockaddr_storage *peer, 
     }
     c->listen = listen;
     c->tls = l->tls;
-    if (l->tls) tls_serve(&c->conn, w->lease->snapshot->tls, l->http2);
+    c->awaits_proxy = config_ranges_contain(&l->proxy_protocol, peer);
+    if (!c->awaits_proxy) begin_tls(c);
     list_push(&w->clients, &c->link);
     w->telemetry.clients++;
     set_timer(c, limits_of(c)->header_timeout);

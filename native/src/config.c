@@ -13,7 +13,7 @@
 #define FILE_MAX (64u << 20)
 
 static bool read_listens(struct reader *r, const struct json *root) {
-    static const char *const keys[] = {"address", "port", "tls", "http2", "redirectPort", NULL};
+    static const char *const keys[] = {"address", "port", "tls", "http2", "redirectPort", "proxyProtocol", NULL};
     struct config *c = r->config;
     const struct json *item;
     if (!get_array(r, root, "listen", &c->listen_count, &item)) return false;
@@ -25,7 +25,7 @@ static bool read_listens(struct reader *r, const struct json *root) {
         snprintf(path, sizeof path, "listen[%u]", i);
         if (!only_keys(r, item, path, keys)) return false;
         if (!get_address(r, item, path, &l->address, &l->port, 0, &l->sockaddr, &l->sockaddr_length)) return false;
-        if (!config_read_listen_tls(r, item, path, l)) return false;
+        if (!config_read_listen_tls(r, item, path, l) || !get_ranges(r, item, path, "proxyProtocol", &l->proxy_protocol)) return false;
         for (unsigned j = 0; j < i; j++)
             if (l->port && c->listens[j].port == l->port && strcmp(c->listens[j].address, l->address) == 0)
                 return fail(r, path, "the same address and port as listen[%u]", j);
@@ -201,21 +201,6 @@ static bool read_capture(struct reader *r, const struct json *root) {
            get_integer(r, v, "capture", "queueBytes", 65536, 1e12, &c->capture_queue);
 }
 
-static bool read_trusted(struct reader *r, const struct json *root) {
-    struct config *c = r->config;
-    const struct json *item;
-    if (!get_array(r, root, "trusted", &c->trusted_count, &item)) return false;
-    c->trusted = arena_alloc(&c->arena, c->trusted_count * sizeof *c->trusted);
-    for (unsigned i = 0; item; item = item->next, i++) {
-        char path[64];
-        const char *text;
-        snprintf(path, sizeof path, "trusted[%u]", i);
-        if (!get_text(r, item, path, 64, &text)) return false;
-        if (!cidr_parse(text, &c->trusted[i])) return fail(r, path, "found \"%s\", expected an address range like 10.0.0.0/8", text);
-    }
-    return true;
-}
-
 static bool read_scalars(struct reader *r, const struct json *root) {
     struct config *c = r->config;
     uint64_t workers = 1;
@@ -247,7 +232,7 @@ static bool read_document(struct reader *r, const struct json *root) {
     static const char *const keys[] = {"listen", "workers", "control", "nodes", "routes", "limits", "telemetry", "capture",
                                        "exchangeHeader", "trusted", "drainTimeout", "tls", "upstreamTls", "acme", NULL};
     return only_keys(r, root, "", keys) && read_listens(r, root) && read_nodes(r, root) && read_routes(r, root) && read_limits(r, root) &&
-           read_telemetry(r, root) && read_capture(r, root) && read_trusted(r, root) && read_scalars(r, root) && config_read_tls(r, root);
+           read_telemetry(r, root) && read_capture(r, root) && get_ranges(r, root, "", "trusted", &r->config->trusted) && read_scalars(r, root) && config_read_tls(r, root);
 }
 
 /** Turns a byte offset into line and column for the message. */
@@ -294,6 +279,12 @@ struct config *config_load(const char *file, struct config_error *error) {
     struct config *c = config_parse(text, n, error);
     free(text);
     return c;
+}
+
+bool config_ranges_contain(const struct config_ranges *ranges, const struct sockaddr_storage *peer) {
+    for (unsigned i = 0; i < ranges->count; i++)
+        if (cidr_contains(&ranges->at[i], peer)) return true;
+    return false;
 }
 
 void config_free(struct config *c) {

@@ -12,8 +12,7 @@ static bool is_idempotent(struct span method) {
 
 static bool is_trusted(struct client *c, const struct snapshot *s) {
     if (c->trusted_serial == s->serial) return c->trusted;
-    c->trusted = false;
-    for (unsigned i = 0; i < s->config->trusted_count && !c->trusted; i++) c->trusted = cidr_contains(&s->config->trusted[i], &c->peer);
+    c->trusted = !c->nameless && config_ranges_contain(&s->config->trusted, &c->peer);
     c->trusted_serial = s->serial;
     return c->trusted;
 }
