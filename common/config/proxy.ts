@@ -15,6 +15,8 @@ export interface ProxyConfig {
     readonly connectTimeout?: number;
     readonly upstreamTimeout?: number;
     readonly bodyTimeout?: number;
+    /** Bytes a second a client must at least send of a body or take of an answer; 0: any progress will do. */
+    readonly minRate?: number;
     readonly connections?: number;
     /** Streams that a client of HTTP/2 may have open at once. */
     readonly streams?: number;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "cidr.h"
+#include "client_pace.h"
 #include "exchange.h"
 #include "h2_stream.h"
 #include "proxyproto.h"
@@ -197,7 +198,8 @@ static void run(struct conn *conn) {
         // Pipelined requests of a client that does not read its answers have to wait.
         if (!outq_has_room(&conn->out)) {
             conn->wants_room = true;
-            set_timer(c, limits_of(c)->body_timeout);
+            client_watch_reader(c);
+            client_set_deadline(c);
             return;
         }
         if (!c->sniffed && conn_unread(conn)) sniff(c);
@@ -214,26 +216,31 @@ static void run(struct conn *conn) {
     }
 }
 
+static void expire_exchange(struct client *c, uint64_t now) {
+    struct exchange *x = c->x;
+    if (x->tunnel) return;
+    if (exchange_body_overdue(x, now)) {
+        if (x->status) exchange_abort(x, true);
+        else exchange_refuse(x, 408);
+        return;
+    }
+    if (now >= x->body_deadline && !x->request.done) x->body_deadline = now + limits_of(c)->body_timeout;
+    if (client_reads_slowly(c)) exchange_abort(x, true);
+}
+
 static void expire(struct timer *t, uint64_t now) {
     struct client *c = CONTAINER_OF(t, struct client, conn.timer);
-    (void)now;
-    if (c->h2) {
+    if (c->h2 && !c->closing) {
         h2_expire(c);
         return;
     }
     if (c->x) {
-        struct exchange *x = c->x;
-        if (x->tunnel) return;
-        if (!x->request.done && x->up && !x->up->conn.wants_room) {
-            if (x->status) exchange_abort(x, true);
-            else exchange_refuse(x, 408);
-        } else if (c->conn.wants_room) {
-            exchange_abort(x, true);  // it does not read its answer
-        } else if (!x->request.done) {
-            set_timer(c, limits_of(c)->body_timeout);
-        }
+        expire_exchange(c, now);
         return;
     }
+    // An answer on its way is waited for as long as the client takes it.
+    bool sending = !c->lingering && (c->stream ? c->stream->answered : conn_unsent(&c->conn));
+    if (sending && !client_reads_slowly(c)) return;
     if (c->head_since && !c->closing) refuse(c, 408);
     else client_close(c);
 }
@@ -241,6 +248,7 @@ static void expire(struct timer *t, uint64_t now) {
 void client_next(struct client *c, bool keep_alive) {
     struct worker *w = c->conn.worker;
     if (c->conn.closed) return;
+    c->reader.caught_up = true;  // what it was waited for is over
     if (c->stream) {
         c->closing = true;
         h2_stream_answered(c->stream);

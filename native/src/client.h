@@ -6,6 +6,7 @@
 #pragma once
 
 #include "conn.h"
+#include "pace.h"
 
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -24,6 +25,7 @@ struct client {
     bool nameless;             // passed on for somebody who cannot be told: `peer` is not who speaks
     bool sniffed;              // which HTTP it speaks is known
     struct list link;          // worker->clients
+    struct pace_reader reader; // it has to take what is sent; a caught-up one is not watched
     uint64_t head_since;       // when the first byte of an incomplete head came; 0: none
     uint32_t parsed;           // bytes of an incomplete head seen so far
     uint16_t port;

@@ -169,7 +169,7 @@ static bool read_routes(struct reader *r, const struct json *root) {
 
 static bool read_limits(struct reader *r, const struct json *root) {
     static const char *const keys[] = {"headerBytes", "bodyBytes", "headers", "headerTimeout", "idleTimeout", "connectTimeout",
-                                       "upstreamTimeout", "bodyTimeout", "connections", "streams", NULL};
+                                       "upstreamTimeout", "bodyTimeout", "minRate", "connections", "streams", NULL};
     struct config_limits *l = &r->config->limits;
     const struct json *v = member(root, "limits");
     if (!v) return true;
@@ -177,7 +177,7 @@ static bool read_limits(struct reader *r, const struct json *root) {
            get_integer(r, v, "limits", "bodyBytes", 0, 9e15, &l->body_bytes) &&
            get_integer(r, v, "limits", "headers", 1, HTTP1_FIELDS_MAX, &l->headers) &&
            get_integer(r, v, "limits", "connections", 1, 10000000, &l->connections) &&
-           get_integer(r, v, "limits", "streams", 1, 10000, &l->streams) &&
+           get_integer(r, v, "limits", "streams", 1, 10000, &l->streams) && get_integer(r, v, "limits", "minRate", 0, 1e9, &l->min_rate) &&
            get_time(r, v, "limits", "headerTimeout", &l->header_timeout) && get_time(r, v, "limits", "idleTimeout", &l->idle_timeout) &&
            get_time(r, v, "limits", "connectTimeout", &l->connect_timeout) &&
            get_time(r, v, "limits", "upstreamTimeout", &l->upstream_timeout) && get_time(r, v, "limits", "bodyTimeout", &l->body_timeout);
@@ -219,7 +219,7 @@ static bool read_scalars(struct reader *r, const struct json *root) {
 }
 
 static void set_defaults(struct config *c) {
-    c->limits = (struct config_limits){.header_bytes = 65536, .headers = 100, .connections = 10000, .streams = 100, .header_timeout = 10000 * MS,
+    c->limits = (struct config_limits){.header_bytes = 65536, .headers = 100, .connections = 10000, .streams = 100, .min_rate = 240, .header_timeout = 10000 * MS,
                                        .idle_timeout = 60000 * MS, .connect_timeout = 2000 * MS, .upstream_timeout = 60000 * MS, .body_timeout = 30000 * MS};
     c->telemetry_interval = 1000 * MS;
     c->capture_max_body = 1 << 20;

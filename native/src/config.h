@@ -73,6 +73,7 @@ struct config_route {
 struct config_limits {
     uint64_t header_bytes, body_bytes /* 0: none */, headers, connections, streams;
     uint64_t header_timeout, idle_timeout, connect_timeout, upstream_timeout, body_timeout;
+    uint64_t min_rate;  // bytes a second; 0: none
 };
 
 struct config {
