@@ -15,8 +15,8 @@ static bool read_length(struct span s, uint64_t *out) {
 /** What a first pass over the fields collects. */
 struct seen {
     unsigned lengths, codings, hosts;
-    struct span length, coding, host, upgrade, expect;
-    bool close, keep, upgrade_option;
+    struct span length, coding, host, upgrade;
+    bool close, keep, upgrade_option, expects, expects_other;
 };
 
 static bool read_connection(struct span value, struct seen *seen, struct framing *out) {
@@ -48,7 +48,10 @@ static bool collect(const struct http1_head *head, struct seen *seen, struct fra
             case FIELD_TRANSFER_ENCODING: seen->codings++, seen->coding = f->value; break;
             case FIELD_HOST: seen->hosts++, seen->host = f->value; break;
             case FIELD_UPGRADE: seen->upgrade = f->value; break;
-            case FIELD_EXPECT: seen->expect = f->value; break;
+            case FIELD_EXPECT:
+                seen->expects = true;
+                if (!span_ieq(f->value, SPAN("100-continue"))) seen->expects_other = true;
+                break;
             case FIELD_CONNECTION:
                 if (!read_connection(f->value, seen, out)) return false;
                 break;
@@ -127,8 +130,8 @@ int framing_request(const struct http1_head *head, struct framing *out) {
     if (!out->host.n) out->host = seen.host;
     int refused = read_body(head, &seen, out);
     if (refused) return refused;
-    if (seen.expect.n && head->minor >= 1) {
-        if (!span_ieq(seen.expect, SPAN("100-continue"))) return 417;
+    if (seen.expects && head->minor >= 1) {
+        if (seen.expects_other) return 417;
         out->expect_continue = out->body != BODY_NONE;
     }
     // h2c would open a tunnel that nobody looks into; an upgrade with a body has no agreed meaning.

@@ -83,6 +83,12 @@ size_t rewrite_request_head(char *out, const struct http1_head *head, const stru
     for (unsigned i = 0; i < head->count; i++) {
         const struct http1_field *field = &head->fields[i];
         if (drops_request_field(field, f, how)) continue;
+        if (field->id == FIELD_CONTENT_LENGTH) {
+            // White space after the digits, legal as it is, is refused by some (llhttp: a tab).
+            flush_run(&w);
+            put_field(&w, field->name, field->value);
+            continue;
+        }
         keep_line(&w, field);
     }
     flush_run(&w);
