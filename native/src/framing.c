@@ -16,7 +16,7 @@ static bool read_length(struct span s, uint64_t *out) {
 struct seen {
     unsigned lengths, codings, hosts;
     struct span length, coding, host, upgrade;
-    bool close, keep, upgrade_option, expects, expects_other;
+    bool close, keep, upgrade_option, expects, expects_other, disguised;
 };
 
 static bool read_connection(struct span value, struct seen *seen, struct framing *out) {
@@ -46,6 +46,7 @@ static bool collect(const struct http1_head *head, struct seen *seen, struct fra
         switch (f->id) {
             case FIELD_CONTENT_LENGTH: seen->lengths++, seen->length = f->value; break;
             case FIELD_TRANSFER_ENCODING: seen->codings++, seen->coding = f->value; break;
+            case FIELD_DISGUISED: seen->disguised = true; break;
             case FIELD_HOST: seen->hosts++, seen->host = f->value; break;
             case FIELD_UPGRADE: seen->upgrade = f->value; break;
             case FIELD_EXPECT:
@@ -122,7 +123,7 @@ static int read_body(const struct http1_head *head, const struct seen *seen, str
 
 int framing_request(const struct http1_head *head, struct framing *out) {
     struct seen seen;
-    if (!collect(head, &seen, out)) return 400;
+    if (!collect(head, &seen, out) || seen.disguised) return 400;
     if (span_eq(head->method, SPAN("CONNECT"))) return 501;
     if (!read_target(head, out)) return 400;
     if (seen.hosts > 1 || (seen.hosts == 0 && head->minor >= 1)) return 400;

@@ -22,7 +22,17 @@ __attribute__((constructor)) static void fill_classes(void) {
 
 bool http1_is_token_char(unsigned char c) { return class_of[c] & TOKEN; }
 
-static enum http1_field_id other(struct span name) { return claims_name(name) ? FIELD_CLAIM : FIELD_OTHER; }
+static bool is_disguised(struct span name, struct span field) {
+    if (name.n != field.n || !memchr(name.p, '_', name.n)) return false;
+    for (size_t i = 0; i < name.n; i++)
+        if ((name.p[i] == '_' ? '-' : name.p[i] | 32) != field.p[i] && name.p[i] != field.p[i]) return false;
+    return true;
+}
+
+static enum http1_field_id other(struct span name) {
+    if (is_disguised(name, SPAN("content-length")) || is_disguised(name, SPAN("transfer-encoding"))) return FIELD_DISGUISED;
+    return claims_name(name) ? FIELD_CLAIM : FIELD_OTHER;
+}
 
 static enum http1_field_id match(struct span name, const char *lower, enum http1_field_id id) {
     return strncasecmp(name.p, lower, name.n) == 0 ? id : other(name);

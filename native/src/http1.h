@@ -19,6 +19,7 @@ enum http1_field_id {
     FIELD_CONNECTION,
     FIELD_CONTENT_LENGTH,
     FIELD_DATE,
+    FIELD_DISGUISED,  // Content-Length or Transfer-Encoding spelled with '_', which CGI and its kin take for the field itself
     FIELD_EXPECT,
     FIELD_FORWARDED,
     FIELD_HOST,

@@ -84,9 +84,11 @@ size_t rewrite_request_head(char *out, const struct http1_head *head, const stru
         const struct http1_field *field = &head->fields[i];
         if (drops_request_field(field, f, how)) continue;
         if (field->id == FIELD_CONTENT_LENGTH) {
-            // White space after the digits, legal as it is, is refused by some (llhttp: a tab).
+            // Legal, but not alike to all: white space after the digits (llhttp refuses a tab), zeros before them (octal?).
+            struct span digits = field->value;
+            while (digits.n > 1 && digits.p[0] == '0') digits.p++, digits.n--;
             flush_run(&w);
-            put_field(&w, field->name, field->value);
+            put_field(&w, field->name, digits);
             continue;
         }
         keep_line(&w, field);
