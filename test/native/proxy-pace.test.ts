@@ -181,6 +181,39 @@ describe('a client that reads its answer', () => {
     expect((await settled(peer)).waitSumNs).toBe(0n);
   });
 
+  it('none of many pipelined ones is given up', async () => {
+    const node = await startNode((_, response) => response.end(bytes.subarray(0, 100_000)));
+    const proxy = await startProxy([node.node], { limits: { bodyTimeout: 100, minRate: 1000 } });
+    const peer = await subscribe(proxy, {});
+    const socket = await open(proxy.at);
+    socket.pause();
+    socket.write(get('/').repeat(2000));
+    await peer.telemetry((t) => t.clientConnections === 1);
+    await peer.telemetry((t) => t.clientConnections === 0);
+    expect(node.requests).toBeLessThan(2000);
+    expect((await settled(peer)).waitSumNs).toBe(0n);
+  });
+
+  it('of HTTP/2 with every window open, but takes nothing off the wire, loses its connection', async () => {
+    const node = await startNode((_, response) => response.end(bytes));
+    const proxy = await startProxy([node.node], {
+      listen: [{ address: '127.0.0.1', port: 0, http2: true }],
+      limits: { bodyTimeout: 100, minRate: 1000 },
+    });
+    const peer = await subscribe(proxy, {});
+    const client = await openH2(proxy.at);
+    client.pause();
+    const most = uint32(0x7fffffff);
+    client.write(frame(frameType.settings, 0, 0, Buffer.concat([Buffer.from([0, 4]), most])));
+    client.write(frame(frameType.windowUpdate, 0, 0, uint32(0x7fff0000)));
+    const block = Buffer.concat([Buffer.from([0x82, 0x84, 0x86]), field(':authority', 'test')]);
+    for (const stream of [1, 3, 5])
+      client.write(frame(frameType.headers, flag.endHeaders | flag.endStream, stream, block));
+    await peer.telemetry((t) => t.openRequests === 3);
+    await peer.telemetry((t) => t.clientConnections === 0);
+    expect((await settled(peer)).waitSumNs).toBe(0n);
+  });
+
   it('a byte now and then by windows of HTTP/2 loses its stream', async () => {
     const node = await startNode((_, response) => response.end(bytes));
     const proxy = await startProxy([node.node], {
