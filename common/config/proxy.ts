@@ -15,6 +15,8 @@ export interface ProxyConfig {
     readonly connectTimeout?: number;
     readonly upstreamTimeout?: number;
     readonly bodyTimeout?: number;
+    /** Bytes a second a client must at least send of a body or take of an answer; 0: any progress will do. */
+    readonly minRate?: number;
     readonly connections?: number;
     /** Streams that a client of HTTP/2 may have open at once. */
     readonly streams?: number;
@@ -54,7 +56,7 @@ export interface ProxyConfig {
     readonly queueBytes?: number;
   };
   readonly exchangeHeader?: string;
-  /** CIDR blocks of peers whose X-Forwarded-* and exchange header are believed. */
+  /** CIDR blocks of peers whose claims (Forwarded, X-Forwarded-*, X-Real-IP, ...) and exchange header are believed. */
   readonly trusted?: readonly string[];
   readonly drainTimeout?: number;
   /** Name of the cookie of routes that are sticky by one; each proxy a request passes needs its own. */
@@ -69,6 +71,8 @@ export interface ProxyListen {
   readonly http2?: boolean;
   /** Without TLS: every request but an http-01 challenge is sent to https at this port. */
   readonly redirectPort?: number;
+  /** CIDR blocks of balancers whose connections begin with a header of the PROXY protocol (v1 or v2). */
+  readonly proxyProtocol?: readonly string[];
 }
 
 /** Absolute paths of PEM files: a chain, leaf first, and its key, which only its owner may read. */

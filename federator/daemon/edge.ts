@@ -25,6 +25,7 @@ export interface EdgeListen {
   readonly port: number;
   readonly tls?: EdgeTlsSettings | undefined;
   readonly limits?: EdgeLimitSettings | undefined;
+  readonly proxyProtocol?: readonly string[] | undefined;
 }
 
 /** Where the edge listens; `tlsPort` where it has https. */
@@ -140,11 +141,12 @@ export class Edge {
   }
 }
 
-function listensOf({ address, tls }: EdgeListen, port: number): ProxyListen[] {
-  if (tls === undefined) return [{ address, port }];
+function listensOf({ address, tls, proxyProtocol }: EdgeListen, port: number): ProxyListen[] {
+  const base = { address, ...(proxyProtocol === undefined ? {} : { proxyProtocol }) };
+  if (tls === undefined) return [{ ...base, port }];
   return [
-    { address, port, ...(tls.force ? { redirectPort: tls.port } : {}) },
-    { address, port: tls.port, tls: true },
+    { ...base, port, ...(tls.force ? { redirectPort: tls.port } : {}) },
+    { ...base, port: tls.port, tls: true },
   ];
 }
 

@@ -53,6 +53,10 @@ export type EdgeLimitSettings = z.output<typeof edgeLimitsSchema>;
 
 export type EdgeTlsSettings = z.output<typeof edgeTlsSchema>;
 
+const rangeSchema = z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()], {
+  error: 'expected an address range like 10.0.0.0/8',
+});
+
 /** `federation.json` in the home folder. */
 export const settingsSchema = z.strictObject({
   $schema: z.string().optional(),
@@ -64,6 +68,8 @@ export const settingsSchema = z.strictObject({
       port: portSchema.default(DEFAULT_EDGE_PORT),
       tls: edgeTlsSchema.optional(),
       limits: edgeLimitsSchema.optional(),
+      /** Balancers before the edge that speak the PROXY protocol: their connections must begin with its header. */
+      proxyProtocol: z.array(rangeSchema).optional(),
     })
     .prefault({}),
   /** The API listens on loopback only. */

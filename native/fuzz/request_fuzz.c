@@ -10,7 +10,7 @@ static void check_inside(struct span s, const char *buf, size_t n) { BUG_ON(s.n 
 
 static void rewrite(int used) {
     struct rewrite_request how = {.client = SPAN("127.0.0.1"), .fallback_host = SPAN("node:1"), .exchange_field = SPAN("x-id"), .trusted = used % 2};
-    size_t bound = rewrite_request_bound((size_t)used, &how);
+    size_t bound = rewrite_request_bound((size_t)used, &head, &framing, &how);
     char *out = base_alloc(bound);
     size_t n = rewrite_request_head(out, &head, &framing, &how);
     BUG_ON(n > bound);
@@ -18,6 +18,13 @@ static void rewrite(int used) {
     BUG_ON(framing_request(&again, &framing_again) != 0);
     BUG_ON(framing_again.body != framing.body || framing_again.length != framing.length);
     BUG_ON(!span_eq(framing_again.target, framing.target));
+    unsigned written = 0, claims = 0;
+    for (unsigned i = 0; i < again.count; i++) {
+        enum http1_field_id id = again.fields[i].id;
+        written += id == FIELD_FORWARDED || id == FIELD_X_FORWARDED_FOR || id == FIELD_X_FORWARDED_HOST || id == FIELD_X_FORWARDED_PROTO;
+        claims += id == FIELD_CLAIM || id == FIELD_PROXY;
+    }
+    BUG_ON(written != 4 || (!how.trusted && claims));
     free(out);
 }
 

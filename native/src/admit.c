@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include "forwarded.h"
 #include "request.h"
 #include "telemetry.h"
 #include "worker.h"
@@ -19,7 +20,7 @@ static uint64_t number_of(const struct sockaddr_storage *address, const struct c
 /** The client a trusted peer names in X-Forwarded-For; 0: what stands there is no address. */
 static uint64_t number_of_forwarded(const struct http1_head *head, const struct config_client_limits *limits) {
     char text[INET6_ADDRSTRLEN];
-    struct span named = request_forwarded_client(head);
+    struct span named = forwarded_client(head);
     struct sockaddr_storage address;
     socklen_t length;
     if (!named.n || named.n >= sizeof text) return 0;

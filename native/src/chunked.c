@@ -1,5 +1,7 @@
 #include "chunked.h"
 
+#include "http1.h"
+
 void chunked_init(struct chunked *c) { *c = (struct chunked){.state = CHUNKED_SIZE}; }
 
 static int hex_value(char ch) {
@@ -7,6 +9,37 @@ static int hex_value(char ch) {
     if (ch >= 'a' && ch <= 'f') return ch - 'a' + 10;
     if (ch >= 'A' && ch <= 'F') return ch - 'A' + 10;
     return -1;
+}
+
+/** What may follow a whole part of an extension: the end of the line, or the next one. */
+static bool end_part(struct chunked *c, char ch) {
+    c->state = ch == '\r' ? CHUNKED_SIZE_LF : CHUNKED_EXTENSION;
+    return ch == '\r' || ch == ';';
+}
+
+/**
+ * *( ";" token [ "=" ( token / quoted-string ) ] ). Nobody behind sees them; a reader that took a quote for open where we do
+ * not would end the line elsewhere.
+ */
+static bool step_extension(struct chunked *c, char ch) {
+    bool token = http1_is_token_char((unsigned char)ch), text = ch == '\t' || ((unsigned char)ch >= 0x20 && ch != 0x7f);
+    if (++c->extension > CHUNKED_EXTENSION_MAX) return false;
+    switch (c->state) {
+        case CHUNKED_EXTENSION: c->state = CHUNKED_NAME; return token;
+        case CHUNKED_NAME:
+            if (token) return true;
+            if (ch != '=') return end_part(c, ch);
+            c->state = CHUNKED_VALUE;
+            return true;
+        case CHUNKED_VALUE: c->state = ch == '"' ? CHUNKED_QUOTED : CHUNKED_TOKEN; return token || ch == '"';
+        case CHUNKED_TOKEN: return token || end_part(c, ch);
+        case CHUNKED_QUOTED:
+            if (ch == '"') c->state = CHUNKED_UNQUOTED;
+            if (ch == '\\') c->state = CHUNKED_ESCAPED;
+            return text;
+        case CHUNKED_ESCAPED: c->state = CHUNKED_QUOTED; return text;
+        default: return end_part(c, ch);
+    }
 }
 
 /** One framing byte. false: not allowed here. */
@@ -31,13 +64,9 @@ static bool step(struct chunked *c, char ch) {
             else if (ch == ';') c->state = CHUNKED_EXTENSION;
             else return false;
             return true;
-        case CHUNKED_EXTENSION:
-            if (ch == '\r') {
-                c->state = CHUNKED_SIZE_LF;
-                return true;
-            }
-            if (++c->extension > CHUNKED_EXTENSION_MAX) return false;
-            return ch == '\t' || ((unsigned char)ch >= 0x20 && ch != 0x7f);
+        case CHUNKED_EXTENSION: case CHUNKED_NAME: case CHUNKED_VALUE: case CHUNKED_TOKEN: case CHUNKED_QUOTED: case CHUNKED_ESCAPED:
+        case CHUNKED_UNQUOTED:
+            return step_extension(c, ch);
         case CHUNKED_SIZE_LF:
             c->state = c->left ? CHUNKED_DATA : CHUNKED_TRAILERS;
             return ch == '\n';

@@ -1,7 +1,7 @@
 /**
  * @file chunked.h
  * Decoder of the chunked transfer coding (RFC 9112 7.1), one piece of input at a time, without copying.
- * Strict: CRLF only, size of hex digits only, extensions read and thrown away, no bare LF, no white space.
+ * Strict: CRLF only, size of hex digits only, extensions by their grammar and thrown away, no bare LF, no white space.
  */
 #pragma once
 
@@ -13,7 +13,13 @@
 enum chunked_state {
     CHUNKED_SIZE,       // first digit
     CHUNKED_SIZE_MORE,  // further digits
-    CHUNKED_EXTENSION,
+    CHUNKED_EXTENSION,  // first character of a name, after ';'
+    CHUNKED_NAME,
+    CHUNKED_VALUE,      // first character of a value, after '='
+    CHUNKED_TOKEN,
+    CHUNKED_QUOTED,
+    CHUNKED_ESCAPED,    // after a backslash between quotes
+    CHUNKED_UNQUOTED,   // after the closing quote
     CHUNKED_SIZE_LF,
     CHUNKED_DATA,
     CHUNKED_DATA_CR,

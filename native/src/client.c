@@ -5,8 +5,10 @@
 
 #include "admit.h"
 #include "cidr.h"
+#include "client_pace.h"
 #include "exchange.h"
 #include "h2_stream.h"
+#include "proxyproto.h"
 #include "reply.h"
 #include "tls.h"
 #include "worker.h"
@@ -120,6 +122,48 @@ static bool read_head(struct client *c) {
     return true;
 }
 
+static void set_peer(struct client *c, const struct sockaddr_storage *peer) {
+    c->peer = *peer;
+    c->port = cidr_port(peer);
+    cidr_text(peer, c->address);
+}
+
+static void begin_tls(struct client *c) {
+    const struct snapshot *s = c->conn.worker->lease->snapshot;
+    if (c->tls) tls_serve(&c->conn, s->tls, s->config->listens[c->listen].http2);
+}
+
+/**
+ * Takes the header of the PROXY protocol off the socket, and not a byte of what follows: that may be TLS.
+ * @return whether it is done; the connection may have been closed
+ */
+static bool read_proxy(struct client *c) {
+    struct conn *conn = &c->conn;
+    char buf[PROXYPROTO_MAX];
+    struct proxyproto header;
+    ssize_t n = recv(conn->watch.fd, buf, sizeof buf, MSG_PEEK);
+    int used = n > 0 ? proxyproto_parse(buf, (size_t)n, &header) : PROXYPROTO_PARTIAL;
+    if (used == PROXYPROTO_PARTIAL && !conn->hup && (n > 0 || (n < 0 && errno == EAGAIN))) {
+        conn->readable = false;  // until more comes
+        return false;
+    }
+    if (used < 0 || recv(conn->watch.fd, buf, (size_t)used, 0) != used) {
+        if (used < 0 && n > 0) conn->worker->telemetry.glitches++;
+        client_close(c);
+        return false;
+    }
+    if (header.kind == PROXYPROTO_CLIENT) set_peer(c, &header.client);
+    c->nameless = header.kind == PROXYPROTO_UNKNOWN;
+    c->awaits_proxy = false;
+    if (UNLIKELY(!admit_connection(c))) {
+        client_close(c);
+        return false;
+    }
+    begin_tls(c);
+    set_timer(c, limits_of(c)->header_timeout);
+    return true;
+}
+
 /** Finds out from the first bytes, or from ALPN, which HTTP the client speaks. */
 static void sniff(struct client *c) {
     struct conn *conn = &c->conn;
@@ -155,11 +199,13 @@ static void run(struct conn *conn) {
         else finish_closing(c);
         return;
     }
+    if (c->awaits_proxy && !read_proxy(c)) return;
     for (;;) {
         // Pipelined requests of a client that does not read its answers have to wait.
         if (!outq_has_room(&conn->out)) {
             conn->wants_room = true;
-            set_timer(c, limits_of(c)->body_timeout);
+            client_watch_reader(c);
+            client_set_deadline(c);
             return;
         }
         if (!c->sniffed && conn_unread(conn)) sniff(c);
@@ -176,26 +222,31 @@ static void run(struct conn *conn) {
     }
 }
 
+static void expire_exchange(struct client *c, uint64_t now) {
+    struct exchange *x = c->x;
+    if (x->tunnel) return;
+    if (exchange_body_overdue(x, now)) {
+        if (x->status) exchange_abort(x, true);
+        else exchange_refuse(x, 408);
+        return;
+    }
+    if (now >= x->body_deadline && !x->request.done) x->body_deadline = now + limits_of(c)->body_timeout;
+    if (client_reads_slowly(c)) exchange_abort(x, true);
+}
+
 static void expire(struct timer *t, uint64_t now) {
     struct client *c = CONTAINER_OF(t, struct client, conn.timer);
-    (void)now;
-    if (c->h2) {
+    if (c->h2 && !c->closing) {
         h2_expire(c);
         return;
     }
     if (c->x) {
-        struct exchange *x = c->x;
-        if (x->tunnel) return;
-        if (!x->request.done && x->up && !x->up->conn.wants_room) {
-            if (x->status) exchange_abort(x, true);
-            else exchange_refuse(x, 408);
-        } else if (c->conn.wants_room) {
-            exchange_abort(x, true);  // it does not read its answer
-        } else if (!x->request.done) {
-            set_timer(c, limits_of(c)->body_timeout);
-        }
+        expire_exchange(c, now);
         return;
     }
+    // An answer on its way is waited for as long as the client takes it.
+    bool sending = !c->lingering && (c->stream ? c->stream->answered : conn_unsent(&c->conn));
+    if (sending && !client_reads_slowly(c)) return;
     if (c->head_since && !c->closing) refuse(c, 408);
     else client_close(c);
 }
@@ -203,6 +254,7 @@ static void expire(struct timer *t, uint64_t now) {
 void client_next(struct client *c, bool keep_alive) {
     struct worker *w = c->conn.worker;
     if (c->conn.closed) return;
+    c->reader.caught_up = true;  // what it was waited for is over
     if (c->stream) {
         c->closing = true;
         h2_stream_answered(c->stream);
@@ -235,6 +287,7 @@ void client_open_stream(struct client *c, const struct client *connection, const
     c->port = connection->port;
     c->listen = connection->listen;
     c->tls = connection->tls;
+    c->nameless = connection->nameless;
     memcpy(c->address, connection->address, sizeof c->address);
     conn_open_layer(&c->conn, connection->conn.worker, layer, run, free_fn, expire);
     set_timer(c, limits_of(c)->header_timeout);
@@ -245,9 +298,7 @@ void client_open(struct worker *w, int fd, const struct sockaddr_storage *peer, 
     struct client *c = base_zalloc(sizeof *c);
     int one = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    c->peer = *peer;
-    c->port = cidr_port(peer);
-    cidr_text(peer, c->address);
+    set_peer(c, peer);
     c->conn.writable = true;
     c->conn.readable = true;  // most clients have sent their request by now
     if (!conn_open(&c->conn, w, fd, run, free_client, expire)) {
@@ -257,10 +308,12 @@ void client_open(struct worker *w, int fd, const struct sockaddr_storage *peer, 
     }
     c->listen = listen;
     c->tls = l->tls;
-    if (l->tls) tls_serve(&c->conn, w->lease->snapshot->tls, l->http2);
+    c->awaits_proxy = config_ranges_contain(&l->proxy_protocol, peer);
+    if (!c->awaits_proxy) begin_tls(c);
     list_push(&w->clients, &c->link);
     w->telemetry.clients++;
-    if (UNLIKELY(!admit_connection(c))) {
+    // Behind a balancer it counts when the balancer has said whose it is.
+    if (UNLIKELY(!c->awaits_proxy && !admit_connection(c))) {
         client_close(c);
         return;
     }

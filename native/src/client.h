@@ -6,6 +6,7 @@
 #pragma once
 
 #include "conn.h"
+#include "pace.h"
 
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -20,8 +21,11 @@ struct client {
     struct h2 *h2;             // the connection speaks HTTP/2: its requests are clients of their own
     struct h2_stream *stream;  // this client is a stream of such a connection
     bool until_end;            // a stream: DATA follow the head, END_STREAM ends the body
+    bool awaits_proxy;         // a header of the PROXY protocol has to come first
+    bool nameless;             // passed on for somebody who cannot be told: `peer` is not who speaks
     bool sniffed;              // which HTTP it speaks is known
     struct list link;          // worker->clients
+    struct pace_reader reader; // it has to take what is sent; a caught-up one is not watched
     uint64_t head_since;       // when the first byte of an incomplete head came; 0: none
     uint32_t parsed;           // bytes of an incomplete head seen so far
     uint16_t port;
@@ -35,7 +39,7 @@ struct client {
     uint64_t trusted_serial;
     char address[INET6_ADDRSTRLEN];
     char name[INET6_ADDRSTRLEN + 10];  // address:port, made when first asked for
-    struct sockaddr_storage peer;
+    struct sockaddr_storage peer;  // the client, as a PROXY header tells it where one is expected
 };
 
 /** address:port, [v6]:port. */

@@ -13,7 +13,7 @@
 #define FILE_MAX (64u << 20)
 
 static bool read_listens(struct reader *r, const struct json *root) {
-    static const char *const keys[] = {"address", "port", "tls", "http2", "redirectPort", NULL};
+    static const char *const keys[] = {"address", "port", "tls", "http2", "redirectPort", "proxyProtocol", NULL};
     struct config *c = r->config;
     const struct json *item;
     if (!get_array(r, root, "listen", &c->listen_count, &item)) return false;
@@ -25,7 +25,7 @@ static bool read_listens(struct reader *r, const struct json *root) {
         snprintf(path, sizeof path, "listen[%u]", i);
         if (!only_keys(r, item, path, keys)) return false;
         if (!get_address(r, item, path, &l->address, &l->port, 0, &l->sockaddr, &l->sockaddr_length)) return false;
-        if (!config_read_listen_tls(r, item, path, l)) return false;
+        if (!config_read_listen_tls(r, item, path, l) || !get_ranges(r, item, path, "proxyProtocol", &l->proxy_protocol)) return false;
         for (unsigned j = 0; j < i; j++)
             if (l->port && c->listens[j].port == l->port && strcmp(c->listens[j].address, l->address) == 0)
                 return fail(r, path, "the same address and port as listen[%u]", j);
@@ -259,7 +259,7 @@ static bool read_client_limits(struct reader *r, const struct json *limits) {
 
 static bool read_limits(struct reader *r, const struct json *root) {
     static const char *const keys[] = {"headerBytes", "bodyBytes", "headers", "headerTimeout", "idleTimeout", "connectTimeout",
-                                       "upstreamTimeout", "bodyTimeout", "connections", "streams", "queue", "queueTimeout", "client", "measure", NULL};
+                                       "upstreamTimeout", "bodyTimeout", "minRate", "connections", "streams", "queue", "queueTimeout", "client", "measure", NULL};
     struct config_limits *l = &r->config->limits;
     const struct json *v = member(root, "limits");
     if (!v) return true;
@@ -268,7 +268,7 @@ static bool read_limits(struct reader *r, const struct json *root) {
            get_integer(r, v, "limits", "bodyBytes", 0, 9e15, &l->body_bytes) &&
            get_integer(r, v, "limits", "headers", 1, HTTP1_FIELDS_MAX, &l->headers) &&
            get_integer(r, v, "limits", "connections", 1, 10000000, &l->connections) &&
-           get_integer(r, v, "limits", "streams", 1, 10000, &l->streams) &&
+           get_integer(r, v, "limits", "streams", 1, 10000, &l->streams) && get_integer(r, v, "limits", "minRate", 0, 1e9, &l->min_rate) &&
            get_integer(r, v, "limits", "queue", 0, 1000000, &l->queue) && get_time(r, v, "limits", "queueTimeout", &l->queue_timeout) &&
            get_time(r, v, "limits", "headerTimeout", &l->header_timeout) && get_time(r, v, "limits", "idleTimeout", &l->idle_timeout) &&
            get_time(r, v, "limits", "connectTimeout", &l->connect_timeout) &&
@@ -291,21 +291,6 @@ static bool read_capture(struct reader *r, const struct json *root) {
     return only_keys(r, v, "capture", keys) && get_bool(r, v, "capture", "enabled", &c->capture) &&
            get_integer(r, v, "capture", "maxBodyBytes", 0, 48 << 20, &c->capture_max_body) &&
            get_integer(r, v, "capture", "queueBytes", 65536, 1e12, &c->capture_queue);
-}
-
-static bool read_trusted(struct reader *r, const struct json *root) {
-    struct config *c = r->config;
-    const struct json *item;
-    if (!get_array(r, root, "trusted", &c->trusted_count, &item)) return false;
-    c->trusted = arena_alloc(&c->arena, c->trusted_count * sizeof *c->trusted);
-    for (unsigned i = 0; item; item = item->next, i++) {
-        char path[64];
-        const char *text;
-        snprintf(path, sizeof path, "trusted[%u]", i);
-        if (!get_text(r, item, path, 64, &text)) return false;
-        if (!cidr_parse(text, &c->trusted[i])) return fail(r, path, "found \"%s\", expected an address range like 10.0.0.0/8", text);
-    }
-    return true;
 }
 
 static bool read_balance(struct reader *r, const struct json *root) {
@@ -352,7 +337,7 @@ static bool read_scalars(struct reader *r, const struct json *root) {
 }
 
 static void set_defaults(struct config *c) {
-    c->limits = (struct config_limits){.header_bytes = 65536, .headers = 100, .connections = 10000, .streams = 100, .client = {.prefix4 = 32, .prefix6 = 64}, .queue = 1000, .queue_timeout = 5000 * MS, .header_timeout = 10000 * MS,
+    c->limits = (struct config_limits){.header_bytes = 65536, .headers = 100, .connections = 10000, .streams = 100, .min_rate = 240, .client = {.prefix4 = 32, .prefix6 = 64}, .queue = 1000, .queue_timeout = 5000 * MS, .header_timeout = 10000 * MS,
                                        .idle_timeout = 60000 * MS, .connect_timeout = 2000 * MS, .upstream_timeout = 60000 * MS, .body_timeout = 30000 * MS};
     c->telemetry_interval = 1000 * MS;
     c->capture_max_body = 1 << 20;
@@ -369,7 +354,7 @@ static bool read_document(struct reader *r, const struct json *root) {
     static const char *const keys[] = {"listen", "workers", "control", "nodes", "routes", "limits", "telemetry", "capture",
                                        "exchangeHeader", "trusted", "drainTimeout", "stickyCookie", "balance", "health", "tls", "upstreamTls", "acme", NULL};
     return only_keys(r, root, "", keys) && read_listens(r, root) && read_nodes(r, root) && read_routes(r, root) && read_limits(r, root) &&
-           read_telemetry(r, root) && read_capture(r, root) && read_trusted(r, root) && read_balance(r, root) && read_health(r, root) && read_scalars(r, root) && config_read_tls(r, root);
+           read_telemetry(r, root) && read_capture(r, root) && get_ranges(r, root, "", "trusted", &r->config->trusted) && read_balance(r, root) && read_health(r, root) && read_scalars(r, root) && config_read_tls(r, root);
 }
 
 /** Turns a byte offset into line and column for the message. */
@@ -416,6 +401,12 @@ struct config *config_load(const char *file, struct config_error *error) {
     struct config *c = config_parse(text, n, error);
     free(text);
     return c;
+}
+
+bool config_ranges_contain(const struct config_ranges *ranges, const struct sockaddr_storage *peer) {
+    for (unsigned i = 0; i < ranges->count; i++)
+        if (cidr_contains(&ranges->at[i], peer)) return true;
+    return false;
 }
 
 void config_free(struct config *c) {

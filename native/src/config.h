@@ -11,6 +11,12 @@
 enum route_class { CLASS_APP, CLASS_ASSET, CLASS_REALTIME };
 enum route_sticky { STICKY_NONE, STICKY_IP, STICKY_COOKIE };
 
+/** Address ranges. */
+struct config_ranges {
+    unsigned count;
+    struct cidr *at;
+};
+
 struct config_listen {
     const char *address;
     uint16_t port;  // 0: a free one
@@ -19,6 +25,7 @@ struct config_listen {
     bool tls;
     bool http2;              // offered by ALPN with TLS, taken by prior knowledge without
     uint16_t redirect_port;  // 0: serves; else every request is sent to https at this port
+    struct config_ranges proxy_protocol;  // peers that begin with a header of the PROXY protocol
 };
 
 struct config_node {
@@ -81,15 +88,16 @@ struct config_limits {
     bool measure;  // rates and connections per client are counted, and refuse nothing
     uint64_t header_bytes, body_bytes /* 0: none */, headers, connections, streams, queue;
     uint64_t header_timeout, idle_timeout, connect_timeout, upstream_timeout, body_timeout, queue_timeout;
+    uint64_t min_rate;  // bytes a second; 0: none
 };
 
 struct config {
     struct arena arena;
-    unsigned listen_count, node_count, route_count, trusted_count, acme_count;
+    unsigned listen_count, node_count, route_count, acme_count;
     struct config_listen *listens;
     struct config_node *nodes;
     struct config_route *routes;
-    struct cidr *trusted;
+    struct config_ranges trusted;
     struct config_acme *acme;
     struct config_tls tls;
     struct config_upstream_tls upstream_tls;
@@ -114,6 +122,8 @@ struct config_error {
     char message[256];  // what was found and what is allowed
 };
 
+/** Whether the peer's address is in one of the ranges. */
+bool config_ranges_contain(const struct config_ranges *ranges, const struct sockaddr_storage *peer);
 /** @return the config, to be freed with config_free; NULL: see *error. */
 struct config *config_parse(const char *text, size_t n, struct config_error *error);
 /** Reads and parses a file. */

@@ -113,3 +113,18 @@ bool get_array(struct reader *r, const struct json *root, const char *key, unsig
     *first = v->first;
     return true;
 }
+
+bool get_ranges(struct reader *r, const struct json *object, const char *path, const char *key, struct config_ranges *out) {
+    const struct json *v = member(object, key);
+    if (!v) return true;
+    if (v->type != JSON_ARRAY) return fail(r, path_of(r, path, key), "found %s, expected an array", json_type_text(v->type));
+    out->at = arena_alloc(&r->config->arena, v->count * sizeof *out->at);
+    for (const struct json *item = v->first; item; item = item->next) {
+        char at[128];
+        const char *text;
+        snprintf(at, sizeof at, "%s%s%s[%u]", path, *path ? "." : "", key, out->count);
+        if (!get_text(r, item, at, 64, &text)) return false;
+        if (!cidr_parse(text, &out->at[out->count++])) return fail(r, at, "found \"%s\", expected an address range like 10.0.0.0/8", text);
+    }
+    return true;
+}

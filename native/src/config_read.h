@@ -37,3 +37,5 @@ bool get_address(struct reader *r, const struct json *object, const char *path, 
                  struct sockaddr_storage *sa, socklen_t *length);
 /** The array under a top-level key: its children's count and first; absent is empty. */
 bool get_array(struct reader *r, const struct json *root, const char *key, unsigned *count, const struct json **first);
+/** An array of address ranges under any object's key; absent is empty. */
+bool get_ranges(struct reader *r, const struct json *object, const char *path, const char *key, struct config_ranges *out);

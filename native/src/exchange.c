@@ -1,7 +1,9 @@
 #include "exchange.h"
 
 #include "admit.h"
+#include "client_pace.h"
 #include "frames.h"
+#include "h2_stream.h"
 #include "local.h"
 #include "queue.h"
 #include "relay.h"
@@ -214,7 +216,10 @@ void exchange_begin(struct client *c, size_t head_bytes, uint64_t started) {
     bool answered = answer_here(x, &out);
     chunk_unref(head);
     if (answered) return;
-    if (!x->request.done) wheel_set(&w->wheel, &c->conn.timer, w->loop.now + worker_config(w)->limits.body_timeout);
+    if (!x->request.done) {
+        x->body_deadline = w->loop.now + worker_config(w)->limits.body_timeout;
+        client_set_deadline(c);
+    }
     exchange_dispatch(x, &out, false);
     if (c->x == x && !x->request.done && !x->waiter) exchange_run(x);
 }
@@ -263,6 +268,11 @@ void exchange_upstream_failed(struct exchange *x, int status) {
     exchange_settle(x, OUTCOME_FAILURE);
     if (!x->status) exchange_refuse(x, status);
     else exchange_abort(x, false);
+}
+
+bool exchange_body_overdue(const struct exchange *x, uint64_t now) {
+    if (x->request.done || x->paused_at || now < x->body_deadline) return false;
+    return !x->client->stream || h2_stream_may_send(x->client->stream);
 }
 
 void exchange_upstream_timeout(struct exchange *x) {

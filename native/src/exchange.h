@@ -46,6 +46,8 @@ struct exchange {
     struct balance_request balance;
     unsigned node;                   // index of the node it was sent to
     struct body request, response;
+    uint64_t body_deadline;          // ns, of the request's body (pace.h); the clock stands still
+    uint64_t paused_at;              // ... since the node took no more; 0: it does not
     int status;                      // as sent to the client; 0: none yet
     uint32_t flags;                  // enum frame_exchange_flag
     bool charged;
@@ -61,6 +63,8 @@ struct exchange {
 
 /** Begins an exchange for the head in w->head and w->framing, head_bytes of which stand unread in the client's buffer. */
 void exchange_begin(struct client *c, size_t head_bytes, uint64_t started);
+/** Whether the client takes too long to send its body. */
+bool exchange_body_overdue(const struct exchange *x, uint64_t now);
 /** Something changed on either side. The exchange may be gone afterwards. */
 void exchange_run(struct exchange *x);
 void exchange_connect_failed(struct exchange *x, bool timed_out);

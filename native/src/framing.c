@@ -15,8 +15,8 @@ static bool read_length(struct span s, uint64_t *out) {
 /** What a first pass over the fields collects. */
 struct seen {
     unsigned lengths, codings, hosts;
-    struct span length, coding, host, upgrade, expect;
-    bool close, keep, upgrade_option;
+    struct span length, coding, host, upgrade;
+    bool close, keep, upgrade_option, expects, expects_other, disguised;
 };
 
 static bool read_connection(struct span value, struct seen *seen, struct framing *out) {
@@ -46,9 +46,13 @@ static bool collect(const struct http1_head *head, struct seen *seen, struct fra
         switch (f->id) {
             case FIELD_CONTENT_LENGTH: seen->lengths++, seen->length = f->value; break;
             case FIELD_TRANSFER_ENCODING: seen->codings++, seen->coding = f->value; break;
+            case FIELD_DISGUISED: seen->disguised = true; break;
             case FIELD_HOST: seen->hosts++, seen->host = f->value; break;
             case FIELD_UPGRADE: seen->upgrade = f->value; break;
-            case FIELD_EXPECT: seen->expect = f->value; break;
+            case FIELD_EXPECT:
+                seen->expects = true;
+                if (!span_ieq(f->value, SPAN("100-continue"))) seen->expects_other = true;
+                break;
             case FIELD_CONNECTION:
                 if (!read_connection(f->value, seen, out)) return false;
                 break;
@@ -119,7 +123,7 @@ static int read_body(const struct http1_head *head, const struct seen *seen, str
 
 int framing_request(const struct http1_head *head, struct framing *out) {
     struct seen seen;
-    if (!collect(head, &seen, out)) return 400;
+    if (!collect(head, &seen, out) || seen.disguised) return 400;
     if (span_eq(head->method, SPAN("CONNECT"))) return 501;
     if (!read_target(head, out)) return 400;
     if (seen.hosts > 1 || (seen.hosts == 0 && head->minor >= 1)) return 400;
@@ -127,8 +131,8 @@ int framing_request(const struct http1_head *head, struct framing *out) {
     if (!out->host.n) out->host = seen.host;
     int refused = read_body(head, &seen, out);
     if (refused) return refused;
-    if (seen.expect.n && head->minor >= 1) {
-        if (!span_ieq(seen.expect, SPAN("100-continue"))) return 417;
+    if (seen.expects && head->minor >= 1) {
+        if (seen.expects_other) return 417;
         out->expect_continue = out->body != BODY_NONE;
     }
     // h2c would open a tunnel that nobody looks into; an upgrade with a body has no agreed meaning.
@@ -149,14 +153,21 @@ bool framing_response(const struct http1_head *head, bool to_head, struct framin
     return true;
 }
 
+/** What whoever sends the message can not wish away: others rely on it. */
+static bool is_kept(struct span name) {
+    switch (http1_field_id(name)) {
+        case FIELD_HOST: case FIELD_CONTENT_LENGTH: case FIELD_TRANSFER_ENCODING: case FIELD_EXPECT: case FIELD_DATE: case FIELD_FORWARDED:
+        case FIELD_X_FORWARDED_FOR: case FIELD_X_FORWARDED_HOST: case FIELD_X_FORWARDED_PROTO: case FIELD_CLAIM:
+            return true;
+        default: break;
+    }
+    return span_ieq(name, SPAN("content-type")) || span_ieq(name, SPAN("cookie")) || span_ieq(name, SPAN("set-cookie")) ||
+           span_ieq(name, SPAN("authorization"));
+}
+
 bool framing_nominates(const struct framing *f, struct span name) {
     if (LIKELY(!f->nominated_count)) return false;
-    // These can not be wished away by whoever sends the message.
-    static const char *const kept[] = {"host", "content-length", "content-type", "transfer-encoding", "expect", "date", "cookie",
-                                       "set-cookie", "authorization", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"};
-    for (unsigned i = 0; i < COUNT_OF(kept); i++)
-        if (span_ieq(name, span_of(kept[i]))) return false;
     for (unsigned i = 0; i < f->nominated_count; i++)
-        if (span_ieq(name, f->nominated[i])) return true;
+        if (span_ieq(name, f->nominated[i])) return !is_kept(name);
     return false;
 }

@@ -1,5 +1,6 @@
 #include "h2.h"
 
+#include "client_pace.h"
 #include "exchange.h"
 #include "h2_callbacks.h"
 #include "worker.h"
@@ -39,6 +40,7 @@ void h2_begin(struct client *c) {
     c->h2 = h;
     h->last = -1;
     list_init(&h->streams);
+    h->idle_since = w->loop.now;
     h2_budget_init(&h->budget, w->loop.now);
     h->session = new_session(h);
     nghttp2_settings_entry settings[] = {
@@ -126,10 +128,12 @@ static bool receive(struct h2 *h) {
 
 static void set_deadline(struct h2 *h) {
     struct client *c = h->client;
-    const struct config_limits *limits = &worker_config(c->conn.worker)->limits;
     // Streams have deadlines of their own; a connection that does not take what is sent has one whatever they do.
-    uint64_t after = c->conn.wants_room ? limits->body_timeout : limits->idle_timeout;
-    wheel_set(&c->conn.worker->wheel, &c->conn.timer, c->conn.worker->loop.now + after);
+    if (!c->conn.wants_room) c->reader.caught_up = true;
+    else client_watch_reader(c);
+    uint64_t at = h->idle_since + worker_config(c->conn.worker)->limits.idle_timeout;
+    if (c->conn.wants_room && c->reader.deadline < at) at = c->reader.deadline;
+    wheel_set(&c->conn.worker->wheel, &c->conn.timer, at);
 }
 
 void h2_run(struct client *c) {
@@ -150,17 +154,28 @@ void h2_run(struct client *c) {
 
 void h2_expire(struct client *c) {
     struct h2 *h = c->h2;
-    if (c->closing || c->conn.wants_room || h->draining) {
-        client_close(c);
+    uint64_t now = c->conn.worker->loop.now;
+    if (c->conn.wants_room) {
+        if (client_reads_slowly(c)) client_close(c);
         return;
     }
     if (h->open) {
+        h->idle_since = now;
         set_deadline(h);
+        return;
+    }
+    if (now < h->idle_since + worker_config(c->conn.worker)->limits.idle_timeout) {
+        set_deadline(h);
+        return;
+    }
+    if (h->draining) {
+        client_close(c);
         return;
     }
     nghttp2_session_terminate_session(h->session, NGHTTP2_NO_ERROR);
     conn_run_again(&c->conn);
     h->draining = true;
+    h->idle_since = now;
     set_deadline(h);
 }
 

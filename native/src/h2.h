@@ -21,6 +21,7 @@ struct h2 {
     nghttp2_session *session;
     struct list streams;        // client.link of each
     unsigned open;              // streams in the list
+    uint64_t idle_since;        // when a stream began or ended last: other frames keep nothing open
     struct h2_budget budget;
     int32_t last;               // highest stream number seen
     struct {

@@ -71,6 +71,7 @@ static void layer_close(struct conn *c, bool reset) {
         wake(s);
     }
     s->h2->open--;
+    s->h2->idle_since = c->worker->loop.now;
     h2_head_clear(&s->head);
     free(s->trailers);
     s->trailers = NULL;
@@ -88,6 +89,7 @@ struct h2_stream *h2_stream_open(struct h2 *h, int32_t id) {
     client_open_stream(&s->client, h->client, &layer, free_stream);
     list_push(&h->streams, &s->client.link);
     h->open++;
+    h->idle_since = s->client.conn.worker->loop.now;
     return s;
 }
 
@@ -139,6 +141,7 @@ size_t h2_stream_ready(const struct h2_stream *s, size_t most) {
 void h2_stream_send(struct h2_stream *s, size_t n) {
     struct conn *c = &s->client.conn;
     struct outq *to = &s->h2->client->conn.out;
+    s->sent += n;
     while (n) {
         struct segment first = outq_unsent(&c->out, 0);
         size_t take = first.n < n ? first.n : n;
@@ -147,10 +150,22 @@ void h2_stream_send(struct h2_stream *s, size_t n) {
         outq_consume(&c->out, take);
         n -= take;
     }
-    if (s->answered) wheel_set(&c->worker->wheel, &c->timer, c->worker->loop.now + worker_config(c->worker)->limits.body_timeout);
     if (!c->wants_room || !outq_has_room(&c->out)) return;
     c->wants_room = false;
     conn_run_again(c);
+}
+
+bool h2_stream_may_send(const struct h2_stream *s) {
+    nghttp2_session *session = s->h2->session;
+    if (s->gone) return false;
+    return nghttp2_session_get_effective_recv_data_length(session) < nghttp2_session_get_effective_local_window_size(session) &&
+           nghttp2_session_get_stream_effective_recv_data_length(session, s->id) < nghttp2_session_get_stream_effective_local_window_size(session, s->id);
+}
+
+bool h2_stream_is_withheld(const struct h2_stream *s) {
+    nghttp2_session *session = s->h2->session;
+    if (s->gone) return false;
+    return nghttp2_session_get_remote_window_size(session) <= 0 || nghttp2_session_get_stream_remote_window_size(session, s->id) <= 0;
 }
 
 /** Field names of HTTP/2 are lower case (RFC 9113 8.2). */

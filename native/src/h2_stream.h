@@ -17,6 +17,7 @@ struct h2_stream {
     int32_t id;
     struct h2_head head;     // until the request begins
     struct outq body;        // received, not yet read
+    uint64_t sent;           // bytes of the answer that went out
     bool body_end;           // END_STREAM was received
     bool began;              // the final head was submitted
     bool answered;           // nothing more comes from the exchange
@@ -38,6 +39,11 @@ void h2_stream_gone(struct h2_stream *s);
 void h2_stream_send(struct h2_stream *s, size_t n);
 /** The bytes one DATA frame can take, at most `most`. */
 size_t h2_stream_ready(const struct h2_stream *s, size_t most);
+
+/** Whether the client could send more: the windows it has to keep to are not used up. */
+bool h2_stream_may_send(const struct h2_stream *s);
+/** Whether it is the client's windows that hold up what is to be sent. */
+bool h2_stream_is_withheld(const struct h2_stream *s);
 
 /* What the exchange does with a client that is a stream. */
 

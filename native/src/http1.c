@@ -1,5 +1,7 @@
 #include "http1.h"
 
+#include "claims.h"
+
 enum { TOKEN = 1, TARGET = 2, VALUE = 4 };
 
 // One table for all three alphabets: tchar (RFC 9110 5.6.2); target: visible ASCII but '#' (a fragment never
@@ -20,8 +22,20 @@ __attribute__((constructor)) static void fill_classes(void) {
 
 bool http1_is_token_char(unsigned char c) { return class_of[c] & TOKEN; }
 
+static bool is_disguised(struct span name, struct span field) {
+    if (name.n != field.n || !memchr(name.p, '_', name.n)) return false;
+    for (size_t i = 0; i < name.n; i++)
+        if ((name.p[i] == '_' ? '-' : name.p[i] | 32) != field.p[i] && name.p[i] != field.p[i]) return false;
+    return true;
+}
+
+static enum http1_field_id other(struct span name) {
+    if (is_disguised(name, SPAN("content-length")) || is_disguised(name, SPAN("transfer-encoding"))) return FIELD_DISGUISED;
+    return claims_name(name) ? FIELD_CLAIM : FIELD_OTHER;
+}
+
 static enum http1_field_id match(struct span name, const char *lower, enum http1_field_id id) {
-    return strncasecmp(name.p, lower, name.n) == 0 ? id : FIELD_OTHER;
+    return strncasecmp(name.p, lower, name.n) == 0 ? id : other(name);
 }
 
 enum http1_field_id http1_field_id(struct span name) {
@@ -30,10 +44,12 @@ enum http1_field_id http1_field_id(struct span name) {
         case 4:
             if ((name.p[0] | 32) == 'h') return match(name, "host", FIELD_HOST);
             return match(name, "date", FIELD_DATE);
+        case 5: return match(name, "proxy", FIELD_PROXY);
         case 6: return match(name, "expect", FIELD_EXPECT);
         case 7:
             if ((name.p[0] | 32) == 'u') return match(name, "upgrade", FIELD_UPGRADE);
             return match(name, "trailer", FIELD_TRAILER);
+        case 9: return match(name, "forwarded", FIELD_FORWARDED);
         case 10:
             if ((name.p[0] | 32) == 'c') return match(name, "connection", FIELD_CONNECTION);
             return match(name, "keep-alive", FIELD_KEEP_ALIVE);
@@ -47,7 +63,7 @@ enum http1_field_id http1_field_id(struct span name) {
         case 17:
             if ((name.p[0] | 32) == 't') return match(name, "transfer-encoding", FIELD_TRANSFER_ENCODING);
             return match(name, "x-forwarded-proto", FIELD_X_FORWARDED_PROTO);
-        default: return FIELD_OTHER;
+        default: return other(name);
     }
 }
 

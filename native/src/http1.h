@@ -15,13 +15,17 @@
 /** Fields the proxy itself reads or writes. */
 enum http1_field_id {
     FIELD_OTHER = 0,
+    FIELD_CLAIM,  // see claims.h; those below that are claims have ids of their own
     FIELD_CONNECTION,
     FIELD_CONTENT_LENGTH,
     FIELD_DATE,
+    FIELD_DISGUISED,  // Content-Length or Transfer-Encoding spelled with '_', which CGI and its kin take for the field itself
     FIELD_EXPECT,
+    FIELD_FORWARDED,
     FIELD_HOST,
     FIELD_HTTP2_SETTINGS,
     FIELD_KEEP_ALIVE,
+    FIELD_PROXY,
     FIELD_PROXY_CONNECTION,
     FIELD_TE,
     FIELD_TRAILER,

@@ -120,6 +120,8 @@ bool queue_put(struct exchange *x, struct outq *out) {
     q->lane = lane;
     if (!x->queued_at) x->queued_at = w->loop.now;
     q->since = x->queued_at;
+    // Its client is not to be blamed for a body that nobody takes.
+    if (!x->request.done && !x->paused_at) x->paused_at = w->loop.now;
     outq_init(&q->out);
     outq_move(&q->out, out);
     x->waiter = q;
@@ -197,7 +199,10 @@ void queue_serve(struct worker *w) {
         struct outq out;
         outq_init(&out);
         take_out(w, q, &out);
+        struct client *c = x->client;
         exchange_dispatch(x, &out, true);
+        // What of its body came meanwhile lies unread, and wakes nobody.
+        if (c->x == x && !x->request.done && !x->waiter) exchange_run(x);
         // Serving may end exchanges, others that wait among them: begin anew.
         next = w->queue.waiters.next;
     }

@@ -1,5 +1,6 @@
 #include "relay.h"
 
+#include "client_pace.h"
 #include "h2_stream.h"
 #include "rewrite.h"
 #include "worker.h"
@@ -141,10 +142,17 @@ static enum relay_result pump(const struct pump *p, uint64_t limit) {
 
 enum relay_result relay_request(struct exchange *x) {
     struct worker *w = x->client->conn.worker;
+    const struct config_limits *limits = &worker_config(w)->limits;
     struct pump p = {x, &x->request, &x->client->conn, &x->up->conn, true, x->request.kind != BODY_LENGTH};
-    uint64_t before = x->request.length;
-    enum relay_result r = pump(&p, worker_config(w)->limits.body_bytes);
-    if (x->request.length != before) wheel_set(&w->wheel, &x->client->conn.timer, w->loop.now + worker_config(w)->limits.body_timeout);
+    uint64_t before = x->request.length, now = w->loop.now;
+    if (x->paused_at) x->body_deadline += now - x->paused_at;
+    enum relay_result r = pump(&p, limits->body_bytes);
+    x->paused_at = p.to->wants_room ? now : 0;
+    if (x->request.length != before) {
+        // A realtime client may have little to say for as long as it likes, if only it says something.
+        x->body_deadline = pace_extend(x->body_deadline, now, x->request.length - before, x->realtime ? 0 : limits->min_rate, limits->body_timeout);
+        client_set_deadline(x->client);
+    }
     if (p.to->out.bytes) conn_mark_dirty(p.to);
     return r;
 }
@@ -154,10 +162,9 @@ enum relay_result relay_response(struct exchange *x) {
     struct pump p = {x, &x->response, &x->up->conn, &x->client->conn, false, x->out_chunked};
     uint64_t before = x->response.length;
     enum relay_result r = pump(&p, 0);
-    if (x->response.length != before) {
-        wheel_set(&w->wheel, &p.from->timer, w->loop.now + worker_config(w)->limits.upstream_timeout);
-        if (p.to->wants_room) wheel_set(&w->wheel, &p.to->timer, w->loop.now + worker_config(w)->limits.body_timeout);
-    }
+    if (x->response.length != before) wheel_set(&w->wheel, &p.from->timer, w->loop.now + worker_config(w)->limits.upstream_timeout);
+    if (p.to->wants_room) client_watch_reader(x->client);
+    else x->client->reader.caught_up = true;
     if (p.to->out.bytes) conn_mark_dirty(p.to);
     return r;
 }

@@ -11,20 +11,9 @@ static bool is_idempotent(struct span method) {
     return false;
 }
 
-struct span request_forwarded_client(const struct http1_head *head) {
-    struct span last = {0};
-    for (unsigned i = 0; i < head->count; i++) {
-        struct span rest = head->fields[i].value, item;
-        if (head->fields[i].id == FIELD_X_FORWARDED_FOR)
-            while (span_next(&rest, &item)) last = item;
-    }
-    return last;
-}
-
 bool request_trusts(struct client *c, const struct snapshot *s) {
     if (c->trusted_serial == s->serial) return c->trusted;
-    c->trusted = false;
-    for (unsigned i = 0; i < s->config->trusted_count && !c->trusted; i++) c->trusted = cidr_contains(&s->config->trusted[i], &c->peer);
+    c->trusted = !c->nameless && config_ranges_contain(&s->config->trusted, &c->peer);
     c->trusted_serial = s->serial;
     return c->trusted;
 }
@@ -58,7 +47,7 @@ static void classify(struct exchange *x, const struct http1_head *head, struct s
     x->realtime = r->class == CLASS_REALTIME;
     if (r->sticky == STICKY_COOKIE) x->balance.sticky_key = sticky_read(head, span_of(s->config->sticky_cookie));
     if (r->sticky != STICKY_IP) return;
-    struct span client = trusted ? request_forwarded_client(head) : (struct span){0};
+    struct span client = trusted ? forwarded_client(head) : (struct span){0};
     x->balance.sticky_key = span_hash(client.n ? client : span_of(x->client->address), 0);
 }
 
@@ -88,7 +77,7 @@ static void write_head(struct exchange *x, struct outq *out, size_t head_bytes, 
     x->id = ((uint64_t)w->index << 48) | w->next_id++;
     if (how.exchange_field.n && trusted) received_id(&w->head, how.exchange_field, &x->id);
     how.exchange_id = x->id;
-    char *at = (char *)outq_reserve(out, &w->chunks, rewrite_request_bound(head_bytes, &how));
+    char *at = (char *)outq_reserve(out, &w->chunks, rewrite_request_bound(head_bytes, &w->head, &w->framing, &how));
     outq_commit(out, rewrite_request_head(at, &w->head, &w->framing, &how));
 }
 

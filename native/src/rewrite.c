@@ -42,21 +42,27 @@ void rewrite_hex16(char out[16], uint64_t v) {
     for (int i = 15; i >= 0; i--, v >>= 4) out[i] = "0123456789abcdef"[v & 15];
 }
 
-size_t rewrite_request_bound(size_t head_bytes, const struct rewrite_request *how) {
-    // Every received value at most twice (an X-Forwarded-Host made from Host), the rest is short. Each repeated
-    // X-Forwarded-For adds two bytes of separator, which its own dropped name pays for.
-    return 2 * head_bytes + how->client.n + how->fallback_host.n * 2 + how->exchange_field.n + 256;
+static struct forwarded_hop hop_of(const struct framing *f, const struct rewrite_request *how) {
+    return (struct forwarded_hop){.client = how->client, .host = f->host.n ? f->host : how->fallback_host, .tls = how->tls, .trusted = how->trusted};
+}
+
+size_t rewrite_request_bound(size_t head_bytes, const struct http1_head *head, const struct framing *f, const struct rewrite_request *how) {
+    struct forwarded_hop hop = hop_of(f, how);
+    return head_bytes + hop.host.n + how->exchange_field.n + 256 + forwarded_bound(head, &hop);
 }
 
 /** Whether a request field stays on this side of the proxy. */
 static bool drops_request_field(const struct http1_field *f, const struct framing *framing, const struct rewrite_request *how) {
     switch (f->id) {
         case FIELD_CONNECTION: case FIELD_KEEP_ALIVE: case FIELD_PROXY_CONNECTION: case FIELD_TE: case FIELD_UPGRADE:
-        case FIELD_HTTP2_SETTINGS: case FIELD_TRANSFER_ENCODING: case FIELD_HOST: case FIELD_X_FORWARDED_FOR:
+        case FIELD_HTTP2_SETTINGS: case FIELD_TRANSFER_ENCODING: case FIELD_HOST:
+        case FIELD_FORWARDED: case FIELD_X_FORWARDED_FOR: case FIELD_X_FORWARDED_HOST: case FIELD_X_FORWARDED_PROTO:
+        case FIELD_PROXY:  // becomes HTTP_PROXY in CGI, which HTTP clients take for a setting ("httpoxy")
             return true;
+        // A proxy spells them with '-': with '_' it is its client that speaks.
+        case FIELD_CLAIM: return !how->trusted || memchr(f->name.p, '_', f->name.n);
         // An HTTP/1.0 client does not know 100 Continue, and where no body comes there is nothing to wait for.
         case FIELD_EXPECT: return !framing->expect_continue;
-        case FIELD_X_FORWARDED_HOST: case FIELD_X_FORWARDED_PROTO: return !how->trusted;
         case FIELD_OTHER:
             if (how->exchange_field.n && span_ieq(f->name, how->exchange_field)) return true;
             break;
@@ -65,33 +71,26 @@ static bool drops_request_field(const struct http1_field *f, const struct framin
     return framing_nominates(framing, f->name);
 }
 
-static void put_forwarded_for(struct writer *w, const struct http1_head *head, const struct rewrite_request *how) {
-    put(w, SPAN("X-Forwarded-For: "));
-    for (unsigned i = 0; how->trusted && i < head->count; i++) {
-        const struct http1_field *f = &head->fields[i];
-        if (f->id != FIELD_X_FORWARDED_FOR || !f->value.n) continue;
-        put(w, f->value);
-        put(w, SPAN(", "));
-    }
-    put(w, how->client);
-    put(w, SPAN("\r\n"));
-}
-
 size_t rewrite_request_head(char *out, const struct http1_head *head, const struct framing *f, const struct rewrite_request *how) {
     struct writer w = {.p = out};
-    struct span host = f->host.n ? f->host : how->fallback_host;
-    bool has_host = false, has_proto = false;
+    struct forwarded_hop hop = hop_of(f, how);
     put(&w, head->method);
     put(&w, SPAN(" "));
     put(&w, f->target);
     put(&w, SPAN(" HTTP/1.1\r\nHost: "));
-    put(&w, host);
+    put(&w, hop.host);
     put(&w, SPAN("\r\n"));
     for (unsigned i = 0; i < head->count; i++) {
         const struct http1_field *field = &head->fields[i];
         if (drops_request_field(field, f, how)) continue;
-        if (field->id == FIELD_X_FORWARDED_HOST) has_host = true;
-        if (field->id == FIELD_X_FORWARDED_PROTO) has_proto = true;
+        if (field->id == FIELD_CONTENT_LENGTH) {
+            // Legal, but not alike to all: white space after the digits (llhttp refuses a tab), zeros before them (octal?).
+            struct span digits = field->value;
+            while (digits.n > 1 && digits.p[0] == '0') digits.p++, digits.n--;
+            flush_run(&w);
+            put_field(&w, field->name, digits);
+            continue;
+        }
         keep_line(&w, field);
     }
     flush_run(&w);
@@ -101,9 +100,7 @@ size_t rewrite_request_head(char *out, const struct http1_head *head, const stru
         put(&w, SPAN("Connection: Upgrade\r\n"));
         put_field(&w, SPAN("Upgrade"), f->upgrade);
     }
-    put_forwarded_for(&w, head, how);
-    if (!has_host) put_field(&w, SPAN("X-Forwarded-Host"), host);
-    if (!has_proto) put(&w, how->tls ? SPAN("X-Forwarded-Proto: https\r\n") : SPAN("X-Forwarded-Proto: http\r\n"));
+    w.p = forwarded_write(w.p, head, &hop);
     if (how->exchange_field.n) {
         char hex[16];
         rewrite_hex16(hex, how->exchange_id);

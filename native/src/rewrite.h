@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "forwarded.h"
 #include "framing.h"
 
 /** What a request head gets from the proxy. */
@@ -14,8 +15,7 @@ struct rewrite_request {
     struct span exchange_field;   // n == 0: none
     uint64_t exchange_id;
     bool tls;                     // the client's connection is encrypted
-    bool trusted;                 // the peer's X-Forwarded-* are believed and appended to
-    bool keep_exchange;           // a trusted peer's own exchange field is passed on: exchange_id is that value
+    bool trusted;                 // what the peer claims (claims.h) is believed, and its chain extended
 };
 
 /** What a response head gets from the proxy. */
@@ -28,7 +28,7 @@ struct rewrite_response {
 };
 
 /** Upper bound of what rewrite_request_head writes. */
-size_t rewrite_request_bound(size_t head_bytes, const struct rewrite_request *how);
+size_t rewrite_request_bound(size_t head_bytes, const struct http1_head *head, const struct framing *f, const struct rewrite_request *how);
 /** Writes the head for the upstream; returns its length. */
 size_t rewrite_request_head(char *out, const struct http1_head *head, const struct framing *f, const struct rewrite_request *how);
 /** Upper bound of what rewrite_response_head writes. */

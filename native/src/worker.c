@@ -164,7 +164,7 @@ static void bury(struct worker *w) {
     }
 }
 
-static void turn(struct worker *w, int timeout_ms) {
+void worker_turn(struct worker *w, int timeout_ms) {
     loop_run_once(&w->loop, timeout_ms);
     wheel_advance(&w->wheel, w->loop.now);
     for (unsigned i = 0; i < ROUNDS_MAX && has_work(w); i++) flush_round(w);
@@ -194,7 +194,7 @@ static void close_all(struct worker *w) {
 
 static void *thread_main(void *data) {
     struct worker *w = data;
-    while (!w->stopping && !(w->draining && list_empty(&w->clients))) turn(w, sleep_ms(w));
+    while (!w->stopping && !(w->draining && list_empty(&w->clients))) worker_turn(w, sleep_ms(w));
     begin_drain(w, true);
     close_all(w);
     post_telemetry(w);

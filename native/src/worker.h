@@ -77,6 +77,8 @@ extern _Atomic unsigned worker_connections;
 struct worker *worker_new(unsigned index, struct snapshot *snapshot, const int *listen_fds, unsigned count);
 /** Starts its thread. */
 void worker_start(struct worker *w);
+/** One round of its loop: for its thread, or for who drives a worker without one. @param timeout_ms as epoll_wait's */
+void worker_turn(struct worker *w, int timeout_ms);
 /** Hands an order over; runs in the control thread. */
 void worker_order(struct worker *w, void (*change)(struct worker_orders *orders, void *data), void *data);
 /** Waits for the thread's end and frees everything. */

@@ -34,8 +34,19 @@ static void decodes_however_it_is_cut(void) {
     }
 }
 
+static void takes_extensions_by_their_grammar(void) {
+    static const char *const good[] = {"1;a\r\nx", "1;a;b\r\nx", "1;a=b;c\r\nx", "1;a=\"b;c=d \\\" e\"\r\nx", "1;a=\"\";b=\"x\"\r\nx"};
+    for (size_t i = 0; i < COUNT_OF(good); i++)
+        for (size_t step = 1; step < 8; step++) {
+            size_t rest;
+            const char *body = decode(good[i], step, &rest);
+            CHECK(body && strcmp(body, "x") == 0);
+        }
+}
+
 static void refuses_what_is_not_strict(void) {
-    static const char *const bad[] = {"g\r\n", "\r\n", " 1\r\na", "1 \r\na", "0x1\r\na", "1\na", "1\r\nab\r\n", "1\r\na\n", "1;\x01\r\n", "1;a\nb\r\n",
+    static const char *const bad[] = {"g\r\n", "\r\n", " 1\r\na", "1 \r\na", "0x1\r\na", "1\na", "1\r\nab\r\n", "1\r\na\n", "1;\x01\r\n", "1;a\nb\r\n", "1;\r\na", "1;;a\r\na", "1; a\r\na", "1;a b\r\na", "1;a=\r\na", "1;a=\"b\r\na", "1;a=\"b\"c\r\na", "1;a[\r\na", "1;=a\r\na",
+                                      "1;a=\"\\\r\n\"\r\na",
                                       "1\ra", "1\r\na\r0", "1000000000000000\r\n", "-1\r\n", "1\r\na\r\n\r\n"};
     for (size_t i = 0; i < COUNT_OF(bad); i++)
         for (size_t step = 1; step < 8; step++) {
@@ -58,4 +69,4 @@ static void writes_sizes_it_can_read(void) {
     CHECK(chunked_write_size(out, UINT64_MAX) == 18);
 }
 
-TEST_MAIN(decodes_however_it_is_cut, refuses_what_is_not_strict, bounds_extensions, writes_sizes_it_can_read)
+TEST_MAIN(decodes_however_it_is_cut, takes_extensions_by_their_grammar, refuses_what_is_not_strict, bounds_extensions, writes_sizes_it_can_read)

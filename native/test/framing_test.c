@@ -71,10 +71,20 @@ static void tells_where_an_answer_ends(void) {
     CHECK(!response("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", false));
 }
 
+static void expects_only_what_is_known(void) {
+    CHECK(request("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nExpect: 100-Continue\r\n\r\n") == 0 && f.expect_continue);
+    CHECK(request("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nExpect:\r\n\r\n") == 417);
+    CHECK(request("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nExpect: tea\r\nExpect: 100-continue\r\n\r\n") == 417);
+    CHECK(request("POST / HTTP/1.0\r\nHost: a\r\nContent-Length: 1\r\nExpect: tea\r\n\r\n") == 0 && !f.expect_continue);
+}
+
 static void keeps_what_connection_must_not_take(void) {
     CHECK(request("GET / HTTP/1.1\r\nHost: a\r\nConnection: Host, Cookie, X-Mine\r\n\r\n") == 0);
     CHECK(!framing_nominates(&f, SPAN("host")) && !framing_nominates(&f, SPAN("Cookie")) && framing_nominates(&f, SPAN("x-mine")));
+    CHECK(request("GET / HTTP/1.1\r\nHost: a\r\nConnection: Forwarded, X-Real-IP, X-Forwarded-Port, X_Forwarded_For, Authorization\r\n\r\n") == 0);
+    CHECK(!framing_nominates(&f, SPAN("forwarded")) && !framing_nominates(&f, SPAN("x-real-ip")) && !framing_nominates(&f, SPAN("X-Forwarded-Port")) &&
+          !framing_nominates(&f, SPAN("x_forwarded_for")) && !framing_nominates(&f, SPAN("authorization")));
 }
 
 TEST_MAIN(reads_lengths, checks_hosts, tells_where_a_request_body_ends, tells_whether_the_connection_stays, upgrades_only_what_may_be,
-          reads_targets, tells_where_an_answer_ends, keeps_what_connection_must_not_take)
+          reads_targets, tells_where_an_answer_ends, expects_only_what_is_known, keeps_what_connection_must_not_take)

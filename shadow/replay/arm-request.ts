@@ -15,8 +15,12 @@ const NOT_FORWARDED = new Set([
   'content-length',
 ]);
 
+/** What the edge takes from every client: only a proxy may say it (native/src/claims.c, the ones an app may read). */
+const CLAIM =
+  /^(forwarded|x[-_]forwarded.*|proxy|(x[-_])?(true[-_]|cluster[-_])?client[-_]ip|x[-_]real[-_](ip|port)|cf[-_]connecting[-_]ip|x[-_]original[-_](for|host|proto|url)|x[-_]rewrite[-_]url|x[-_](url[-_])?scheme|front[-_]end[-_]https)$/;
+
 export interface ArmRequestOptions {
-  /** Add what the proxy before the node adds: X-Forwarded-For, -Proto, -Host. */
+  /** Write what the proxy before the node writes: X-Forwarded-For, -Proto, -Host and Forwarded. */
   readonly forwarded: boolean;
 }
 
@@ -43,18 +47,16 @@ export function requestOf(exchange: Exchange, options: ArmRequestOptions): Reque
 }
 
 function withForwarded(headers: readonly HeaderField[], exchange: Exchange): readonly HeaderField[] {
-  const value = (name: string): string | undefined =>
-    headers.find(([field]) => field.toLowerCase() === name)?.[1];
-  const address = exchange.client.replace(/:\d+$/, '');
-  const before = value('x-forwarded-for');
-  const kept = headers.filter(([name]) => name.toLowerCase() !== 'x-forwarded-for');
-  const added: HeaderField[] = [
-    ['x-forwarded-for', before === undefined ? address : `${before}, ${address}`],
+  const address = exchange.client.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
+  const host = headers.find(([name]) => name.toLowerCase() === 'host')?.[1];
+  const node = address.includes(':') ? `"[${address}]"` : address;
+  return [
+    ...headers.filter(([name]) => !CLAIM.test(name.toLowerCase())),
+    ['x-forwarded-for', address],
+    ...(host === undefined ? [] : [['x-forwarded-host', host] as const]),
+    ['x-forwarded-proto', 'http'],
+    ['forwarded', `for=${node}${host === undefined ? '' : `;host="${host}"`};proto=http`],
   ];
-  if (value('x-forwarded-proto') === undefined) added.push(['x-forwarded-proto', 'http']);
-  const host = value('host');
-  if (value('x-forwarded-host') === undefined && host !== undefined) added.push(['x-forwarded-host', host]);
-  return [...kept, ...added];
 }
 
 /** Whether the original announced a body, so that an empty one is announced again. */

@@ -1,7 +1,7 @@
 import { chmod, copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { once } from 'node:events';
 import { get as getHttps } from 'node:https';
-import { createServer, type AddressInfo } from 'node:net';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -155,4 +155,31 @@ test('settings of the edge have their certificates checked for form', async () =
   await expect(loadSettings(home)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
   await put({ certificates: [{ certificate: 'a.pem', key: '/a.key' }] });
   await expect(loadSettings(home)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+});
+
+test('a balancer before the edge says by the PROXY protocol whose connection it is', async () => {
+  const home = new Home(join(dir, 'home'));
+  await home.prepare();
+  const { id } = await loadSettings(home);
+  const put = (proxyProtocol: unknown): Promise<void> =>
+    writeFile(home.settingsFile, JSON.stringify({ id, edge: { port: 0, proxyProtocol } }));
+  for (const wrong of [['10.0.0.0/33'], ['balancer'], '10.0.0.0/8']) {
+    await put(wrong);
+    await expect(loadSettings(home)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+  }
+  await put(['127.0.0.0/8', '::1']);
+  const { edge: settings } = await loadSettings(home);
+  const edge = new Edge(home, settings, createLogger('test', 'silent'));
+  stops.push(() => edge.stop());
+  const { port } = await edge.start(AbortSignal.timeout(20_000));
+  const ask = async (before: string): Promise<string> => {
+    const socket = connect(port, '127.0.0.1');
+    let text = '';
+    socket.on('data', (d: Buffer) => (text += d.toString('latin1'))).on('error', () => undefined);
+    socket.write(`${before}GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n`);
+    await new Promise((closed) => socket.once('close', closed));
+    return text;
+  };
+  expect(await ask('PROXY TCP4 192.0.2.1 10.0.0.1 5000 80\r\n')).toMatch(/^HTTP\/1.1 503 /);
+  expect(await ask('')).toBe('');
 });

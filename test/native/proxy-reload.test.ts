@@ -209,6 +209,13 @@ const badConfigs: [string, unknown, string, string][] = [
   ],
   ['a cookie without a name', { ...base, stickyCookie: 'a b' }, 'stickyCookie', 'found "a b"'],
   ['a time of 0', { ...base, limits: { idleTimeout: 0 } }, 'limits.idleTimeout', 'found 0'],
+  ['a negative rate', { ...base, limits: { minRate: -1 } }, 'limits.minRate', 'found -1'],
+  [
+    'a balancer that is no address range',
+    { ...base, listen: [{ address: '127.0.0.1', port: 0, proxyProtocol: ['10.0.0.0/33'] }] },
+    'listen[0].proxyProtocol[0]',
+    'found "10.0.0.0/33"',
+  ],
   [
     'a fraction of a millisecond',
     { ...base, telemetry: { interval: 0.5 } },

@@ -57,6 +57,22 @@ const refused: [string, string, number][] = [
   ],
   ['white space before the colon', post('Content-Length : 3\r\n', 'abc'), 400],
   ['a tab before the colon', post('Transfer-Encoding\t: chunked\r\n', '0\r\n\r\n'), 400],
+  ['Content-Length with an underscore', post('Content-Length: 3\r\nContent_Length: 9\r\n', 'abc'), 400],
+  ['Transfer-Encoding with an underscore', post('TRANSFER_ENCODING: chunked\r\n', '0\r\n\r\n'), 400],
+  ['a leading comma in the coding', post('Transfer-Encoding: ,chunked\r\n', '0\r\n\r\n'), 400],
+  ['a coding with a parameter', post('Transfer-Encoding: chunked;a=b\r\n', '0\r\n\r\n'), 501],
+  ['two words in the coding', post('Transfer-Encoding: cow chunked bar\r\n', '0\r\n\r\n'), 501],
+  [
+    'two codings in two fields',
+    post('Transfer-Encoding: cow\r\nTransfer-Encoding: chunked\r\n', '0\r\n\r\n'),
+    400,
+  ],
+  ['a folded coding', post('Transfer-Encoding:\r\n chunked\r\n', '0\r\n\r\n'), 400],
+  ['a Content-Length of two numbers', post('Content-Length: 3 4\r\n', 'abcd'), 400],
+  ['a Content-Length with an underscore between digits', post('Content-Length: 1_0\r\n', '0123456789'), 400],
+  ['a Content-Length with a fraction', post('Content-Length: 3.0\r\n', 'abc'), 400],
+  ['an empty expectation', post('Expect:\r\nContent-Length: 3\r\n', 'abc'), 417],
+  ['a space in a field name', post('Transfer Encoding: chunked\r\n', '0\r\n\r\n'), 400],
   ['an empty field name', post(': x\r\n'), 400],
   ['a line without a colon', post('nonsense\r\n'), 400],
   ['obsolete line folding', post('X-A: b\r\n c\r\n'), 400],
@@ -110,6 +126,40 @@ describe('requests that are refused', () => {
     expect(forwarded).toBe('');
   });
 
+  /** Around "Transfer-Encoding: chunked", beside a length: if one reader takes it for the coding, the other must not. */
+  it('hold whatever byte beside a disguised coding', async () => {
+    let forwarded = '';
+    const node = await startRawNode((socket) =>
+      socket.on('data', (d) => {
+        forwarded += d.toString('latin1');
+        socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+      }),
+    );
+    const proxy = await startProxy([node.node]);
+    const bytes = [...Array(256).keys()]
+      .filter((b) => b < 0x20 || b >= 0x7f)
+      .map((b) => String.fromCharCode(b));
+    const fields = bytes.flatMap((b) => [
+      `Transfer-Encoding:${b}chunked`,
+      `Transfer-Encoding${b}: chunked`,
+      `${b}Transfer-Encoding: chunked`,
+      `Transfer-Encoding: chunked${b}`,
+      `X: X${b}Transfer-Encoding: chunked`,
+    ]);
+    const passed: string[] = [];
+    const ask = async (field: string): Promise<void> => {
+      const request = `${post(`${field}\r\nContent-Length: 5\r\nConnection: close\r\n`, '0\r\n\r\n')}`;
+      const answer = await exchange(proxy.at, Buffer.from(request + get('/smuggled'), 'latin1'));
+      if (!/^HTTP\/1\.1 (400|501) /.test(answer)) passed.push(field);
+      expect(answer.match(/HTTP\/1\.1 \d/g)).toHaveLength(1);
+    };
+    while (fields.length > 0) await Promise.all(fields.splice(0, 64).map(ask));
+    // A value may hold obs-text and tabs (RFC 9110 5.5): these are values of X, and of nothing else.
+    const text = bytes.filter((b) => b === '\t' || b >= '\x80');
+    expect(passed.sort()).toEqual(text.map((b) => `X: X${b}Transfer-Encoding: chunked`).sort());
+    expect(forwarded).not.toContain('smuggled');
+  });
+
   it('count as glitches', async () => {
     const node = await startNode(echo);
     const proxy = await startProxy([node.node]);
@@ -133,6 +183,16 @@ const badChunks: [string, string][] = [
   ['data longer than its size', '3\r\nabcd\r\n0\r\n\r\n'],
   ['a bare LF after the data', '3\r\nabc\n0\r\n\r\n'],
   ['a size beyond 60 bits', 'fffffffffffffffff\r\nabc\r\n0\r\n\r\n'],
+  ['an extension without a name', '3;\r\nabc\r\n0\r\n\r\n'],
+  ['an extension with a bracket', '3;bad[=x\r\nabc\r\n0\r\n\r\n'],
+  ['an extension with white space', '3; a = b\r\nabc\r\n0\r\n\r\n'],
+  ['an extension whose quote stays open', '3;a="b\r\nabc\r\n0\r\n\r\n'],
+  ['a NUL in an extension', '3;\0a\r\nabc\r\n0\r\n\r\n'],
+  ['a bare CR in an extension', '3;a\rX\r\nabc\r\n0\r\n\r\n'],
+  ['a bare CR after the size', '3\rabc\r\n0\r\n\r\n'],
+  ['a size with an underscore', '1_0\r\nabc\r\n0\r\n\r\n'],
+  ['a signed last chunk', '3\r\nabc\r\n+0\r\n\r\n'],
+  ['data shorter than its size', '5\r\nabc\r\n0\r\n\r\nGET'],
   ['an endless extension', `3;${'a'.repeat(300)}\r\nabc\r\n0\r\n\r\n`],
   ['a trailer without a colon', '3\r\nabc\r\n0\r\nnonsense\r\n\r\n'],
   ['a bare LF in the trailers', '3\r\nabc\r\n0\r\nX-A: b\n\r\n'],
@@ -155,6 +215,42 @@ describe('chunked bodies that are refused', () => {
     expect(answer).toMatch(/^HTTP\/1\.1 400 /);
     expect(complete).toBe(false);
     expect((await settled(peer)).waitSumNs).toBe(0n);
+  });
+});
+
+describe('lengths that are taken', () => {
+  it('reach the node in one form only', async () => {
+    const node = await startNode((request, response) => {
+      request.resume().on('end', () => response.end(request.headers['content-length']));
+    });
+    const proxy = await startProxy([node.node]);
+    for (const length of ['3', '003', ' 3', '3\t', '3 \t ']) {
+      const answer = await exchange(
+        proxy.at,
+        post(`Connection: close\r\nContent-Length:${length}\r\n`, 'abc'),
+      );
+      expect(answer).toMatch(/\r\n3(\r\n0\r\n\r\n)?$/);
+    }
+  });
+
+  it('end bodies of GET, OPTIONS and DELETE as well, and what follows is the next request', async () => {
+    const node = await startNode(echo);
+    const proxy = await startProxy([node.node]);
+    const inner = 'GET /inner HTTP/1.1\r\nHost: test\r\n\r\n';
+    for (const method of ['GET', 'OPTIONS', 'DELETE', 'HEAD']) {
+      const before = node.requests;
+      const answer = await exchange(
+        proxy.at,
+        `${method} /outer HTTP/1.1\r\nHost: test\r\nContent-Length: ${inner.length}\r\n\r\n${inner}${lastGet('/next')}`,
+      );
+      expect(node.requests - before).toBe(2);
+      expect(answer).toContain('"url":"/next"');
+      expect(answer).not.toContain('"url":"/inner"');
+    }
+    // Of length 0: what follows is no body.
+    expect(await exchange(proxy.at, post('Content-Length: 0\r\n', inner.replace('GET', 'X GET')))).toMatch(
+      /HTTP\/1\.1 400 /,
+    );
   });
 });
 
