@@ -197,7 +197,10 @@ void queue_serve(struct worker *w) {
         struct outq out;
         outq_init(&out);
         take_out(w, q, &out);
+        struct client *c = x->client;
         exchange_dispatch(x, &out, true);
+        // What of its body came meanwhile lies unread, and wakes nobody.
+        if (c->x == x && !x->request.done && !x->waiter) exchange_run(x);
         // Serving may end exchanges, others that wait among them: begin anew.
         next = w->queue.waiters.next;
     }
