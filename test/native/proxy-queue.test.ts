@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+
 import { afterEach, describe, expect, it } from 'vitest';
 
 import {
@@ -23,6 +25,8 @@ interface Gate extends Upstream {
   /** Requests in the node at this moment, and the most there ever were. */
   present: number;
   most: number;
+  /** Requests that came whole. */
+  whole: number;
   /** Lets the oldest go. */
   release: () => void;
 }
@@ -34,9 +38,15 @@ async function gate(name: string): Promise<Gate> {
     result.present++;
     result.most = Math.max(result.most, result.present);
     response.once('close', () => result.present--);
+    request.resume().once('end', () => result.whole++);
     held.push(() => response.end(`${name} ${request.url}`));
   }, name);
-  const result: Gate = Object.assign(node, { present: 0, most: 0, release: () => held.shift()?.() });
+  const result: Gate = Object.assign(node, {
+    present: 0,
+    most: 0,
+    whole: 0,
+    release: () => held.shift()?.(),
+  });
   return result;
 }
 
@@ -120,6 +130,28 @@ describe('a node with maxRequests', () => {
     expect(status(await first)).toBe('200');
     expect(await posted).toMatch(/a \/posted$/);
     expect((await settled(peer)).waitSumNs).toBe(0n);
+  });
+
+  it('sends a body that lay unread over a connection that was there before', async () => {
+    const node = await gate('a');
+    const proxy = await startProxy([{ ...node.node, maxRequests: 1 }]);
+    const peer = await subscribe(proxy, {});
+    const holder = await open(proxy.at);
+    holder.write(get('/first'));
+    await eventually(() => (node.present === 1 ? true : undefined));
+    const socket = await open(proxy.at);
+    socket.write('POST /posted HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 10\r\n\r\n12345');
+    await peer.telemetry(({ openRequests }) => openRequests === 2);
+    socket.write('67890');
+    await delay(50);
+    const answer = once(socket, 'data') as Promise<[Buffer]>;
+    node.release();
+    // The node has the whole request: only then does it answer.
+    await eventually(() => (node.whole === 2 ? true : undefined));
+    node.release();
+    expect(String((await answer)[0])).toMatch(/^HTTP\/1.1 200/);
+    expect(node.connections).toBe(1);
+    holder.destroy();
   });
 
   it('lets those who wait go to nodes that a reload brings', async () => {
