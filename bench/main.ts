@@ -12,6 +12,7 @@ import { judgeEntry } from './entries/judge.js';
 import { proxyEntry } from './entries/proxy.js';
 import { rollbackEntry } from './entries/rollback.js';
 import { shadowEntry, shadowFloodEntry } from './entries/shadow.js';
+import { sizingEntry } from './entries/sizing.js';
 import { h2Entry, handshakeEntry, tlsBytesEntry } from './entries/tls.js';
 import { findLoadGenerator } from './load.js';
 import { render } from './report.js';
@@ -27,6 +28,7 @@ const entries: readonly Entry[] = [
   judgeEntry,
   cloneEntry,
   rollbackEntry,
+  sizingEntry,
 ];
 const USAGE = `usage: npm run bench [-- [NAME...] [--rounds N] [--seconds S] [--connections C] [--json]]
 
