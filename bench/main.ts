@@ -14,6 +14,7 @@ import { proxyEntry } from './entries/proxy.js';
 import { reloadEntry } from './entries/reload.js';
 import { rollbackEntry } from './entries/rollback.js';
 import { shadowEntry, shadowFloodEntry } from './entries/shadow.js';
+import { sizingEntry } from './entries/sizing.js';
 import { h2Entry, handshakeEntry, tlsBytesEntry } from './entries/tls.js';
 import { findLoadGenerator } from './load.js';
 import { render } from './report.js';
@@ -31,6 +32,7 @@ const entries: readonly Entry[] = [
   rollbackEntry,
   reloadEntry,
   outliersEntry,
+  sizingEntry,
 ];
 const USAGE = `usage: npm run bench [-- [NAME...] [--rounds N] [--seconds S] [--connections C] [--json]]
 

@@ -33,7 +33,9 @@ export function render(result: EntryResult): string {
     show(r.p99),
   ]);
   return [
-    `${result.entry}: ${rounds} rounds of ${seconds} s, ${connections} keep-alive clients, load by ${result.load}; median (min – max)`,
+    result.tables !== undefined
+      ? `${result.entry}: ${result.load}`
+      : `${result.entry}: ${rounds} rounds of ${seconds} s, ${connections} keep-alive clients, load by ${result.load}; median (min – max)`,
     ...(figures.length === 0
       ? []
       : [table(['', 'requests/s', 'CPU µs/request', 'p50 µs', 'p99 µs', 'errors'], figures)]),
@@ -48,6 +50,12 @@ export function render(result: EntryResult): string {
             result.times.map(({ name, ms }) => [name, show(ms)]),
           ),
         ]),
+    ...(result.tables ?? []).map(({ head, rows }) =>
+      table(
+        [...head],
+        rows.map((row) => [...row]),
+      ),
+    ),
     ...result.notes.map((note) => `note: ${note}`),
     '',
   ].join('\n');

@@ -17,6 +17,11 @@ export interface EntryResult extends Comparison {
   readonly effort: Effort;
   /** Durations that are no latencies of a load; ms. */
   readonly times?: readonly { readonly name: string; readonly ms: Spread }[];
+  /** Figures that are no measurements of a load. */
+  readonly tables?: readonly {
+    readonly head: readonly string[];
+    readonly rows: readonly (readonly string[])[];
+  }[];
   /** What a reader must know: peers that are missing, parts that do not run here. */
   readonly notes: readonly string[];
 }

@@ -1,0 +1,19 @@
+import { decide, type SizingPlan, type SizingState } from './decide.js';
+import type { SizingConfig, SizingInput } from './input.js';
+
+/** A decision as it is written down: all that it came from, as data. */
+export interface SizingRecord {
+  readonly before: SizingState;
+  readonly input: SizingInput;
+  readonly config: SizingConfig;
+  readonly plan: SizingPlan;
+}
+
+/** What today's code decides on what was recorded. Pure. */
+export function replay({
+  before,
+  input,
+  config,
+}: Pick<SizingRecord, 'before' | 'input' | 'config'>): SizingPlan {
+  return decide(before, input, config).plan;
+}
