@@ -15,6 +15,8 @@ import {
   type SizingConfig,
   type SizingInput,
   targetOf,
+  MOST_WORK,
+  type AnnouncedRun,
 } from './input.js';
 import { gainOf, type Trial } from './returns.js';
 import { isSlow, NO_WAIT_TEST, weighWait, type WaitTest } from './wait-test.js';
@@ -93,8 +95,17 @@ function hold(state: SizingState, fault: DharmaErrorJson, have: number): Decisio
   };
 }
 
-function learn(before: SizingState, { observation }: SizingInput, config: SizingConfig): SizingState {
-  const observed = observeWork(before.forecaster, observation.work, observation.at);
+function learn(
+  before: SizingState,
+  { observation, announced }: SizingInput,
+  config: SizingConfig,
+): SizingState {
+  // What was announced is known, and no noise to be learned.
+  const first = observation.at - observation.work.length * 1000;
+  const other = observation.work.map((work, i) =>
+    Math.max(0, work - announcedAt(announced, first + i * 1000)),
+  );
+  const observed = observeWork(before.forecaster, other, observation.at);
   const waits = Object.fromEntries(
     observation.endpoints
       .filter(({ perfAvg }) => perfAvg !== undefined)
@@ -114,11 +125,16 @@ function learn(before: SizingState, { observation }: SizingInput, config: Sizing
 function size(state: SizingState, input: SizingInput, config: SizingConfig, have: number): Decision {
   const purse = affordable(input, config);
   const most = Math.max(config.least, config.most);
-  const waiting = input.observation.waiting / (config.reconfigureMs / 1000);
   const { state: forecaster, outlook } = chooseSize(
     state.forecaster,
     { readyMs: input.readyMs, tickMs: config.reconfigureMs },
-    { have, least: config.least, most, extra: announcedWork(input, config) + waiting },
+    {
+      have,
+      least: config.least,
+      most,
+      extra: announcedAhead(input, config),
+      waiting: input.observation.waiting,
+    },
   );
   const slow = input.observation.endpoints.filter(({ endpoint }) =>
     isSlow(state.waits[endpoint] ?? NO_WAIT_TEST),
@@ -156,15 +172,23 @@ function size(state: SizingState, input: SizingInput, config: SizingConfig, have
   };
 }
 
-/** Work of announced runs that begin before the next decision's nodes would be there; those under way are seen already. */
-function announcedWork(
+/** Work of announced runs at a moment, in nodes. What cannot be is not counted. */
+function announcedAt(announced: readonly AnnouncedRun[], at: number): number {
+  return announced
+    .filter(({ from, to, work }) => from <= at && at < to && Number.isFinite(work) && work > 0)
+    .reduce((sum, { work }) => sum + Math.min(work, MOST_WORK), 0);
+}
+
+/** The most of it until the nodes of the next decision would be ready. */
+function announcedAhead(
   { announced, observation, readyMs }: SizingInput,
   { reconfigureMs }: SizingConfig,
 ): number {
-  const until = observation.at + readyMs + reconfigureMs;
-  return announced
-    .filter(({ from, work }) => from > observation.at && from <= until && Number.isFinite(work) && work > 0)
-    .reduce((sum, { work }) => sum + work, 0);
+  const { at } = observation;
+  const starts = announced
+    .map(({ from }) => from)
+    .filter((from) => from > at && from <= at + readyMs + reconfigureMs);
+  return Math.max(...[at, ...starts].map((moment) => announcedAt(announced, moment)));
 }
 
 interface Answer {

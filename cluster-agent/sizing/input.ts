@@ -74,7 +74,7 @@ const notice = (code: string, message: string, found: string, remedy: string): D
 });
 
 /** More nodes' work than this is a unit that went wrong, not traffic. */
-const MOST_WORK = 1e6;
+export const MOST_WORK = 1e6;
 
 /** What makes the tick's telemetry unfit to decide on; undefined: nothing. Pure. */
 export function faultOf(

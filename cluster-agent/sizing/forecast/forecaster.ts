@@ -26,6 +26,8 @@ interface Pending {
   /** Null, as JSON has it, where a method cannot tell. */
   readonly forecasts: readonly (PointForecast | null)[];
   readonly choices: readonly (number | null)[];
+  /** Announced work that comes on top of what is forecast and seen. */
+  readonly extra: number;
 }
 
 export interface Horizon {
@@ -83,7 +85,7 @@ function settle(state: Forecaster, past: Pending): Forecaster {
   const price = Math.exp(state.logPrice);
   const costs = past.choices.map((nodes) => {
     if (nodes === null) return undefined;
-    return nodes * past.seen.length + price * past.seen.filter((work) => work > nodes).length;
+    return nodes * past.seen.length + price * past.seen.filter((work) => work + past.extra > nodes).length;
   });
   return { ...state, residuals, contest: charge(state.contest, costs, keep) };
 }
@@ -104,8 +106,10 @@ export interface Fleet {
   readonly have: number;
   readonly least: number;
   readonly most: number;
-  /** Work expected besides what is forecast: announced runs, and what waits already; in nodes. */
+  /** Announced work, which comes on top of what is forecast; in nodes. */
   readonly extra: number;
+  /** Work that waits, in node-seconds. */
+  readonly waiting: number;
 }
 
 export interface Outlook extends Choice {
@@ -122,16 +126,12 @@ export function chooseSize(
 ): { readonly state: Forecaster; readonly outlook: Outlook } {
   const lead = readyMs + tickMs / 2;
   const shortPrice = Math.exp(before.logPrice);
-  const forecasts = METHODS.map((method) => {
-    const point = method.forecast(before.signals, lead);
-    // What is known to come is part of the forecast, so that it is not learned as noise.
-    return point === undefined ? undefined : { ...point, work: point.work + fleet.extra };
-  });
+  const forecasts = METHODS.map((method) => method.forecast(before.signals, lead));
   const choices = forecasts.map((forecast, i) =>
     forecast === undefined
       ? undefined
       : chooseNodes({
-          forecast,
+          forecast: { ...forecast, work: forecast.work + fleet.extra },
           residuals: before.residuals[i]!,
           priorUnit: METHODS[i]!.priorUnit,
           shortPrice,
@@ -150,16 +150,42 @@ export function chooseSize(
     seen: [],
     forecasts: forecasts.map((forecast) => forecast ?? null),
     choices: choices.map((choice) => choice?.nodes ?? null),
+    extra: fleet.extra,
   };
+  const chosen = choices[trusted]!;
+  const rush = rushOf(fleet, { readyMs, tickMs }, shortPrice, before.signals.recent + fleet.extra, forecasts);
   return {
     state: { ...before, pending: [...before.pending, pending] },
     outlook: {
-      ...choices[trusted]!,
-      method: METHODS[trusted]!.name,
-      work: forecasts[trusted]!.work,
+      ...chosen,
+      nodes: Math.max(chosen.nodes, Math.min(fleet.most, rush)),
+      method:
+        rush > chosen.nodes
+          ? 'work waits: the highest forecast, and nodes to work it off'
+          : METHODS[trusted]!.name,
+      work: forecasts[trusted]!.work + fleet.extra,
       shortPrice,
     },
   };
+}
+
+/**
+ * Nodes while work waits that those there will not have worked off before new ones are ready; else 0. Every second until
+ * it is worked off is short: `e` nodes above the load take waiting / e seconds of them, and cost e × tick; the sum is least
+ * at e = √(price × waiting / tick). The load is by then what the highest forecast says: one that breaks in is not over.
+ */
+function rushOf(
+  { have, waiting, extra }: Fleet,
+  { readyMs, tickMs }: Horizon,
+  shortPrice: number,
+  load: number,
+  forecasts: readonly (PointForecast | undefined)[],
+): number {
+  const spare = have - load;
+  if (waiting <= 0 || (spare > 0 && waiting / spare <= readyMs / 1000)) return 0;
+  const excess = Math.min(waiting, Math.sqrt((shortPrice * waiting) / (tickMs / 1000)));
+  const highest = Math.max(...forecasts.map((forecast) => forecast?.work ?? 0));
+  return Math.ceil(highest + extra + excess);
 }
 
 /** Work at a horizon with the value that the share `share` of seconds is not above, for people; nodes of work. */

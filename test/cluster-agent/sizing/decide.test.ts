@@ -175,6 +175,18 @@ describe('a decision', () => {
   });
 });
 
+describe('an announced run', () => {
+  it('keeps its nodes from before it begins until it ends, also in the tick that shows nothing of it yet', () => {
+    const cluster = new Cluster().settle();
+    const announced = [{ from: cluster.at + 3 * TICK, to: cluster.at + 6 * TICK, work: 6 }];
+    // The decision at its very start has seen no second of it.
+    const works = [1.5, 1.5, 1.5, 7.5, 7.5, 7.5];
+    const sizes = works.map((work) => cluster.tick({ work, input: { announced } }).nodes);
+    expect(sizes.slice(1, 5).every((nodes) => nodes >= 8)).toBe(true);
+    expect(cluster.tick({ input: { announced } }).nodes).toBeLessThan(8);
+  });
+});
+
 describe('a slow endpoint', () => {
   it('gets a node at once where it is steady, and keeps it once that helped', () => {
     const cluster = new Cluster().settle();

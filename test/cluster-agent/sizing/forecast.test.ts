@@ -108,7 +108,7 @@ describe('a forecaster', () => {
       state = chooseSize(
         state,
         { readyMs: 10_000, tickMs: 60_000 },
-        { have: 1, least: 1, most: 100, extra: 0 },
+        { have: 1, least: 1, most: 100, extra: 0, waiting: 0 },
       ).state;
     }
     return state;
