@@ -7,18 +7,18 @@ import {
   type Forecaster,
   type Outlook,
 } from './forecast/forecaster.js';
+import { announcedAhead, announcedAt } from './announced.js';
+import { answerSlow } from './answer-slow.js';
 import {
   affordable,
   clockFault,
   faultOf,
-  type EndpointTick,
   type SizingConfig,
   type SizingInput,
   targetOf,
-  MOST_WORK,
-  type AnnouncedRun,
+  type EndpointTick,
 } from './input.js';
-import { gainOf, type Trial } from './returns.js';
+import type { Trial } from './returns.js';
 import { isSlow, NO_WAIT_TEST, weighWait, type WaitTest } from './wait-test.js';
 
 /** All that sizing remembers: plain data, bounded by the number of endpoints; kept over restarts and recorded. */
@@ -169,83 +169,6 @@ function size(state: SizingState, input: SizingInput, config: SizingConfig, have
       outlook,
       slow: slow.map(({ endpoint }) => endpoint),
     },
-  };
-}
-
-/** Work of announced runs at a moment, in nodes. What cannot be is not counted. */
-function announcedAt(announced: readonly AnnouncedRun[], at: number): number {
-  return announced
-    .filter(({ from, to, work }) => from <= at && at < to && Number.isFinite(work) && work > 0)
-    .reduce((sum, { work }) => sum + Math.min(work, MOST_WORK), 0);
-}
-
-/** The most of it until the nodes of the next decision would be ready. */
-function announcedAhead(
-  { announced, observation, readyMs }: SizingInput,
-  { reconfigureMs }: SizingConfig,
-): number {
-  const { at } = observation;
-  const starts = announced
-    .map(({ from }) => from)
-    .filter((from) => from > at && from <= at + readyMs + reconfigureMs);
-  return Math.max(...[at, ...starts].map((moment) => announcedAt(announced, moment)));
-}
-
-interface Answer {
-  readonly trials: SizingState['trials'];
-  readonly strain: number;
-  /** No fewer nodes than this while a trial is under way. */
-  readonly least: number;
-  readonly faults: readonly DharmaErrorJson[];
-}
-
-/** One more node at a time, each judged by what it brought before the next is asked for. */
-function answerSlow(
-  state: SizingState,
-  slow: readonly EndpointTick[],
-  { nodes }: SizingInput,
-  config: SizingConfig,
-  { have, forecast }: { readonly have: number; readonly forecast: number },
-): Answer {
-  const trials: Record<string, Trial> = {};
-  const faults: DharmaErrorJson[] = [];
-  let strain = 1 + (state.strain - 1) * Math.exp(-config.reconfigureMs / STRAIN_MEMORY_MS);
-  let least = 0;
-  for (const { endpoint, median, perfAvg } of slow) {
-    if (median === undefined || perfAvg === undefined) continue;
-    const target = targetOf(perfAvg, config);
-    const trial = state.trials[endpoint];
-    const isOpen = trial !== undefined && (nodes.starting > 0 || nodes.serving <= trial.nodes);
-    if (
-      trial?.givenUp === true ||
-      (trial !== undefined && !isOpen && !gainOf(trial, { nodes: nodes.serving, median }, target).worth)
-    ) {
-      if (!trial.givenUp) strain = Math.min(strain, trial.strain);
-      trials[endpoint] = { ...trial, givenUp: true };
-      faults.push(unattainable(endpoint, median, target));
-    } else if (isOpen) {
-      // Its node is on the way, or was not granted: what it brings cannot be told yet.
-      trials[endpoint] = trial;
-      least = Math.max(least, nodes.starting > 0 ? have : have + 1);
-    } else if (forecast <= have) {
-      trials[endpoint] = { nodes: have, median, strain, givenUp: false };
-      least = Math.max(least, have + 1);
-    }
-  }
-  const begun = Object.values(trials).some(({ givenUp, nodes: before }) => !givenUp && before === have);
-  return { trials, faults, least, strain: begun ? Math.max(strain, least / forecast) : strain };
-}
-
-/** As long as residuals are remembered. */
-const STRAIN_MEMORY_MS = 5 * 86_400_000;
-
-function unattainable(endpoint: string, median: number, target: number): DharmaErrorJson {
-  return {
-    code: 'TARGET_UNATTAINABLE',
-    message: `more nodes do not bring ${endpoint} to its target: the gain of the last one was not worth its price`,
-    found: `median ${median.toFixed(1)} ms, target ${target.toFixed(1)} ms`,
-    remedy:
-      'Raise waitMultiplier, or look at what the endpoint waits for (a store, a lock, another service).',
   };
 }
 
