@@ -30,6 +30,7 @@ const FLAGS = {
   upstreamFailed: false,
   upgraded: false,
   retried: false,
+  tls: false,
 };
 
 /** Requests to a live shop, one after the other: an order is made, then looked at. Every answer has fresh ids. */

@@ -39,6 +39,8 @@ export interface ExchangeFlags {
   readonly upstreamFailed: boolean;
   readonly upgraded: boolean;
   readonly retried: boolean;
+  /** The client asked by https. */
+  readonly tls: boolean;
 }
 
 /** What a captured stream yields: exchanges in the order they finished, and how many were lost where. */

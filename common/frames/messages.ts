@@ -16,6 +16,7 @@ export const exchangeFlags = {
   upstreamFailed: 8,
   upgraded: 16,
   retried: 32,
+  tls: 64,
 } as const;
 
 /** The type byte of each kind of frame. */

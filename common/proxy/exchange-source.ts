@@ -79,6 +79,7 @@ export function exchangeOf(frame: ExchangeFrame): Exchange {
       upstreamFailed: has(exchangeFlags.upstreamFailed),
       upgraded: has(exchangeFlags.upgraded),
       retried: has(exchangeFlags.retried),
+      tls: has(exchangeFlags.tls),
     },
     requestBodyLength: frame.requestBodyLength,
     responseBodyLength: frame.responseBodyLength,

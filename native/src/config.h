@@ -63,6 +63,9 @@ struct config_acme {
     const char *token, *answer;
 };
 
+/** Classes of nodes a route may name. */
+#define CONFIG_CLASSES_MAX 8u
+
 struct config_route {
     const char *pattern;
     unsigned method_count;  // 0: any

@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "http1.h"
+
 bool fail(struct reader *r, const char *path, const char *format, ...) {
     if (r->error->message[0]) return false;
     snprintf(r->error->path, sizeof r->error->path, "%s", path);
@@ -126,5 +128,25 @@ bool get_ranges(struct reader *r, const struct json *object, const char *path, c
         if (!get_text(r, item, at, 64, &text)) return false;
         if (!cidr_parse(text, &out->at[out->count++])) return fail(r, at, "found \"%s\", expected an address range like 10.0.0.0/8", text);
     }
+    return true;
+}
+
+bool valid_token(const char *s) {
+    for (; *s; s++)
+        if (!http1_is_token_char((unsigned char)*s)) return false;
+    return true;
+}
+
+bool get_rate(struct reader *r, const struct json *v, const char *path, struct limit_rate *out) {
+    const struct json *rate = member(v, "rate");
+    uint64_t burst = 1;
+    if (!rate) return !member(v, "burst") || fail(r, path_of(r, path, "burst"), "without a rate");
+    if (rate->type != JSON_NUMBER) return fail(r, path_of(r, path, "rate"), "found %s, expected a number", json_type_text(rate->type));
+    if (rate->number < 0.001 || rate->number > 1e6)
+        return fail(r, path_of(r, path, "rate"), "found %.15g, expected a number from 0.001 to 1000000", rate->number);
+    // A second's worth, where nothing else is said.
+    if (rate->number > 1) burst = (uint64_t)rate->number;
+    if (!get_integer(r, v, path, "burst", 1, 1000000, &burst)) return false;
+    *out = limit_rate_of(rate->number, burst);
     return true;
 }

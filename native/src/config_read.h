@@ -39,3 +39,7 @@ bool get_address(struct reader *r, const struct json *object, const char *path, 
 bool get_array(struct reader *r, const struct json *root, const char *key, unsigned *count, const struct json **first);
 /** An array of address ranges under any object's key; absent is empty. */
 bool get_ranges(struct reader *r, const struct json *object, const char *path, const char *key, struct config_ranges *out);
+/** Whether a text is a token of HTTP (RFC 9110 5.6.2), or empty. */
+bool valid_token(const char *text);
+/** {rate, burst}, among an object's other keys. */
+bool get_rate(struct reader *r, const struct json *object, const char *path, struct limit_rate *out);

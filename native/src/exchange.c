@@ -2,6 +2,7 @@
 
 #include "admit.h"
 #include "client_pace.h"
+#include "dispatch.h"
 #include "frames.h"
 #include "h2_stream.h"
 #include "local.h"
@@ -29,27 +30,6 @@ static void free_exchange(struct worker *w, struct exchange *x) {
 
 static struct snapshot *snapshot_of(const struct exchange *x) { return x->lease->snapshot; }
 
-/** Moves the exchange's open count to the pair it is now tried on. */
-static void move_to_pair(struct exchange *x, struct account_pair *pair) {
-    struct worker *w = x->client->conn.worker;
-    if (x->meter) x->meter->open--;
-    x->pair = pair;
-    x->meter = telemetry_meter(&w->telemetry, w->index, pair);
-    x->meter->open++;
-}
-
-/** false: the node has as many requests as it may have. */
-static bool charge(struct exchange *x, struct account_pair *pair, uint64_t now) {
-    struct worker *w = x->client->conn.worker;
-    if (UNLIKELY(!account_try_begin(pair, now, &x->charge))) return false;
-    move_to_pair(x, pair);
-    x->charged_at = now;
-    x->charged = true;
-    w->charges += x->charge;
-    w->open_charges++;
-    return true;
-}
-
 static void note_failure(struct exchange *x, uint64_t duration, uint64_t now) {
     struct snapshot *s = snapshot_of(x);
     const struct account_node *node = x->pair->node;
@@ -75,115 +55,6 @@ void exchange_settle(struct exchange *x, enum exchange_outcome outcome) {
     if (outcome == OUTCOME_FAILURE) note_failure(x, duration, now);
 }
 
-/** Hands the queued request to a connection. */
-static void attach(struct exchange *x, struct upstream *u, struct outq *out) {
-    struct worker *w = u->conn.worker;
-    x->up = u;
-    u->x = x;
-    outq_move(&u->conn.out, out);
-    // Only a pooled connection can turn out to have been closed meanwhile, and only then is a request sent twice.
-    if (u->reused && x->idempotent) u->conn.out.keep = true;
-    if (!u->conn.connecting) {
-        wheel_set(&w->wheel, &u->conn.timer, w->loop.now + worker_config(w)->limits.upstream_timeout);
-        conn_mark_dirty(&u->conn);
-    }
-}
-
-static void count_failed_try(struct exchange *x) {
-    exchange_settle(x, OUTCOME_FAILURE);
-    telemetry_failed_try(x->meter);
-    x->flags |= EXCHANGE_RETRIED;
-}
-
-static struct account_pair *nowhere(const struct exchange *x) {
-    struct snapshot *s = snapshot_of(x);
-    return snapshot_pair(s, x->balance.endpoint, s->node_count);
-}
-
-/** 503, and when to ask again. */
-static void refuse_busy(struct exchange *x, const struct queue_lane *lane) {
-    char field[ADMIT_FIELD];
-    exchange_answer(x, &(struct reply){.status = 503, .field = admit_retry_after(field, queue_retry_after(lane, x->client->conn.worker))});
-}
-
-/** All nodes are busy. */
-static void wait_for_node(struct exchange *x, struct outq *out) {
-    move_to_pair(x, nowhere(x));
-    struct telemetry *t = &x->client->conn.worker->telemetry;
-    if (queue_put(x, out)) {
-        t->queued++;
-        return;
-    }
-    t->queue_full++;
-    outq_clear(out);
-    refuse_busy(x, snapshot_of(x)->endpoints[x->balance.endpoint].lane);
-}
-
-void exchange_unserved(struct exchange *x, const struct queue_lane *lane) {
-    x->client->conn.worker->telemetry.queue_expired++;
-    refuse_busy(x, lane);
-}
-
-bool exchange_must_wait(const struct exchange *x) {
-    return balance_pick(snapshot_of(x), &x->balance, &(unsigned){0}, x->client->conn.worker->loop.now) == BALANCE_FULL;
-}
-
-/** Nodes of the new snapshot that were tried under the old one. */
-static void translate_tried(struct exchange *x, const struct snapshot *old, const struct snapshot *s) {
-    unsigned count = x->balance.tried_count;
-    x->balance.tried_count = 0;
-    for (unsigned t = 0; t < count; t++)
-        for (unsigned i = 0; i < s->node_count; i++)
-            if (s->nodes[i].account == old->nodes[x->balance.tried[t]].account) x->balance.tried[x->balance.tried_count++] = i;
-}
-
-void exchange_change_lease(struct exchange *x) {
-    struct lease *old = x->lease;
-    const struct account_endpoint *endpoint = snapshot_of(x)->endpoints[x->balance.endpoint].account;
-    x->lease = worker_lease(x->client->conn.worker);
-    struct snapshot *s = snapshot_of(x);
-    translate_tried(x, old->snapshot, s);
-    x->balance.endpoint = 0;
-    for (unsigned i = 1; i < s->endpoint_count && !x->balance.endpoint; i++)
-        if (s->endpoints[i].account == endpoint) x->balance.endpoint = i;
-    move_to_pair(x, nowhere(x));
-    worker_release(old);
-}
-
-void exchange_dispatch(struct exchange *x, struct outq *out, bool in_turn) {
-    struct worker *w = x->client->conn.worker;
-    struct snapshot *s = snapshot_of(x);
-    uint64_t now = w->loop.now;
-    if (!in_turn && queue_is_used(s->endpoints[x->balance.endpoint].lane)) {
-        wait_for_node(x, out);
-        return;
-    }
-    while (x->balance.tried_count < BALANCE_TRIES) {
-        int node = balance_pick(s, &x->balance, &w->cursor, now);
-        if (node == BALANCE_NONE) break;
-        if (UNLIKELY(node == BALANCE_FULL || !charge(x, snapshot_pair(s, x->balance.endpoint, (unsigned)node), now))) {
-            wait_for_node(x, out);
-            return;
-        }
-        x->node = (unsigned)node;
-        struct upstream *u = upstream_take(w, s, (unsigned)node, x->fresh);
-        if (u && u->reused && !x->idempotent && conn_is_stale(&u->conn)) {
-            upstream_close(u);
-            u = upstream_take(w, s, (unsigned)node, true);
-        }
-        if (u) {
-            attach(x, u, out);
-            return;
-        }
-        x->balance.tried[x->balance.tried_count++] = (unsigned)node;
-        count_failed_try(x);
-    }
-    outq_clear(out);
-    if (x->balance.tried_count) x->flags |= EXCHANGE_UPSTREAM_FAILED;
-    else move_to_pair(x, nowhere(x));
-    exchange_refuse(x, x->balance.tried_count ? 502 : 503);
-}
-
 /** Answers what no node has to see. */
 static bool answer_here(struct exchange *x, struct outq *out) {
     struct snapshot *s = snapshot_of(x);
@@ -193,7 +64,7 @@ static bool answer_here(struct exchange *x, struct outq *out) {
     bool large = limit && x->request.kind == BODY_LENGTH && x->request.left > limit;
     if (!large && LIKELY(!local_reply(x, &reply, &text)) && LIKELY(admit_request(x, &reply, field))) return false;
     outq_clear(out);
-    move_to_pair(x, nowhere(x));
+    dispatch_to_nobody(x);
     exchange_answer(x, &reply);
     free(text);
     return true;
@@ -206,6 +77,7 @@ void exchange_begin(struct client *c, size_t head_bytes, uint64_t started) {
     x->client = c;
     x->lease = worker_lease(w);
     x->started = started;
+    if (c->tls) x->flags |= EXCHANGE_TLS;
     w->telemetry.open_requests++;
     struct outq out;
     outq_init(&out);
@@ -220,7 +92,7 @@ void exchange_begin(struct client *c, size_t head_bytes, uint64_t started) {
         x->body_deadline = w->loop.now + worker_config(w)->limits.body_timeout;
         client_set_deadline(c);
     }
-    exchange_dispatch(x, &out, false);
+    dispatch(x, &out, false);
     if (c->x == x && !x->request.done && !x->waiter) exchange_run(x);
 }
 
@@ -234,7 +106,7 @@ static void try_again(struct exchange *x) {
     out.keep = false;
     x->up = NULL;
     upstream_close(u);
-    exchange_dispatch(x, &out, true);
+    dispatch(x, &out, true);
 }
 
 void exchange_connect_failed(struct exchange *x, bool timed_out) {
@@ -246,7 +118,7 @@ void exchange_connect_failed(struct exchange *x, bool timed_out) {
         exchange_upstream_failed(x, timed_out ? 504 : 502);
         return;
     }
-    count_failed_try(x);
+    dispatch_try_failed(x);
     try_again(x);
 }
 

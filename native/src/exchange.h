@@ -13,7 +13,6 @@
 #include "upstream.h"
 
 struct lease;
-struct queue_lane;
 struct waiter;
 
 /** A body on its way: how it is framed where it comes from, how much is still to come. */
@@ -69,17 +68,6 @@ bool exchange_body_overdue(const struct exchange *x, uint64_t now);
 void exchange_run(struct exchange *x);
 void exchange_connect_failed(struct exchange *x, bool timed_out);
 void exchange_upstream_timeout(struct exchange *x);
-/**
- * Finds a node and a connection for what stands in `out`, waits for one, or answers that none can be had.
- * @param in_turn whoever waits in front of it has been looked at
- */
-void exchange_dispatch(struct exchange *x, struct outq *out, bool in_turn);
-/** Whether it would have to wait for a node at this moment. */
-bool exchange_must_wait(const struct exchange *x);
-/** Nobody had a node for it in time. */
-void exchange_unserved(struct exchange *x, const struct queue_lane *lane);
-/** Moves an exchange that waits over to the worker's present snapshot. */
-void exchange_change_lease(struct exchange *x);
 /** The client is gone or has to go: closes both sides. */
 void exchange_abort(struct exchange *x, bool by_client);
 /** The upstream broke off or broke the rules: another try, an answer of our own, or a cut connection. */

@@ -28,7 +28,8 @@ enum frame_exchange_flag {
     EXCHANGE_CLIENT_ABORTED = 4,
     EXCHANGE_UPSTREAM_FAILED = 8,
     EXCHANGE_UPGRADED = 16,
-    EXCHANGE_RETRIED = 32
+    EXCHANGE_RETRIED = 32,
+    EXCHANGE_TLS = 64
 };
 
 struct frame_endpoint_limits {

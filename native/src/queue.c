@@ -3,7 +3,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
-#include "exchange.h"
+#include "dispatch.h"
 #include "reply.h"
 #include "worker.h"
 
@@ -107,7 +107,7 @@ static void publish(struct worker *w, struct queue_lane *lane) {
 static void expire(struct timer *t, uint64_t now) {
     struct waiter *q = CONTAINER_OF(t, struct waiter, deadline);
     (void)now;
-    exchange_unserved(q->x, q->lane);
+    dispatch_unserved(q->x, q->lane);
 }
 
 bool queue_put(struct exchange *x, struct outq *out) {
@@ -191,7 +191,7 @@ void queue_serve(struct worker *w) {
         struct waiter *q = CONTAINER_OF(l, struct waiter, link);
         next = l->next;
         if (is_blocked(blocked, blocked_count, q->lane)) continue;
-        if (gives_way(w, q) || exchange_must_wait(q->x)) {
+        if (gives_way(w, q) || dispatch_must_wait(q->x)) {
             if (blocked_count < BLOCKED_MAX) blocked[blocked_count++] = q->lane;
             continue;
         }
@@ -200,7 +200,7 @@ void queue_serve(struct worker *w) {
         outq_init(&out);
         take_out(w, q, &out);
         struct client *c = x->client;
-        exchange_dispatch(x, &out, true);
+        dispatch(x, &out, true);
         // What of its body came meanwhile lies unread, and wakes nobody.
         if (c->x == x && !x->request.done && !x->waiter) exchange_run(x);
         // Serving may end exchanges, others that wait among them: begin anew.
@@ -212,7 +212,7 @@ void queue_adopt(struct worker *w) {
     for (struct list *l = w->queue.waiters.next; l != &w->queue.waiters; l = l->next) {
         struct waiter *q = CONTAINER_OF(l, struct waiter, link);
         struct queue_lane *before = q->lane;
-        exchange_change_lease(q->x);
+        dispatch_change_lease(q->x);
         const struct snapshot *s = q->x->lease->snapshot;
         q->lane = s->endpoints[q->x->balance.endpoint].lane;
         if (q->lane == before) continue;

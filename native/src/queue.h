@@ -31,7 +31,7 @@ bool queue_is_used(const struct queue_lane *lane);
 /** Seconds until a request that comes now may expect its turn: Retry-After. */
 unsigned queue_retry_after(const struct queue_lane *lane, const struct worker *w);
 
-/** For queue_wake_all, before the worker's thread starts. */
+/** Before the worker's thread starts: makes it known to those that wake it. */
 void queue_init(struct queue *q, struct worker *w);
 /** @return false: as many wait in the lane as may; `out` is left as it was */
 bool queue_put(struct exchange *x, struct outq *out);

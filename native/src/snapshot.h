@@ -19,9 +19,6 @@ struct snapshot_node {
     const char *server_name;  // whom its certificate is for
 };
 
-/** Classes a route may name, see native/README.md. */
-#define NODE_CLASSES_MAX 8u
-
 struct queue_lane;
 
 /** NULL: the endpoint had no request on the node yet. */
@@ -32,7 +29,7 @@ struct snapshot_endpoint {
     struct queue_lane *lane;                // where its requests wait for a node
     struct limit_rate rate;
     unsigned class_count;                   // 0: any node
-    uint64_t classes[NODE_CLASSES_MAX];     // the first is its own, of the others it only gets idle nodes
+    uint64_t classes[CONFIG_CLASSES_MAX];     // the first is its own, of the others it only gets idle nodes
     _Atomic(snapshot_pairs *) row;          // a pair for each node and a last one for "no node"; row and pairs are made at first use
 };
 

@@ -49,13 +49,14 @@ export function requestOf(exchange: Exchange, options: ArmRequestOptions): Reque
 function withForwarded(headers: readonly HeaderField[], exchange: Exchange): readonly HeaderField[] {
   const address = exchange.client.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
   const host = headers.find(([name]) => name.toLowerCase() === 'host')?.[1];
+  const proto = exchange.flags.tls ? 'https' : 'http';
   const node = address.includes(':') ? `"[${address}]"` : address;
   return [
     ...headers.filter(([name]) => !CLAIM.test(name.toLowerCase())),
     ['x-forwarded-for', address],
     ...(host === undefined ? [] : [['x-forwarded-host', host] as const]),
-    ['x-forwarded-proto', 'http'],
-    ['forwarded', `for=${node}${host === undefined ? '' : `;host="${host}"`};proto=http`],
+    ['x-forwarded-proto', proto],
+    ['forwarded', `for=${node}${host === undefined ? '' : `;host="${host}"`};proto=${proto}`],
   ];
 }
 

@@ -124,6 +124,7 @@ function exchangeOf(request: Request, sent: Sent): Recorded {
       upstreamFailed: answer === undefined,
       upgraded: false,
       retried: false,
+      tls: false,
     },
     requestBodyLength: request.body.length,
     responseBodyLength: answer?.body.length ?? 0,

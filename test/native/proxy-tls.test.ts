@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { afterEach, describe, expect, it } from 'vitest';
 
+import { exchangeFlags } from '../../common/frames/index.js';
 import {
   ControlPeer,
   cleanUp,
@@ -281,6 +282,22 @@ describe('TLS towards clients', () => {
     const half = await open(proxy.at);
     half.write(Buffer.from('1603010200010001fc0303', 'hex'));
     await Promise.all([closedOf(silent), closedOf(half)]);
+  });
+
+  it('is told of in the records of what came by it, and of that only', async () => {
+    const node = await startNode(echo);
+    const keys = await temporaryFolder();
+    const tls = { certificates: [await pair(keys, 'a')] };
+    const clear = { address: '127.0.0.1', port: 0 };
+    for (const [listen, flags] of [
+      [secure[0], exchangeFlags.tls],
+      [clear, 0],
+    ] as const) {
+      const proxy = await startProxy([node.node], { listen: [listen], tls, capture: { enabled: true } });
+      const peer = await subscribe(proxy, { exchanges: true });
+      await (flags === 0 ? exchange(proxy.at, lastGet('/')) : ask(proxy.at));
+      expect((await peer.exchanges(1))[0]).toMatchObject({ status: 200, flags });
+    }
   });
 
   it('counts what is no TLS as a glitch and ends it', async () => {

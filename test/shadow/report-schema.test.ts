@@ -41,7 +41,7 @@ test('a real report has the shape that is described, with a difference in it', a
       ...{ endpoint: '*', node: 'n', client: '127.0.0.1:1', method: 'GET', target: '/crash', status: 200 },
       flags: {
         ...{ requestTruncated: false, responseTruncated: false, clientAborted: false },
-        ...{ upstreamFailed: false, upgraded: false, retried: false },
+        ...{ upstreamFailed: false, upgraded: false, retried: false, tls: false },
       },
       ...{ requestBodyLength: 0, responseBodyLength: 0, requestHeaders: [], responseHeaders: [] },
       ...{ requestBody: new Uint8Array(), responseBody: new Uint8Array() },

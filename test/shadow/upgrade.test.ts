@@ -19,6 +19,7 @@ const flags = {
   upstreamFailed: false,
   upgraded: false,
   retried: false,
+  tls: false,
 };
 
 describe('a shadow upgrade', () => {

@@ -86,7 +86,7 @@ function get(target: string, n: number): Exchange {
     },
     flags: {
       ...{ requestTruncated: false, responseTruncated: false, clientAborted: false },
-      ...{ upstreamFailed: false, upgraded: false, retried: false },
+      ...{ upstreamFailed: false, upgraded: false, retried: false, tls: false },
     },
     ...{ requestBodyLength: 0, responseBodyLength: 0, requestHeaders: [['Host', 'shop.example']] },
     responseHeaders: [['content-type', 'application/json']],

@@ -2,10 +2,18 @@ import { describe, expect, it } from 'vitest';
 import type { Exchange, HeaderField } from '../../../common/index.js';
 import { requestOf } from '../../../shadow/replay/arm-request.js';
 
-const fields = (requestHeaders: readonly HeaderField[], client = '192.0.2.1:5000'): Record<string, string> =>
-  Object.fromEntries(
-    requestOf({ requestHeaders, client } as Partial<Exchange> as Exchange, { forwarded: true }).headers,
-  );
+const fields = (
+  requestHeaders: readonly HeaderField[],
+  client = '192.0.2.1:5000',
+  tls = false,
+): Record<string, string> => {
+  const exchange = {
+    requestHeaders,
+    client,
+    flags: { tls } as Exchange['flags'],
+  } as Partial<Exchange> as Exchange;
+  return Object.fromEntries(requestOf(exchange, { forwarded: true }).headers);
+};
 
 describe('what an arm is asked', () => {
   it('says who the client is as the edge does, whatever the client said', () => {
@@ -24,6 +32,13 @@ describe('what an arm is asked', () => {
       'x-forwarded-host': 'shop.test',
       'x-forwarded-proto': 'http',
       forwarded: 'for=192.0.2.1;host="shop.test";proto=http',
+    });
+  });
+
+  it('says https where the client asked by it', () => {
+    expect(fields([['Host', 'shop.test']], undefined, true)).toMatchObject({
+      'x-forwarded-proto': 'https',
+      forwarded: 'for=192.0.2.1;host="shop.test";proto=https',
     });
   });
 
