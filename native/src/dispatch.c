@@ -35,12 +35,18 @@ static void attach(struct exchange *x, struct upstream *u, struct outq *out) {
     x->up = u;
     u->x = x;
     outq_move(&u->conn.out, out);
-    // Only a pooled connection can turn out to have been closed meanwhile, and only then is a request sent twice.
-    if (u->reused && x->idempotent) u->conn.out.keep = true;
+    // A pooled connection can turn out to have been closed meanwhile, and the new one after it: only then is a request sent twice.
+    if ((u->reused || x->fresh) && x->idempotent) u->conn.out.keep = true;
     if (!u->conn.connecting) {
         wheel_set(&w->wheel, &u->conn.timer, w->loop.now + worker_config(w)->limits.upstream_timeout);
         conn_mark_dirty(&u->conn);
     }
+}
+
+void dispatch_unreachable(struct exchange *x) {
+    x->flags |= EXCHANGE_UPSTREAM_FAILED;
+    if (x->from_proxy && x->idempotent) exchange_abort(x, false);
+    else exchange_refuse(x, 502);
 }
 
 void dispatch_try_failed(struct exchange *x) {
@@ -133,7 +139,10 @@ void dispatch(struct exchange *x, struct outq *out, bool in_turn) {
         dispatch_try_failed(x);
     }
     outq_clear(out);
-    if (x->balance.tried_count) x->flags |= EXCHANGE_UPSTREAM_FAILED;
-    else dispatch_to_nobody(x);
-    exchange_refuse(x, x->balance.tried_count ? 502 : 503);
+    if (x->balance.tried_count) {
+        dispatch_unreachable(x);
+        return;
+    }
+    dispatch_to_nobody(x);
+    exchange_refuse(x, 503);
 }

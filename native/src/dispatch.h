@@ -12,6 +12,11 @@ struct queue_lane;
 void dispatch(struct exchange *x, struct outq *out, bool in_turn);
 /** A try on the node it was sent to failed: another one follows. */
 void dispatch_try_failed(struct exchange *x);
+/**
+ * No node can be reached: 502. A proxy of ours in front gets no answer to what may be sent twice: to it the connection was a
+ * stale one; it tries anew, then another cluster.
+ */
+void dispatch_unreachable(struct exchange *x);
 /** It goes to no node: it counts there. */
 void dispatch_to_nobody(struct exchange *x);
 /** Whether it would have to wait for a node at this moment. */

@@ -109,33 +109,46 @@ static void try_again(struct exchange *x) {
     dispatch(x, &out, true);
 }
 
-void exchange_connect_failed(struct exchange *x, bool timed_out) {
+/** Sends it to another node than the one it was sent to. false: there is none that may have it. */
+static bool try_another(struct exchange *x) {
     struct account_node *node = x->up->node;
     struct snapshot *s = snapshot_of(x);
     for (unsigned i = 0; i < s->node_count && x->balance.tried_count < BALANCE_TRIES; i++)
         if (s->nodes[i].account == node) x->balance.tried[x->balance.tried_count++] = i;
-    if (balance_pick(s, &x->balance, &(unsigned){0}, x->client->conn.worker->loop.now) == BALANCE_NONE || x->balance.tried_count == BALANCE_TRIES) {
-        exchange_upstream_failed(x, timed_out ? 504 : 502);
-        return;
-    }
+    if (x->balance.tried_count == BALANCE_TRIES) return false;
+    if (balance_pick(s, &x->balance, &(unsigned){0}, x->client->conn.worker->loop.now) == BALANCE_NONE) return false;
     dispatch_try_failed(x);
     try_again(x);
+    return true;
 }
 
-/** A pooled connection that the node had closed before it saw the request: not the node's fault. */
-static bool was_stale(const struct exchange *x) {
+void exchange_connect_failed(struct exchange *x, bool timed_out) {
+    if (try_another(x)) return;
+    if (timed_out) {
+        exchange_upstream_failed(x, 504);
+        return;
+    }
+    exchange_settle(x, OUTCOME_FAILURE);
+    dispatch_unreachable(x);
+}
+
+/** The connection ended before any byte of an answer, and the request is still held or was never sent. */
+static bool can_send_again(const struct exchange *x) {
     const struct upstream *u = x->up;
-    return u->reused && !u->got_bytes && !x->status && (u->conn.out.keep || outq_untouched(&u->conn.out));
+    return !u->got_bytes && !x->status && (u->conn.out.keep || outq_untouched(&u->conn.out));
 }
 
 void exchange_upstream_failed(struct exchange *x, int status) {
-    if (status == 502 && was_stale(x)) {
+    if (status == 502 && can_send_again(x) && x->up->reused) {
+        // A pooled connection that the node had closed before it saw the request: not the node's fault.
         exchange_settle(x, OUTCOME_NEUTRAL);
         x->fresh = true;
         x->flags |= EXCHANGE_RETRIED;
         try_again(x);
         return;
     }
+    // It ended the new one as well.
+    if (status == 502 && x->fresh && can_send_again(x) && try_another(x)) return;
     x->flags |= EXCHANGE_UPSTREAM_FAILED;
     exchange_settle(x, OUTCOME_FAILURE);
     if (!x->status) exchange_refuse(x, status);

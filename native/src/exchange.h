@@ -52,6 +52,7 @@ struct exchange {
     bool charged;
     bool limited;                    // refused by a rate: not among the endpoint's requests
     bool tunnel;                     // 101: bytes go both ways unread
+    bool from_proxy;                 // a trusted peer told its id: a proxy of ours, which may know other nodes
     bool realtime;                   // route class: settled at the head of the answer
     bool to_head, idempotent, http_1_0, keep_alive, upgrade;
     bool fresh;                      // do not use a pooled connection (again)

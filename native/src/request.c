@@ -75,7 +75,7 @@ static void write_head(struct exchange *x, struct outq *out, size_t head_bytes, 
         .trusted = trusted,
     };
     x->id = ((uint64_t)w->index << 48) | w->next_id++;
-    if (how.exchange_field.n && trusted) received_id(&w->head, how.exchange_field, &x->id);
+    x->from_proxy = how.exchange_field.n && trusted && received_id(&w->head, how.exchange_field, &x->id);
     how.exchange_id = x->id;
     char *at = (char *)outq_reserve(out, &w->chunks, rewrite_request_bound(head_bytes, &w->head, &w->framing, &how));
     outq_commit(out, rewrite_request_head(at, &w->head, &w->framing, &how));

@@ -213,6 +213,34 @@ describe('connections', () => {
     expect((await settled(peer)).waitSumNs).toBe(0n);
   });
 
+  it('go to another cluster when the nodes of one are gone, and only what may be sent twice', async () => {
+    const header = { exchangeHeader: 'dharma-exchange' };
+    const gone = await startNode(echo);
+    const cluster = await startProxy([gone.node], { ...header, trusted: ['127.0.0.1/32'] });
+    const clusters = [
+      { name: 'broken', address: '127.0.0.1', port: cluster.at },
+      { ...(await startNode(echo)).node, name: 'whole' },
+    ];
+    const proxy = await startProxy(clusters, { ...header, balance: { eject: false } });
+    const peers = await Promise.all([subscribe(proxy, {}), subscribe(cluster, {})]);
+    const statuses = async (text: string): Promise<Set<string>> => {
+      const seen = new Set<string>();
+      for (let i = 0; i < 20; i++) seen.add((await exchange(proxy.at, text)).slice(9, 12));
+      return seen;
+    };
+    expect(await statuses(lastGet('/'))).toEqual(new Set(['200']));
+    expect(gone.requests).toBeGreaterThan(0);
+    await gone.close();
+    expect(await statuses(lastGet('/'))).toEqual(new Set(['200']));
+    const id = 'dharma-exchange: 00000000000000ab';
+    const post = `POST / HTTP/1.1\r\nHost: a\r\n${id}\r\nConnection: close\r\nContent-Length: 1\r\n\r\na`;
+    expect(await exchange(cluster.at, lastGet('/', `${id}\r\n`))).toBe('');
+    expect(await exchange(cluster.at, post)).toMatch(/^HTTP\/1\.1 502 /);
+    // Whoever is no proxy is told.
+    expect(await exchange(cluster.at, lastGet('/'))).toMatch(/^HTTP\/1\.1 502 /);
+    for (const peer of peers) expect((await settled(peer)).waitSumNs).toBe(0n);
+  });
+
   it('retry a body that was sent, as long as it is all there', async () => {
     const bodies: string[] = [];
     const node = await startRawNode((socket) => {
