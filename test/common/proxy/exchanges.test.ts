@@ -72,7 +72,7 @@ describe('captured exchanges', () => {
     // The arms' clocks are set to it, in whole milliseconds as `Date` has them.
     expect(Number.isInteger(exchange.startedAt)).toBe(true);
     expect(Math.abs(exchange.startedAt - Date.now())).toBeLessThan(60_000);
-    expect(Object.values(exchange.flags)).toEqual(Array(6).fill(false));
+    expect(Object.values(exchange.flags)).toEqual(Array(7).fill(false));
   });
 
   it('are all accounted for, told or counted, when the reader stands still', async () => {
