@@ -32,7 +32,8 @@ static void prepare_answer(size_t body)
 {
     char head[256];
     int size = snprintf(head, sizeof head,
-                        "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n\r\n", body);
+                        "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nCache-Control: max-age=3600\r\n"
+                        "Content-Length: %zu\r\n\r\n", body);
 
     answer_size = (size_t)size + body;
     answer = malloc(answer_size);

@@ -10,6 +10,7 @@ import {
   packageRoot,
   systemClock,
   waitForAccept,
+  type ClusterConfigInput,
 } from '../common/index.js';
 import { FederationClient } from '../federator/client/client.js';
 import { Home } from '../federator/home/home.js';
@@ -37,13 +38,18 @@ export class Federation {
   private constructor(
     private readonly folder: string,
     private readonly app: string,
+    private readonly config: ClusterConfigInput,
   ) {
     this.#home = join(folder, 'home');
   }
 
-  /** `app`: the folder of the app it runs. */
-  static async start(folder: string, app = join(packageRoot, 'examples', 'shop')): Promise<Federation> {
-    const federation = new Federation(folder, app);
+  /** `app`: the folder of the app it runs; `config`: over that of the example's cluster `blue`. */
+  static async start(
+    folder: string,
+    app = join(packageRoot, 'examples', 'shop'),
+    config: ClusterConfigInput = {},
+  ): Promise<Federation> {
+    const federation = new Federation(folder, app, config);
     try {
       await federation.#start();
       return federation;
@@ -99,7 +105,10 @@ export class Federation {
     const example = join(packageRoot, 'examples', 'clusters', 'blue.json');
     const config = JSON.parse(await readFile(example, 'utf8')) as { readonly env?: Record<string, string> };
     const file = join(this.folder, 'blue.json');
-    await writeFile(file, JSON.stringify({ ...config, env: { ...config.env, PAYMENT_URL: payment } }));
+    await writeFile(
+      file,
+      JSON.stringify({ ...config, ...this.config, env: { ...config.env, PAYMENT_URL: payment } }),
+    );
     await this.cli(['add-cluster', 'blue', '--config', file, '--app', this.app]);
   }
 

@@ -5,16 +5,24 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { assetsEntry, largeAssetsEntry } from './entries/assets.js';
 import { cloneEntry } from './entries/clone.js';
 import { edgeEntry } from './entries/edge.js';
 import type { Entry, EntryResult } from './entries/entry.js';
+import { groupingEntry } from './entries/grouping.js';
+import { idleEntry } from './entries/idle.js';
 import { judgeEntry } from './entries/judge.js';
+import { loadStepEntry } from './entries/load-step.js';
+import { memoryEntry } from './entries/memory.js';
 import { outliersEntry } from './entries/outliers.js';
 import { proxyEntry } from './entries/proxy.js';
 import { reloadEntry } from './entries/reload.js';
 import { rollbackEntry } from './entries/rollback.js';
 import { shadowEntry, shadowFloodEntry } from './entries/shadow.js';
 import { sizingEntry } from './entries/sizing.js';
+import { tailEntry } from './entries/tail.js';
+import { teeEntry, teeStoppedEntry } from './entries/tee.js';
+import { tuningEntry } from './entries/tuning.js';
 import { h2Entry, handshakeEntry, tlsBytesEntry } from './entries/tls.js';
 import { findLoadGenerator } from './load.js';
 import { render } from './report.js';
@@ -25,18 +33,28 @@ const entries: readonly Entry[] = [
   handshakeEntry,
   tlsBytesEntry,
   h2Entry,
+  teeEntry,
+  teeStoppedEntry,
+  idleEntry,
+  assetsEntry,
+  largeAssetsEntry,
   shadowEntry,
   shadowFloodEntry,
   judgeEntry,
+  memoryEntry,
   cloneEntry,
   rollbackEntry,
   reloadEntry,
   outliersEntry,
+  tailEntry,
   sizingEntry,
+  loadStepEntry,
+  groupingEntry,
+  tuningEntry,
 ];
 const USAGE = `usage: npm run bench [-- [NAME...] [--rounds N] [--seconds S] [--connections C] [--json]]
 
-${entries.map(({ name, about }) => `  ${name.padEnd(8)} ${about}`).join('\n')}
+${entries.map(({ name, about }) => `  ${name.padEnd(12)} ${about}`).join('\n')}
 
 Each round loads every subject once; ratios are taken round by round. Keep the machine quiet meanwhile.
 `;

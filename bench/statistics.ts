@@ -17,6 +17,10 @@ export function spreadOf(values: readonly number[]): Spread {
   return { min, median: (low + high) / 2, max };
 }
 
+/** As a person reads it: the middle, and how far the others are. */
+export const spreadText = ({ median, min, max }: Spread, digits: number): string =>
+  `${median.toFixed(digits)}  (${min.toFixed(digits)} – ${max.toFixed(digits)})`;
+
 /** The value that the share `q` of all values is not above. */
 export function quantile(values: readonly number[], q: number): number {
   const sorted = [...values].sort((a, b) => a - b);

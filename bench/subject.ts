@@ -12,6 +12,7 @@ import {
   waitForAccept,
   withDeadline,
   type ProxyNode,
+  type ProxyRoute,
 } from '../common/index.js';
 
 /** One of the things compared: listens on a port, and its processes' CPU time is counted. */
@@ -85,13 +86,29 @@ export interface SubjectTls {
   readonly key: string;
 }
 
+/** What is not as usual. */
+export interface SubjectOptions {
+  readonly tls?: SubjectTls;
+  readonly routes?: readonly ProxyRoute[];
+  /** Everything is an asset, stored in this folder, which need not be there. */
+  readonly assets?: string;
+  /** Exchanges are copied to who asks for them at `controlPath`. */
+  readonly capture?: boolean;
+}
+
+/** What nginx has that is not as usual. */
+export interface NginxOptions extends Pick<SubjectOptions, 'tls' | 'assets'> {
+  /** Most clients and upstreams at once. */
+  readonly connections?: number;
+}
+
 /** dharma-proxy with one worker and telemetry read, as an agent does it. */
 export async function startDharma(
   name: string,
   folder: string,
   upstreams: readonly number[],
-  tls?: SubjectTls,
-): Promise<Subject> {
+  { tls, routes, assets, capture = false }: SubjectOptions = {},
+): Promise<Subject & { readonly controlPath: string }> {
   const runDir = join(folder, name.replace(/\W+/g, '-'));
   const nodes: ProxyNode[] = upstreams.map((port, i) => ({ name: `node-${i}`, address: '127.0.0.1', port }));
   const proxy = await ProxyProcess.start(
@@ -100,7 +117,16 @@ export async function startDharma(
       runDir,
       listen: [{ address: '127.0.0.1', port: 0, ...(tls === undefined ? {} : { tls: true }) }],
       workers: 1,
-      settings: { nodes, drainTimeout: 100, ...(tls === undefined ? {} : { tls: { certificates: [tls] } }) },
+      settings: {
+        nodes,
+        drainTimeout: 100,
+        capture: { enabled: capture },
+        ...(routes === undefined ? {} : { routes }),
+        ...(assets === undefined
+          ? {}
+          : { routes: [{ pattern: '/*rest', class: 'asset' as const }], cache: { diskPath: assets } }),
+        ...(tls === undefined ? {} : { tls: { certificates: [tls] } }),
+      },
       onTelemetry: () => undefined,
       log: createLogger('bench', 'error'),
     },
@@ -108,6 +134,7 @@ export async function startDharma(
   );
   return {
     name,
+    controlPath: proxy.controlPath,
     port: proxy.listen[0]!.port,
     pids: () => (proxy.pid === undefined ? [] : [proxy.pid]),
     stop: () => proxy.stop(),
@@ -118,7 +145,7 @@ export async function startDharma(
 export async function startNginx(
   folder: string,
   upstream: number,
-  tls?: SubjectTls,
+  { tls, assets, connections = 4096 }: NginxOptions = {},
 ): Promise<Subject | undefined> {
   const program = which('nginx');
   if (program === undefined) return undefined;
@@ -134,15 +161,19 @@ worker_processes 1;
 daemon off;
 pid ${own}/pid;
 error_log stderr warn;
-events { worker_connections 4096; }
+events { worker_connections ${connections}; }
 http {
   access_log off;
 ${temporary.join('\n')}
   keepalive_requests 1000000000;
+  sendfile on;
+  tcp_nopush on;
+${assets === undefined ? '' : `  proxy_cache_path ${assets} keys_zone=assets:10m;`}
   upstream backend { server 127.0.0.1:${upstream}; keepalive 128; keepalive_requests 1000000000; }
   server {
     listen 127.0.0.1:${port}${tls === undefined ? '' : ' ssl http2'};
 ${tls === undefined ? '' : `    ssl_certificate ${tls.certificate};\n    ssl_certificate_key ${tls.key};`}
+    ${assets === undefined ? '' : 'proxy_cache assets;'}
     location / { proxy_pass http://backend; proxy_http_version 1.1; proxy_set_header Connection ""; }
   }
 }
@@ -152,8 +183,11 @@ ${tls === undefined ? '' : `    ssl_certificate ${tls.certificate};\n    ssl_cer
   return startChild('nginx', folder, port, program, args);
 }
 
-/** HAProxy with one thread. Undefined: not installed. */
-export async function startHaproxy(folder: string, upstream: number): Promise<Subject | undefined> {
+/** HAProxy with one thread; several upstreams are balanced by leastconn. Undefined: not installed. */
+export async function startHaproxy(
+  folder: string,
+  upstreams: readonly number[],
+): Promise<Subject | undefined> {
   const program = which('haproxy');
   if (program === undefined) return undefined;
   const port = await freePort();
@@ -171,7 +205,8 @@ frontend in
   bind 127.0.0.1:${port}
   default_backend out
 backend out
-  server one 127.0.0.1:${upstream}
+  balance leastconn
+${upstreams.map((upstream, i) => `  server node-${i} 127.0.0.1:${upstream}`).join('\n')}
 `;
   const file = join(folder, 'haproxy.cfg');
   await writeFile(file, config);

@@ -1,15 +1,27 @@
+import { randomUUID } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { resolve } from 'node:path';
 import { createLogger, DharmaError, ExitCode, type Logger } from '../common/index.js';
 import { Agent } from './agent/agent.js';
 import { serveAgent } from './api/server.js';
 import { createLauncher } from './launch/launcher.js';
+import { SpendClient } from './spend/client.js';
 
-/** `node main.js --dir FOLDER --name CLUSTER`: one cluster's agent, until SIGTERM, SIGINT or the end of its parent. */
+/** `node main.js --dir FOLDER --name CLUSTER [--spend SOCKET]`: one cluster's agent, until SIGTERM, SIGINT or the end of its parent. */
 async function main(): Promise<void> {
-  const { dir, name } = options();
+  const { dir, name, spendSocket } = options();
   const log = createLogger(`agent ${name}`);
-  const agent = await Agent.open({ name, dir, launcher: createLauncher(), log });
+  const spend =
+    spendSocket === undefined
+      ? undefined
+      : new SpendClient({ socketPath: spendSocket, cluster: name, session: randomUUID() });
+  const agent = await Agent.open({
+    name,
+    dir,
+    launcher: createLauncher(),
+    log,
+    ...(spend === undefined ? {} : { spend }),
+  });
   const server = await serveAgent({ name, dir, agent, log }).catch(async (error: unknown) => {
     await agent.close();
     throw error;
@@ -19,12 +31,16 @@ async function main(): Promise<void> {
   log.info({ cause: await untilTold() }, 'stopping');
   await server.close();
   await agent.close();
+  await spend?.close();
   log.info('stopped');
 }
 
-function options(): { readonly dir: string; readonly name: string } {
-  const { dir, name } = parseArgs({ options: { dir: { type: 'string' }, name: { type: 'string' } } }).values;
-  if (dir !== undefined && name !== undefined) return { dir: resolve(dir), name };
+function options(): { readonly dir: string; readonly name: string; readonly spendSocket?: string } {
+  const { dir, name, spend } = parseArgs({
+    options: { dir: { type: 'string' }, name: { type: 'string' }, spend: { type: 'string' } },
+  }).values;
+  if (dir !== undefined && name !== undefined)
+    return { dir: resolve(dir), name, ...(spend === undefined ? {} : { spendSocket: resolve(spend) }) };
   throw new DharmaError({
     code: 'USAGE',
     message: 'the agent needs --dir FOLDER and --name CLUSTER',

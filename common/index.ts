@@ -8,22 +8,30 @@ export * from './config/parse.js';
 export * from './config/proxy.js';
 export * from './config/read-json.js';
 export * from './config/redaction.js';
+export * from './config/schedule.js';
 export * from './domain/accepted-rule.js';
 export * from './domain/app-launcher.js';
 export * from './domain/cluster.js';
 export * from './domain/exchange.js';
 export * from './domain/release.js';
 export * from './domain/shadow.js';
+export * from './domain/sizing.js';
+export * from './domain/spend.js';
 export * from './duration.js';
+export * from './duplicate-key.js';
 export * from './errors.js';
 export * from './read-body.js';
+export * from './read-only-tree.js';
 export * from './socket-root.js';
+export * from './statistics/lean.js';
 export {
+  histogramAbove,
   histogramCount,
   histogramQuantile,
   mergeHistograms,
   type HistogramBucket,
   type EndpointNode,
+  type CacheFrame,
   type LimitsFrame,
   type TelemetryFrame,
 } from './frames/index.js';

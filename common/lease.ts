@@ -1,5 +1,6 @@
-import { MongoServerError, type Collection, type Db } from 'mongodb';
+import type { Collection, Db } from 'mongodb';
 import { systemClock, type Clock } from './clock.js';
+import { isDuplicateKey } from './duplicate-key.js';
 import { DharmaError, messageOf } from './errors.js';
 import type { Logger } from './log.js';
 
@@ -29,8 +30,6 @@ export interface LeaseOptions {
 }
 
 export const LEASES = 'leases';
-
-const DUPLICATE_KEY = 11000;
 
 /** Takes or renews; the document as it stands afterwards (look at its holder and session). */
 export async function takeLease(db: Db, options: LeaseOptions): Promise<LeaseDocument> {
@@ -63,7 +62,7 @@ export async function takeLease(db: Db, options: LeaseOptions): Promise<LeaseDoc
       if (lease !== null) return lease;
     } catch (error) {
       // Two first takers at once: one upsert wins, the other looks again.
-      if (!(error instanceof MongoServerError && error.code === DUPLICATE_KEY)) throw error;
+      if (!isDuplicateKey(error)) throw error;
     }
   }
 }

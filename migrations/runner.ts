@@ -12,9 +12,11 @@ import type { MigrationStep } from './step.js';
 import { collections } from './steps/001-collections.js';
 import { indexes } from './steps/002-indexes.js';
 import { acceptedRules } from './steps/003-accepted-rules.js';
+import { spending } from './steps/004-spending.js';
+import { tuning } from './steps/005-tuning.js';
 
 /** All steps, in order. */
-export const STEPS: readonly MigrationStep[] = [collections, indexes, acceptedRules];
+export const STEPS: readonly MigrationStep[] = [collections, indexes, acceptedRules, spending, tuning];
 
 /** Longer than any step takes between two renewals; a runner that was killed blocks the next one for so long. */
 const LEASE_MS = 15_000;

@@ -16,18 +16,23 @@ export interface Answer {
   readonly headers: Readonly<Record<string, string>>;
   /** Name → value and attributes. */
   readonly cookies: TreeObject;
+  /** The Set-Cookie fields as they came. */
+  readonly cookieFields: readonly string[];
   readonly body: ParsedBody;
   /** The body's bytes as they came, whatever was done to it before it was parsed. */
   readonly bytes: Uint8Array;
 }
 
-export function parseAnswer(raw: RawAnswer): Answer {
+/** `beside`: another answer to the same request, which may say nearly the same. */
+export function parseAnswer(raw: RawAnswer, beside?: Answer): Answer {
   const headers = joinHeaders(raw.headers);
+  const cookieFields = raw.headers.flatMap(([name, value]) => (isSetCookie(name) ? [value] : []));
   return {
     status: raw.status,
     headers,
-    cookies: parseSetCookies(raw.headers),
-    body: parseBody(raw.body, headers['content-type'], headers['content-encoding']),
+    cookies: parseSetCookies(cookieFields),
+    cookieFields,
+    body: parseBody(raw.body, headers['content-type'], headers['content-encoding'], beside?.body),
     bytes: raw.body,
   };
 }
@@ -36,18 +41,23 @@ export function parseAnswer(raw: RawAnswer): Answer {
 export function joinHeaders(fields: readonly HeaderField[]): Record<string, string> {
   const headers: Record<string, string> = {};
   for (const [name, value] of fields) {
+    if (isSetCookie(name)) continue;
     const key = name.toLowerCase();
-    if (key === 'set-cookie') continue;
     headers[key] = headers[key] === undefined ? value : `${headers[key]}, ${value}`;
   }
   return headers;
 }
 
+const SET_COOKIE = 'set-cookie';
+
+function isSetCookie(name: string): boolean {
+  return name.length === SET_COOKIE.length && name.toLowerCase() === SET_COOKIE;
+}
+
 /** `sid=s%3Aabc; Path=/; HttpOnly` → {sid: {value: 's:abc', path: '/', httponly: true}}. */
-export function parseSetCookies(fields: readonly HeaderField[]): TreeObject {
+function parseSetCookies(fields: readonly string[]): TreeObject {
   const cookies: Record<string, Tree> = {};
-  for (const [name, field] of fields) {
-    if (name.toLowerCase() !== 'set-cookie') continue;
+  for (const field of fields) {
     const [pair = '', ...attributes] = field.split(';');
     const cookie: Record<string, Tree> = { value: percentDecode(afterEquals(pair)) };
     for (const attribute of attributes)

@@ -28,13 +28,15 @@ export interface EffectEntry {
   readonly store: 'mongo' | 'redis' | 'file';
   /**
    * Raw, as the arm has it. Mongo: [collection, _id as EJSON] (`database.collection` where it is not the URI's);
-   * Redis: [key], or ['db3', key]; file: ['ENV_NAME/path'].
+   * Redis: [key], or ['db3', key], or ['(published)', channel]; file: ['ENV_NAME/path'].
    */
   readonly key: readonly string[];
   /** Undefined: was not there. */
   readonly before: EffectValue | undefined;
   /** Undefined: is not there any more. */
   readonly after: EffectValue | undefined;
+  /** What is nowhere kept: `after` is a list that goes on where the last entry's of this key ended. */
+  readonly appends?: true;
   /** Redis: milliseconds to live; undefined: none. */
   readonly ttlBeforeMs?: number;
   readonly ttlAfterMs?: number;
@@ -66,6 +68,16 @@ export interface Arm {
   stop(): Promise<void>;
 }
 
+/** An arm's text in live's terms. */
+export type Canonical = (arm: ArmName, text: string) => string | Promise<string>;
+
+/** Addresses (`host:port`) of the stores, and where the writable folder of an env name stands. */
+export interface BegunWith {
+  readonly mongo: string | undefined;
+  readonly redis: string | undefined;
+  folder(name: string): string;
+}
+
 /** All arms of one upgrade. The owner must `stop()` it. */
 export interface ArmSet {
   readonly arms: readonly Arm[];
@@ -73,6 +85,8 @@ export interface ArmSet {
   readonly cloneStartedNs: bigint;
   readonly cloneEndedNs: bigint;
   readonly cloneMs: number;
+  /** Copies of live's stores and folders as every arm began with them, which nobody writes. */
+  readonly begun?: BegunWith | undefined;
   /** What the copies cannot promise, for the report. */
   readonly caveats?: readonly string[];
   guard(): GuardCount;
@@ -81,7 +95,7 @@ export interface ArmSet {
   /** The exchange is done in every arm: what was recorded for it may go. */
   forget(exchangeId: string): void;
   /** Says an arm's text in live's terms (arm-issued values replaced by live's), for matching calls with recorded ones. */
-  setCanonical?(canonical: (arm: ArmName, text: string) => string): void;
+  setCanonical?(canonical: Canonical): void;
   stop(): Promise<void>;
 }
 
@@ -114,6 +128,8 @@ export interface PrepareArmsOptions {
   readonly determinism: boolean;
   /** Env of the app on top of its release's. */
   readonly env: Readonly<Record<string, string>>;
+  /** The same for the new release's arms. Default: `env`. */
+  readonly newEnv?: Readonly<Record<string, string>> | undefined;
   /** What is free of disk and memory now. Default: what the machine says. */
   readonly room?: () => Promise<Room>;
   readonly onProgress: (step: string, fraction?: number) => void;

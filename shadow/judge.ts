@@ -1,4 +1,4 @@
-import type { ArmName, Exchange } from '../common/index.js';
+import type { ArmName, Exchange, HeaderField } from '../common/index.js';
 import { parseAnswer, type Answer } from './answer.js';
 import type { EffectDelta } from './arms-contract.js';
 import { canonical } from './body/tree.js';
@@ -7,9 +7,9 @@ import { compareEffects } from './compare/compare-effects.js';
 import { START_SKEW_MS, type Comparison } from './compare/comparison.js';
 import type { Four } from './compare/observation.js';
 import { Symbols } from './compare/symbols.js';
-import { Bindings, SharedNames } from './correlate/bindings.js';
 import { GenerationSet } from './correlate/generation-set.js';
 import { answerTree, learn, noteIssued, type Memory } from './correlate/learn.js';
+import { Names } from './correlate/names.js';
 import { requestWords, rewriteRequest, type Request } from './correlate/rewrite.js';
 import { resourcesOf } from './correlate/role.js';
 import { causeOf, marksOf, type Suspect } from './effect-cause.js';
@@ -18,10 +18,12 @@ import type { Endpoints } from './endpoint.js';
 import { CoverageBook } from './ledger/coverage.js';
 import { LedgerBook, type Outcome } from './ledger/ledger.js';
 import type { Redaction } from './redaction.js';
-import { effectsWithoutRoots, withoutRoots } from './replay/roots.js';
+import { Roots } from './replay/roots.js';
 import { requestOf, type ArmRequestOptions } from './replay/arm-request.js';
 import type { Sent } from './replay/sender.js';
-import { Tallies, type Seer } from './verdict/tally.js';
+import type { Span } from './verdict/ages.js';
+import { Tallies } from './verdict/tallies.js';
+import type { Seer } from './verdict/tally.js';
 
 /** Values that nobody could bind, remembered at least. */
 const UNBOUND_VALUES = 200_000;
@@ -38,12 +40,15 @@ interface Asked {
   readonly words: ReadonlySet<string>;
   /** It uses a value whose name some arm has forgotten: what that arm answers says nothing. */
   readonly forgotten: boolean;
+  /** In the words of each arm, once one of them was asked. */
+  rewritten?: readonly Request[];
 }
 
 interface Replayed extends Suspect {
   effectDiffers: boolean;
   readonly exchange: Exchange;
   readonly outcome: Outcome;
+  readonly spans: Four<Span> | undefined;
 }
 
 export interface JudgeOptions {
@@ -67,7 +72,8 @@ export class Judge {
   readonly coverage = new CoverageBook();
   readonly tallies: Tallies;
   readonly #options: JudgeOptions;
-  readonly #names: SharedNames;
+  readonly #roots: readonly Roots[];
+  readonly #names: Names;
   readonly #memory: Memory;
   /** Requests that are under way in the arms. */
   readonly #asked = new Map<string, Asked>();
@@ -80,12 +86,13 @@ export class Judge {
 
   constructor(options: JudgeOptions) {
     this.#options = options;
+    this.#roots = options.arms.map((_, arm) => new Roots(options.roots?.[arm] ?? []));
     const single = options.arms.length === 2;
     this.tallies = new Tallies(!single, options.redaction);
     this.#symbols = new Symbols(single);
-    this.#names = new SharedNames();
+    this.#names = new Names(options.arms.length);
     this.#memory = {
-      bindings: options.arms.map((_, arm) => new Bindings(this.#names, arm)),
+      names: this.#names,
       liveSeen: new GenerationSet(UNBOUND_VALUES),
       unbound: new GenerationSet(UNBOUND_VALUES),
     };
@@ -98,7 +105,9 @@ export class Judge {
       asked = this.#ask(exchange);
       this.#asked.set(exchange.id, asked);
     }
-    return this.#inWords(exchange, asked, arm);
+    // In all arms' words at once: they are asked one after the other, before anything is learnt.
+    asked.rewritten ??= this.#inWords(exchange, asked.request);
+    return asked.rewritten[arm]!;
   }
 
   #ask(exchange: Exchange): Asked {
@@ -107,27 +116,33 @@ export class Judge {
     return { request, words, forgotten: this.#isForgotten(words) };
   }
 
-  #inWords(exchange: Exchange, asked: Asked, arm: number): Request {
-    const request = rewriteRequest(asked.request, this.#memory.bindings[arm]!);
-    return {
+  #inWords(exchange: Exchange, asked: Request): readonly Request[] {
+    const ours: readonly HeaderField[] = [
+      ['dharma-exchange', exchange.id],
+      ['dharma-time', String(exchange.startedAt)],
+    ];
+    return rewriteRequest(asked, this.#names).map((request) => ({
       ...request,
-      headers: [
-        ...request.headers,
-        ['dharma-exchange', exchange.id],
-        ['dharma-time', String(exchange.startedAt)],
-      ],
-    };
+      headers: [...request.headers, ...ours],
+    }));
   }
 
   /** A text of an arm's in live's words. */
   toLive(arm: ArmName, text: string): string {
-    return this.#memory.bindings[this.#options.arms.indexOf(arm)]?.toLive(text) ?? text;
+    return this.#names.toLive(this.#options.arms.indexOf(arm), text);
   }
 
   /** What the report must say of how far this judge's memory reaches. */
   get caveats(): readonly string[] {
-    if (!this.#symbols.hasForgotten) return [];
-    return ['ids that were not seen for very long are compared as noise, no more by their names'];
+    const caveats: string[] = [];
+    if (this.#symbols.hasForgotten)
+      caveats.push('ids that were not seen for very long are compared as noise, no more by their names');
+    if (this.tallies.folded > 0)
+      caveats.push(
+        `there were too many places to tell all of them apart: what was seen at the later ones, ${this.tallies.folded} ` +
+          'times, is told of the place above, with `*` for its name',
+      );
+    return caveats;
   }
 
   captured(exchange: Exchange): void {
@@ -141,16 +156,16 @@ export class Judge {
   }
 
   answers(exchange: Exchange, sent: readonly Sent[]): void {
+    const live = answerOf(exchange);
     const answers = sent.map((one, i) =>
       one.kind === 'answered'
-        ? { ...parseAnswer(withoutRoots(one.answer, this.#rootsOf(i))), bytes: one.answer.body }
+        ? { ...parseAnswer(this.#roots[i]!.inAnswer(one.answer), live), bytes: one.answer.body }
         : undefined,
     );
     const { words, forgotten } = this.#asked.get(exchange.id) ?? this.#ask(exchange);
     this.#asked.delete(exchange.id);
     const isUnbound = forgotten || this.#isUnbound(words);
     for (const one of sent) if (one.kind === 'answered') this.#skewMs = Math.max(this.#skewMs, one.tookMs);
-    const live = answerOf(exchange);
     learn(
       {
         live,
@@ -163,18 +178,20 @@ export class Judge {
       },
       this.#memory,
     );
-    this.#names.generations.turn();
+    this.#names.turn();
     this.#symbols.turn();
     const before = this.tallies.looks;
-    const outcome: Outcome = isUnbound ? 'unbound' : this.#compare(exchange, live, answers);
+    const spans = this.#spansOf(exchange, sent);
+    const outcome: Outcome = isUnbound ? 'unbound' : this.#compare(exchange, live, answers, spans);
     this.#suspects.set(exchange.id, {
       exchange,
       outcome,
+      spans,
       safe: isSafe(exchange),
       differs: this.tallies.looks > before,
       effectDiffers: false,
       likelihood: (place) => this.#habits.likelihood(this.#options.endpoints.of(exchange), place),
-      marks: () => this.#marks(exchange, answers[0]),
+      marks: this.#marksOf(exchange, answers[0]),
     });
   }
 
@@ -187,7 +204,10 @@ export class Judge {
       target: '',
       endpoint: '(start of the app)',
     };
-    const comparison = { ...this.#comparisonOf(seer, nowMs, false), skewMs: START_SKEW_MS };
+    const comparison = {
+      ...this.#comparisonOf(seer, undefined, nowMs, false),
+      skewMs: START_SKEW_MS,
+    };
     compareEffects(this.#fourEffects(deltas), this.#symbols, () => comparison);
   }
 
@@ -204,7 +224,7 @@ export class Judge {
       const cause = told ?? causeOf(suspects, key, content, place);
       last = cause;
       looks = this.tallies.looks;
-      return cause?.outcome === 'compared' ? this.#comparison(cause.exchange, false) : undefined;
+      return cause?.outcome === 'compared' ? this.#comparison(cause.exchange, cause.spans, false) : undefined;
     });
     if (exchanges.length === 1) this.#habits.add(this.#options.endpoints.of(exchanges[0]!), places);
     for (const exchange of exchanges) {
@@ -214,26 +234,31 @@ export class Judge {
   }
 
   /** The ids that stand in what the first arm was asked and answered. */
-  #marks(exchange: Exchange, answer: Answer | undefined): ReadonlySet<string> {
-    const { target, headers, body } = this.#inWords(exchange, this.#ask(exchange), 0);
-    const asked = [target, ...headers.map(([, value]) => value), Buffer.from(body).toString('latin1')];
-    const told = answer === undefined ? [] : [canonical(answerTree(answer))];
-    return new Set([...asked, ...told].flatMap((text) => marksOf(this.#symbols.apply(0, text))));
+  #marksOf(exchange: Exchange, answer: Answer | undefined): () => ReadonlySet<string> {
+    return () => {
+      const { target, headers, body } = this.#inWords(exchange, this.#ask(exchange).request)[0]!;
+      const asked = [target, ...headers.map(([, value]) => value), Buffer.from(body).toString('latin1')];
+      const told = answer === undefined ? [] : [canonical(answerTree(answer))];
+      return new Set([...asked, ...told].flatMap((text) => marksOf(this.#symbols.apply(0, text))));
+    };
   }
 
   #isUnbound(words: ReadonlySet<string>): boolean {
-    for (const word of words)
-      if (this.#memory.unbound.has(word) && !this.#memory.bindings.some((arm) => arm.knows(word)))
-        return true;
+    for (const word of words) if (this.#memory.unbound.has(word) && !this.#names.anyKnows(word)) return true;
     return false;
   }
 
   #isForgotten(words: ReadonlySet<string>): boolean {
-    for (const word of words) if (this.#memory.bindings.some((arm) => arm.hasForgotten(word))) return true;
+    for (const word of words) if (this.#names.hasForgotten(word)) return true;
     return false;
   }
 
-  #compare(exchange: Exchange, live: Answer, answers: readonly (Answer | undefined)[]): Outcome {
+  #compare(
+    exchange: Exchange,
+    live: Answer,
+    answers: readonly (Answer | undefined)[],
+    spans: Four<Span> | undefined,
+  ): Outcome {
     const isOld = (i: number): boolean => this.#options.arms[i]!.startsWith('old');
     const failed = answers.flatMap((answer, i) => (answer === undefined ? [i] : []));
     // Every old arm answered and no new one did: that is an answer too. Anything else is the arms' trouble.
@@ -244,7 +269,7 @@ export class Judge {
     const whole = answers.map((answer) => answer ?? NO_ANSWER);
     if (whole.some((answer) => answer.body.kind === 'bytes'))
       this.coverage.bodyNotCompared(endpoint, 'compared as bytes only, by length and hash');
-    compareAnswers(this.#four(whole, live), live, this.#comparison(exchange, true));
+    compareAnswers(this.#four(whole, live), live, this.#comparison(exchange, spans, true));
     return 'compared';
   }
 
@@ -254,16 +279,22 @@ export class Judge {
     return [values[0]!, live, values[1]!, values[1]!];
   }
 
+  /** When each arm was at work on the exchange; undefined: some arm did not answer. */
+  #spansOf(exchange: Exchange, sent: readonly Sent[]): Four<Span> | undefined {
+    const spans = sent.flatMap((one) =>
+      one.kind === 'answered' ? [{ from: one.askedAt, to: one.askedAt + one.tookMs }] : [],
+    );
+    const tookMs = Number(exchange.finishedNs - exchange.startedNs) / 1e6;
+    const live = { from: exchange.startedAt, to: exchange.startedAt + tookMs };
+    return spans.length === sent.length ? this.#four(spans, live) : undefined;
+  }
+
   #fourEffects(deltas: readonly EffectDelta[]): Four<EffectDelta> {
-    const alike = deltas.map((delta, i) => effectsWithoutRoots(delta, this.#rootsOf(i)));
+    const alike = deltas.map((delta, i) => this.#roots[i]!.inEffects(delta));
     return this.#four(alike, alike[0]!);
   }
 
-  #rootsOf(arm: number): readonly string[] {
-    return this.#options.roots?.[arm] ?? [];
-  }
-
-  #comparison(exchange: Exchange, hasLive: boolean): Comparison {
+  #comparison(exchange: Exchange, spans: Four<Span> | undefined, hasLive: boolean): Comparison {
     const seer: Seer = {
       request: this.#options.indexOf(exchange),
       exchange: exchange.id,
@@ -271,10 +302,10 @@ export class Judge {
       target: exchange.target,
       endpoint: this.#options.endpoints.of(exchange),
     };
-    return this.#comparisonOf(seer, exchange.startedAt, hasLive && !exchange.flags.responseTruncated);
+    return this.#comparisonOf(seer, spans, exchange.startedAt, hasLive && !exchange.flags.responseTruncated);
   }
 
-  #comparisonOf(seer: Seer, nowMs: number, hasLive: boolean): Comparison {
+  #comparisonOf(seer: Seer, spans: Four<Span> | undefined, nowMs: number, hasLive: boolean): Comparison {
     return {
       symbols: this.#symbols,
       hasLive,
@@ -283,7 +314,7 @@ export class Judge {
       single: this.#options.arms.length === 2,
       exactIndexes: false,
       markup: false,
-      observe: (observation) => this.tallies.add(observation, seer),
+      observe: (observation) => this.tallies.add(observation, seer, this.#skewMs, spans),
     };
   }
 }

@@ -11,6 +11,7 @@ import type {
   Release,
   ShadowStatus,
 } from '../common/index.js';
+import type { Journal } from './resume/journal.js';
 import type { PrepareArms } from './arms-contract.js';
 
 /** How a shadow upgrade is run. */
@@ -29,6 +30,10 @@ export interface ShadowOptions {
   readonly outboundUrls?: Readonly<Record<string, string>>;
   /** The env live's nodes have on top of their release's, without stores, outbound addresses and folders. */
   readonly env?: Readonly<Record<string, string>>;
+  /** The same for the new release, where the update changes a cluster's config. Default: `env`. */
+  readonly newEnv?: Readonly<Record<string, string>>;
+  /** What of the update no arm can show, for the report. */
+  readonly caveats?: readonly string[];
   /** What live answers. Closed by `stop()`. */
   readonly exchanges: ExchangeSource;
   /** What live calls out to. Closed by `stop()`. */
@@ -54,6 +59,14 @@ export interface ShadowOptions {
   readonly alpha?: number;
   /** Bytes of disk that captured exchanges may take while they wait. Default: a share of what is free (SPOOL_SHARE). */
   readonly spoolBytes?: number;
+  /** Keep the first of what is replayed, to be replayed again: a quarter of `spoolBytes`. Default false. */
+  readonly keep?: boolean;
+  /** The exchanges come after what the stores hold, whenever these were copied: all of them are replayed. Default false. */
+  readonly afterClone?: boolean;
+  /** Outlives this process, with the arms and what was captured: a later one goes on by it. Default: none. */
+  readonly journal?: Journal;
+  /** Decides which sessions are copied; the same in each process of a run. Default: random. */
+  readonly sampleKey?: Uint8Array;
   /** Share of live's sessions that are copied, 0..1; each wholly or not at all. Default 1. */
   readonly sample?: number;
   readonly clock?: Clock;

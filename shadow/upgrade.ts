@@ -13,20 +13,20 @@ import {
   type ShadowReport,
   type ShadowStatus,
 } from '../common/index.js';
-import type { ArmSet, PrepareArms } from './arms-contract.js';
-import { capture, type Captured } from './capture/capture.js';
-import { fixedBudget, shareOfFree } from './capture/disk-budget.js';
-import { SessionSample } from './capture/sample.js';
-import { SpillQueue } from './capture/spill-queue.js';
+import type { ArmSet, BegunWith, PrepareArms } from './arms-contract.js';
+import { Intake } from './capture/intake.js';
+import type { KeptExchanges } from './capture/kept-exchanges.js';
 import { CostBook } from './costs/cost-book.js';
 import { Meter } from './costs/meter.js';
 import { Endpoints } from './endpoint.js';
 import { Judge } from './judge.js';
 import { DEFAULT_ALPHA, armNames, type ShadowOptions } from './options.js';
+import { rebuild, type Learner } from './resume/rebuild.js';
+import { NO_JOURNAL } from './resume/journal.js';
+import { CUT_OFF, goneOn } from './ledger/missing.js';
 import { ArmLink } from './replay/arm-link.js';
 import { Replayer } from './replay/replayer.js';
 import { roomBesideBudget } from './room/beside-budget.js';
-import { freeDisk } from './room/free-room.js';
 import { applyRules } from './report/acceptance.js';
 import { assembleReport, concludeReport } from './report/assemble.js';
 import { withEarlier } from './report/earlier.js';
@@ -66,13 +66,12 @@ export class ShadowRun {
   readonly #redaction: Redaction;
   readonly #judge: Judge;
   readonly #costs: CostBook;
-  readonly #queue: SpillQueue<Captured>;
-  readonly #indexes = new Map<string, number>();
+  readonly #intake: Intake;
   readonly #startedAt: number;
-  readonly #capturing: Promise<void>;
   readonly #outbound: Promise<void>;
   readonly #ready: Promise<void>;
   readonly #work: Promise<void>;
+  #replays!: () => void;
   #arms: ArmSet | undefined;
   #links: readonly ArmLink[] = [];
   #phase: ShadowPhase = 'preparing';
@@ -81,8 +80,9 @@ export class ShadowRun {
   #finding: Difference | undefined;
   #replayStartedAt: number | undefined;
   #lastSettledAt: number | undefined;
-  #lastTakenNs: bigint | undefined;
   #toldAt = 0;
+  /** How often a process took over from one that was killed. */
+  #resumed = 0;
   #stopping: Promise<void> | undefined;
 
   /** @internal Use `startShadow`. */
@@ -105,29 +105,16 @@ export class ShadowRun {
         (arm.startsWith('old') ? options.old : options.new).dir,
         join(options.workDir, arm),
       ]),
-      indexOf: options.indexOf ?? ((exchange) => this.#indexes.get(exchange.id) ?? 0),
+      indexOf: options.indexOf ?? ((exchange) => this.#intake.indexOf(exchange)),
     });
     this.#costs = new CostBook(armNames(options.arms));
-    this.#queue = new SpillQueue(
-      join(options.workDir, 'exchanges.spool'),
-      options.spoolBytes === undefined
-        ? shareOfFree(() => freeDisk(options.workDir))
-        : fixedBudget(options.spoolBytes),
-    );
-    this.#capturing = capture(
-      options.exchanges,
-      this.#queue,
-      this.#judge,
-      new SessionSample(options.sample ?? 1),
-      options.log,
-    )
-      .catch((error: unknown) => this.#fail(error))
-      .finally(() => this.#queue.end());
+    this.#intake = new Intake({ options, judge: this.#judge, onError: (error) => this.#fail(error) });
     const prepared = this.#prepare();
     this.#outbound = this.#feedOutbound(prepared).catch((error: unknown) => this.#fail(error));
     // Whoever is told that it failed finds it in the report.
+    const replays = new Promise<void>((resolve) => (this.#replays = resolve));
     this.#ready = prepared.then(
-      () => undefined,
+      () => Promise.race([replays, this.#work]),
       async (error: unknown) => {
         await this.#work;
         throw error;
@@ -145,7 +132,7 @@ export class ShadowRun {
   }
 
   status(): ShadowStatus {
-    const report = this.#assemble();
+    const report = this.#whole();
     return {
       upgrade: this.#options.upgrade,
       phase: this.#phase,
@@ -157,9 +144,22 @@ export class ShadowRun {
     };
   }
 
+  /** What was replayed first, and what the arms began with, once they stand: to replay it beside other releases. */
+  get replayable(): { readonly kept: KeptExchanges; readonly begun: BegunWith } | undefined {
+    const begun = this.#arms?.begun;
+    return begun === undefined || this.#options.keep !== true
+      ? undefined
+      : { kept: this.#intake.kept, begun };
+  }
+
+  /** The report of this run alone, without what earlier ones found. */
+  found(): ShadowReport {
+    return applyRules(this.#assemble(), this.#options.accepted ?? []);
+  }
+
   /** The report as things stand now. */
   async report(): Promise<ShadowReport> {
-    return this.#assemble();
+    return this.#whole();
   }
 
   /** Resolves when everything captured until now is accounted for, effects included, or the run has ended. */
@@ -179,12 +179,12 @@ export class ShadowRun {
     this.#abort.abort(new Error('the shadow was stopped'));
     await this.#options.exchanges.close();
     await this.#options.outbound?.close();
-    await this.#capturing;
+    await this.#intake.ended;
     await this.#work;
     await this.#outbound;
     await Promise.all(this.#links.map((link) => link.close()));
     await this.#arms?.stop();
-    this.#queue.close();
+    this.#intake.close();
     this.#judge.ledger.release();
     if (this.#phase !== 'failed') this.#say('stopped', 'stopped');
   }
@@ -202,13 +202,14 @@ export class ShadowRun {
       // What the update calls anew, its own stubs know best.
       stubs: [...options.new.manifest.stubs, ...options.old.manifest.stubs],
       env: options.env ?? {},
+      ...(options.newEnv === undefined ? {} : { newEnv: options.newEnv }),
       launcher: options.launcher,
       clock: this.#clock,
       log: options.log,
       signal: this.#abort.signal,
       unguarded: options.unguarded ?? false,
       determinism: options.determinism ?? true,
-      room: () => roomBesideBudget(options.workDir, this.#queue.reservedBytes),
+      room: () => roomBesideBudget(options.workDir, this.#intake.reservedBytes),
       onProgress: (step) => this.#say('cloning', step),
     });
     this.#arms = arms;
@@ -219,59 +220,68 @@ export class ShadowRun {
   async #feedOutbound(prepared: Promise<ArmSet>): Promise<void> {
     if (this.#options.outbound === undefined) return;
     const arms = await prepared.catch(() => undefined);
-    for await (const call of this.#options.outbound) arms?.liveCall(call);
+    for await (const call of this.#options.outbound) {
+      arms?.liveCall(call);
+      this.#intake.keepCall(call);
+    }
   }
 
   async #replay(arms: ArmSet): Promise<void> {
-    this.#replayStartedAt = this.#clock.monotonic();
-    this.#say('replaying', 'replaying live requests');
     this.#links = arms.arms.map((arm) => new ArmLink(arm, this.#options.log));
     const { signal } = this.#abort;
-    this.#judge.startEffects(
-      await Promise.all(arms.arms.map((arm) => arm.collect(signal))),
-      this.#clock.now(),
-    );
+    const journal = this.#options.journal ?? NO_JOURNAL;
     const meter = new Meter(this.#costs, () => arms.arms.map((arm) => arm.app.pid), this.#clock);
+    const learner = this.#learner(arms);
+    const neverSent = await rebuild({
+      ...{ journal, learner, now: () => this.#clock.now(), take: () => this.#intake.take(arms) },
+      collect: () => Promise.all(arms.arms.map((arm) => arm.collect(signal))),
+    });
+    this.#replayStartedAt = this.#clock.monotonic();
+    this.#say('replaying', 'replaying live requests');
+    this.#replays();
     const replayer = new Replayer({
       links: this.#links,
       signal,
+      journal,
       eachApart: this.#options.eachApart ?? false,
-      backlog: () => this.#queue.length,
+      backlog: () => neverSent.length + this.#intake.backlog,
       request: (exchange, arm) => this.#judge.request(exchange, arm),
-      onAnswers: (exchange, sent) => {
+      onAnswers: (exchange, sent) => learner.answers(exchange, sent),
+      onEffects: (exchanges, deltas) => {
+        meter.still(exchanges.length);
+        learner.effects(exchanges, deltas);
+      },
+    });
+    await replayer.run({ next: async () => neverSent.shift() ?? this.#intake.take(arms) });
+  }
+
+  #learner(arms: ArmSet): Learner {
+    const done = (exchange: Exchange): void => {
+      this.#intake.done(exchange);
+      arms.forget(exchange.id);
+    };
+    return {
+      begun: (deltas, at) => this.#judge.startEffects(deltas, at),
+      answers: (exchange, sent) => {
         this.#judge.answers(exchange, sent);
         const tookMs = sent.flatMap((one) => (one.kind === 'answered' ? [one.tookMs] : []));
         if (tookMs.length === sent.length) this.#costs.answered(tookMs);
       },
-      onEffects: (exchanges, deltas) => {
-        meter.still(exchanges.length);
+      effects: (exchanges, deltas) => {
         this.#judge.effects(exchanges, deltas);
         for (const exchange of exchanges) {
-          this.#indexes.delete(exchange.id);
-          arms.forget(exchange.id);
+          this.#intake.keep(exchange);
+          done(exchange);
         }
         this.#settled();
       },
-    });
-    await replayer.run({ next: () => this.#take(arms) });
-  }
-
-  /** The next exchange the arms can be given: those their stores may hold the effects of already are left out. */
-  async #take(arms: ArmSet): Promise<Exchange | undefined> {
-    for (;;) {
-      const captured = await this.#queue.next();
-      if (captured === undefined) return undefined;
-      const { exchange, index } = captured;
-      this.#lastTakenNs = exchange.finishedNs;
-      if (exchange.finishedNs < arms.cloneStartedNs) this.#judge.ledger.drop('finished before the clone');
-      else if (exchange.startedNs < arms.cloneEndedNs) {
+      cutOff: (exchange) => {
         this.#judge.skip(exchange);
-        this.#judge.ledger.drop('overlapped the clone');
-      } else {
-        this.#indexes.set(exchange.id, index);
-        return exchange;
-      }
-    }
+        this.#judge.ledger.drop(CUT_OFF);
+        done(exchange);
+      },
+      resumed: () => (this.#resumed += 1),
+    };
   }
 
   #fail(error: unknown): void {
@@ -280,12 +290,7 @@ export class ShadowRun {
     this.#finding = startFinding(error);
     this.#error =
       error instanceof DharmaError
-        ? {
-            code: error.code,
-            message: error.message,
-            ...(error.found === undefined ? {} : { found: error.found }),
-            remedy: error.remedy,
-          }
+        ? error.toJSON()
         : { code: 'SHADOW_FAILED', message: messageOf(error), remedy: 'See the log, and start it again.' };
     // What is no error of an operator's is a bug: where it happened must be told.
     const stack = error instanceof DharmaError || !(error instanceof Error) ? undefined : error.stack;
@@ -316,23 +321,32 @@ export class ShadowRun {
       judge: this.#judge,
       declaredEndpoints: this.#endpoints.declared,
       guard: this.#arms?.guard() ?? NO_GUARD,
-      caveats: this.#arms?.caveats ?? [],
+      caveats: [...(this.#options.caveats ?? []), ...(this.#arms?.caveats ?? []), ...this.#interruptions()],
       sample: options.sample ?? 1,
       performance: this.#costs.read(options.alpha ?? DEFAULT_ALPHA),
       timings: this.#timings(),
       alpha: options.alpha ?? DEFAULT_ALPHA,
       redaction: this.#redaction,
     });
-    const found = this.#finding === undefined ? report : concludeReport(report, this.#finding);
-    const whole = options.earlier === undefined ? found : withEarlier(found, options.earlier);
-    return applyRules(whole, options.accepted ?? []);
+    return this.#finding === undefined ? report : concludeReport(report, this.#finding);
+  }
+
+  #interruptions(): readonly string[] {
+    const cutOff = this.#judge.ledger.read().dropped[CUT_OFF] ?? 0;
+    return this.#resumed === 0 ? [] : [goneOn(this.#resumed, cutOff)];
+  }
+
+  #whole(): ShadowReport {
+    const { earlier, accepted } = this.#options;
+    const found = this.#assemble();
+    return applyRules(earlier === undefined ? found : withEarlier(found, earlier), accepted ?? []);
   }
 
   #timings(): ShadowReport['timings'] {
     const since = this.#replayStartedAt;
     const pending = this.#judge.ledger.read().pending > 0;
-    const lagNs =
-      pending && this.#lastTakenNs !== undefined ? process.hrtime.bigint() - this.#lastTakenNs : 0n;
+    const { lastTakenNs } = this.#intake;
+    const lagNs = pending && lastTakenNs !== undefined ? process.hrtime.bigint() - lastTakenNs : 0n;
     return {
       startedAt: this.#startedAt,
       cloneMs: this.#arms?.cloneMs ?? 0,

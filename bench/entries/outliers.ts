@@ -1,7 +1,8 @@
-import { Agent, createServer, request, type Server } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { ProxyProcess, createLogger, systemClock } from '../../common/index.js';
+import { poisson, sendAll, type Answer } from '../open-loop.js';
 import { spreadOf } from '../statistics.js';
 import type { Entry, EntryContext, EntryResult } from './entry.js';
 
@@ -34,37 +35,6 @@ async function startNode(behaviour: Behaviour): Promise<Node> {
   return node;
 }
 
-interface Answer {
-  readonly ms: number;
-  readonly status: number;
-}
-
-/** Poisson arrivals for so long; latencies count from when a request was due, not from when it could be sent. */
-async function arrivals(port: number, seconds: number): Promise<Answer[]> {
-  const agent = new Agent({ keepAlive: true, maxSockets: Infinity });
-  const pending: Promise<Answer>[] = [];
-  const end = performance.now() + seconds * 1000;
-  for (let due = performance.now(); due < end; due += (-Math.log(1 - Math.random()) * 1000) / RATE) {
-    const wait = due - performance.now();
-    if (wait > 1) await systemClock.sleep(wait);
-    const from = due;
-    pending.push(
-      new Promise((resolve) => {
-        const ended = (status: number): void => resolve({ ms: performance.now() - from, status });
-        request({ host: '127.0.0.1', port, agent }, (answer) => {
-          answer.resume();
-          answer.once('end', () => ended(answer.statusCode ?? 0));
-        })
-          .once('error', () => ended(0))
-          .end();
-      }),
-    );
-  }
-  const answers = await Promise.all(pending);
-  agent.destroy();
-  return answers;
-}
-
 /** Runs a proxy before the nodes and `during` meanwhile. */
 async function round(
   context: EntryContext,
@@ -91,7 +61,13 @@ async function round(
     AbortSignal.timeout(START_MS),
   );
   try {
-    const [answers] = await Promise.all([arrivals(proxy.listen[0]!.port, seconds), during(nodes)]);
+    const [answers] = await Promise.all([
+      sendAll(
+        proxy.listen[0]!.port,
+        poisson(RATE, seconds, () => '/'),
+      ),
+      during(nodes),
+    ]);
     return { answers, nodes };
   } finally {
     await proxy.stop();

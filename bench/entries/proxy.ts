@@ -9,7 +9,7 @@ export const proxyEntry: Entry = {
     comparePeers('proxy', context, async (upstream, own, missing) => {
       const dharma = own(await startDharma('dharma-proxy', context.folder, [upstream]));
       const nginx = own(await startNginx(context.folder, upstream));
-      const haproxy = own(await startHaproxy(context.folder, upstream));
+      const haproxy = own(await startHaproxy(context.folder, [upstream]));
       if (nginx === undefined) missing('nginx is not installed: left out (apt-get install nginx-light)');
       if (haproxy === undefined) missing('HAProxy is not installed: left out (apt-get install haproxy)');
       return [dharma, nginx, haproxy];

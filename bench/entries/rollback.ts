@@ -96,7 +96,7 @@ async function run(context: EntryContext): Promise<EntryResult> {
     const rounds: Awaited<ReturnType<typeof rollBack>>[] = [];
     for (let round = 1; round <= context.effort.rounds; round++) {
       const signal = AbortSignal.timeout(DEADLINE_MS);
-      await client.follow(await client.deploy(fresh, signal), () => undefined, signal);
+      await client.follow(await client.deploy({ app: fresh }, signal), () => undefined, signal);
       rounds.push(await rollBack(federation));
       context.say(`rollback: round ${round} of ${context.effort.rounds}`);
     }

@@ -1,6 +1,10 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { promisify } from 'node:util';
 import { compare, type Contender, type Sample } from '../compare.js';
 import { Federation, visit } from '../federation.js';
-import { cpuSeconds } from '../process-tree.js';
+import { ProcessTree } from '../process-tree.js';
 import type { Entry, EntryContext, EntryResult } from './entry.js';
 
 /** The update that is rehearsed: a real one. */
@@ -29,10 +33,36 @@ class ShadowSwitch {
   }
 }
 
+/** What is measured is what is live; what the shadow needs for itself is apart. */
 async function measure(federation: Federation, rate: number, seconds: number): Promise<Sample> {
-  const before = cpuSeconds(federation.pids);
+  const before = liveCpuSeconds(federation);
   const result = await visit(federation.edgeUrl, rate, seconds);
-  return { ...result, cpuSeconds: cpuSeconds(federation.pids) - before };
+  return { ...result, cpuSeconds: liveCpuSeconds(federation) - before };
+}
+
+const SHADOW = 'shadow-worker/main.js';
+
+function liveCpuSeconds(federation: Federation): number {
+  const all = new ProcessTree(federation.pids);
+  return all.cpuSeconds - all.having(SHADOW).cpuSeconds;
+}
+
+/** Half of the CPUs for what is live and its visitors, the other half for the shadow, so that they share none. */
+async function keepApart(federation: Federation): Promise<void> {
+  const count = cpus().length;
+  if (count < 2) return;
+  const half = Math.floor(count / 2);
+  const all = new ProcessTree(federation.pids);
+  const shadow = new Set(all.having(SHADOW).pids);
+  for (const pid of [process.pid, ...all.pids])
+    await pin(pid, shadow.has(pid) ? `${half}-${count - 1}` : `0-${half - 1}`);
+}
+
+/** All threads of a process; what they start later is where they are. */
+async function pin(pid: number, to: string): Promise<void> {
+  await promisify(execFile)('taskset', ['-a', '-c', '-p', to, String(pid)]).catch((error: unknown) => {
+    if (existsSync(`/proc/${pid}`)) throw error;
+  });
 }
 
 async function compareShadow(name: string, rate: number, context: EntryContext): Promise<EntryResult> {
@@ -44,6 +74,7 @@ async function compareShadow(name: string, rate: number, context: EntryContext):
       name: on ? 'shadow on' : 'shadow off',
       measure: async (seconds) => {
         await shadow.set(on);
+        await keepApart(federation);
         return measure(federation, rate, seconds);
       },
     }));
@@ -58,7 +89,7 @@ async function compareShadow(name: string, rate: number, context: EntryContext):
 }
 
 const NOTE =
-  'CPU/request is that of the whole federation, stores and the copies of the app included; all share this machine';
+  'CPU/request is that of what is live, its stores included; the shadow (copies, mirror stores, judge) has CPUs of its own';
 
 export const shadowEntry: Entry = {
   name: 'shadow',

@@ -24,8 +24,8 @@ async function compareTls(
     name,
     context,
     async (upstream, own, missing) => {
-      const dharma = own(await startDharma('dharma-proxy', context.folder, [upstream], tls));
-      const nginx = own(await startNginx(context.folder, upstream, tls));
+      const dharma = own(await startDharma('dharma-proxy', context.folder, [upstream], { tls }));
+      const nginx = own(await startNginx(context.folder, upstream, { tls }));
       if (nginx === undefined) missing('nginx is not installed: left out (apt-get install nginx-light)');
       return [dharma, nginx];
     },

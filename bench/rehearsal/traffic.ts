@@ -54,6 +54,7 @@ export class Traffic {
     const sent = this.#arms.map((arm, i): Sent => ({
       kind: 'answered',
       answer: arm.answer(requests[i]!, nowMs + i),
+      askedAt: nowMs + i,
       tookMs: 5,
     }));
     return {

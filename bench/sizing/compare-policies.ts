@@ -55,7 +55,21 @@ export function comparePolicies(
   const told =
     announced.length === 0
       ? []
-      : [row('dharma, told of cron', simulate(load, ours(world, shortShare, announced), world, FIRST))];
+      : [
+          row(
+            'dharma, told when cron runs',
+            simulate(
+              load,
+              ours(world, shortShare, { starts: announced.map(({ from }) => from) }),
+              world,
+              FIRST,
+            ),
+          ),
+          row(
+            'dharma, told what cron costs',
+            simulate(load, ours(world, shortShare, { runs: announced }), world, FIRST),
+          ),
+        ];
   const rivals = RIVALS.flatMap((rival) => {
     const equal = atCost(rival, mine.cost, load, world);
     return [

@@ -1,34 +1,45 @@
+import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import {
   DharmaError,
-  messageOf,
   nextBackoff,
   systemClock,
   type AppLauncher,
   type Backoff,
   type Clock,
+  type ClusterConfig,
   type ClusterSpec,
   type ClusterStatus,
   type DharmaErrorJson,
   type Logger,
-  type Release,
+  type OutboundCall,
+  type ProxyIdentity,
+  type ProxyNode,
+  type ProxySettings,
+  type SizingExplanation,
+  type SpendPort,
 } from '../../common/index.js';
 import { LocalProvider } from '../provider/local.js';
-import { notBuiltYet } from '../provider/provider.js';
-import { NodeCaller } from '../routetest/caller.js';
-import { measureRoutes, type Measurement } from '../routetest/measure.js';
-import { runRouteTests } from '../routetest/run.js';
+import { notBuiltYet, type Provider } from '../provider/provider.js';
 import { CallBroadcast } from './call-broadcast.js';
+import type { Money, Sight } from '../sizing/loop.js';
+import { Hosts } from '../spend/hosts.js';
 import { Fleet } from './fleet.js';
 import { Front } from './front.js';
 import { groupKey } from './group.js';
 import { readLogs, type NodeLog } from './logs.js';
 import { plan, type GroupKey } from './plan.js';
 import { proxySettings } from './proxy-settings.js';
+import { ReleaseTests } from './release-tests.js';
+import { nodesSight, workersSight } from './sights.js';
+import { SizingPair } from './sizing-pair.js';
+import { specOutdated, wrongCluster } from './spec-errors.js';
 import { readState, writeState } from './state-file.js';
 import { clusterStatus, type Serving } from './status.js';
+import { TaskWatch } from './task-watch.js';
+import { Workers, withWorkers } from './workers.js';
 
 export interface AgentOptions {
   readonly name: string;
@@ -37,6 +48,10 @@ export interface AgentOptions {
   readonly launcher: AppLauncher;
   readonly log: Logger;
   readonly clock?: Clock;
+  /** Where hosts come from; default: this machine. */
+  readonly provider?: Provider;
+  /** The federation's purse; absent: whatever costs is granted. */
+  readonly spend?: SpendPort;
   /** How nodes are restarted. */
   readonly backoff?: Backoff;
 }
@@ -53,10 +68,13 @@ export class Agent {
   readonly #clock: Clock;
   readonly #fleet: Fleet;
   readonly #front: Front;
+  readonly #workers: Workers;
+  readonly #tasks: TaskWatch;
   readonly #abort = new AbortController();
   readonly #calls = new CallBroadcast();
-  readonly #measurements = new Map<string, readonly Measurement[]>();
-  readonly #measuring = new Set<string>();
+  readonly #tests: ReleaseTests;
+  readonly #hosts: Hosts;
+  #sizing!: SizingPair;
   #spec: ClusterSpec | undefined;
   #serving: Serving | undefined;
   #error: DharmaErrorJson | undefined;
@@ -69,17 +87,42 @@ export class Agent {
   private constructor(options: AgentOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    this.#hosts = new Hosts({
+      cluster: options.name,
+      session: randomBytes(4).toString('hex'),
+      provider: options.provider ?? new LocalProvider(),
+      spend: options.spend,
+      log: options.log,
+    });
     const { name, dir, launcher, log, backoff } = options;
-    this.#fleet = new Fleet({
-      cluster: name,
+    const common = {
       dir,
       launcher,
-      provider: new LocalProvider(),
-      test: (release, target, signal) => this.#test(release, target, signal),
-      onCall: (call) => this.#calls.push(call),
+      hosts: this.#hosts,
+      clock: this.#clock,
+      onCall: (call: OutboundCall) => this.#calls.push(call),
       onChange: () => this.#look(),
       log,
       ...(backoff === undefined ? {} : { backoff }),
+    };
+    this.#tests = new ReleaseTests({
+      measures: () => this.#spec?.config.measure === true,
+      save: () => this.#save(),
+      log,
+    });
+    this.#tasks = new TaskWatch({ cluster: name, clock: this.#clock, log });
+    this.#fleet = new Fleet({
+      ...common,
+      cluster: name,
+      test: (release, target, passed, signal) => this.#tests.test(release, target, passed, signal),
+      onPassed: (ms) => this.#sizing.nodes.noteReady(ms),
+      onLost: () => this.#sizing.nodes.noteLost(),
+    });
+    this.#workers = new Workers({
+      ...common,
+      cluster: `${name}-worker`,
+      onPassed: (ms) => this.#sizing.workers.noteReady(ms),
+      onLost: () => this.#sizing.workers.noteLost(),
     });
     this.#front = new Front({
       name,
@@ -97,9 +140,10 @@ export class Agent {
     await rm(join(options.dir, 'nodes'), { recursive: true, force: true });
     const agent = new Agent(options);
     const state = await readState(options.dir, options.log);
-    for (const [release, measured] of Object.entries(state?.measurements ?? {}))
-      agent.#measurements.set(release, measured);
+    agent.#tests.recall(state?.measurements ?? {});
+    agent.#sizing = await agent.#openSizing();
     agent.#spec = state?.spec;
+    if (agent.#spec !== undefined) agent.#sizing.follow(agent.#spec.config);
     agent.#loop = agent.#run();
     if (state !== undefined) agent.#look();
     return agent;
@@ -127,8 +171,10 @@ export class Agent {
   status(): ClusterStatus | undefined {
     const spec = this.#spec;
     if (spec === undefined) return undefined;
-    return clusterStatus({
+    const status = clusterStatus({
       spec,
+      ...this.#sizing.nodes.wanted(spec.config),
+      sizing: this.#sizing.status(spec.config),
       activeGroup: groupKey(spec, spec.active),
       warmGroups: spec.warm.map((release) => groupKey(spec, release)),
       serving: this.#serving,
@@ -136,13 +182,30 @@ export class Agent {
       proxy: this.#front.status,
       error: this.#error,
       windows: this.#front.windows(),
-      measurements: this.#measurements.get(this.#serving?.release ?? spec.active.id) ?? [],
+      measurements: this.#tests.measured(this.#serving?.release ?? spec.active.id),
     });
+    const tasks = this.#tasks.tasks();
+    return withWorkers({ ...status, ...(tasks === undefined ? {} : { tasks }) }, this.#workers.standing);
   }
 
   /** Calls that live's nodes make from now on, while the spec says that they are recorded. */
   get calls(): CallBroadcast {
     return this.#calls;
+  }
+
+  /** Why the cluster has so many nodes; undefined before its size was decided once. */
+  explanation(): SizingExplanation | undefined {
+    return this.#spec && this.#sizing.explanation(this.#spec.config);
+  }
+
+  /** What would be decided of its size now, touching nothing; undefined while nothing serves. */
+  sizePlan(): Promise<SizingExplanation | undefined> {
+    return this.#sizing.preview(this.#abort.signal);
+  }
+
+  /** Has the proxy's place taken by another process, of the program as it now is. Errors: PROXY_NOT_RUNNING, those of ProxyProcess.replace. */
+  replaceProxy(): Promise<ProxyIdentity> {
+    return this.#front.replace();
   }
 
   /** The ends of the nodes' logs (of all, or one) and of the proxy's, `bytes` each. */
@@ -155,8 +218,11 @@ export class Agent {
     this.#abort.abort(new Error('stopped'));
     this.#look();
     await this.#loop;
+    await this.#sizing.close();
     await this.#front.close();
-    await this.#fleet.close(this.#spec?.config.drainTimeout ?? 0);
+    await this.#tasks.close();
+    const drainMs = this.#spec?.config.drainTimeout ?? 0;
+    await Promise.all([this.#fleet.close(drainMs), this.#workers.close(drainMs)]);
     await this.#calls.close();
     await this.#saving;
   }
@@ -166,7 +232,53 @@ export class Agent {
     this.#error = undefined;
     this.#failures = 0;
     this.#fleet.record(spec.recordOutbound);
+    this.#sizing.follow(spec.config);
     this.#look();
+  }
+
+  #openSizing(): Promise<SizingPair> {
+    const { name: cluster, dir, log } = this.#options;
+    return SizingPair.open({
+      ...{ cluster, dir, clock: this.#clock, log },
+      money: (config, signal) => this.#money(config, signal),
+      onChange: () => this.#look(),
+      nodes: { sight: () => this.#sight(), nextTick: () => this.#front.nextTick() },
+      workers: {
+        sight: () => this.#workersSight(),
+        nextTick: () => this.#tasks.telemetry?.nextTick(),
+        any: () => this.#tasks.telemetry !== undefined,
+      },
+    });
+  }
+
+  #sight(): Sight | undefined {
+    const serving = this.#serving;
+    const release = serving === undefined ? undefined : this.#fleet.release(serving.group);
+    if (this.#spec === undefined || serving === undefined || release === undefined) return undefined;
+    return nodesSight({
+      config: this.#spec.config,
+      serving,
+      release,
+      planned: this.#fleet.planned,
+      wanted: this.#sizing.nodes.wanted(this.#spec.config).count,
+      tick: this.#front.tick(),
+      measured: this.#tests.measured(serving.release),
+      defined: this.#tasks.telemetry?.crons ?? [],
+    });
+  }
+
+  #workersSight(): Sight | undefined {
+    const tasks = this.#tasks.telemetry;
+    return this.#spec === undefined || tasks === undefined
+      ? undefined
+      : workersSight(this.#spec.config, this.#workers.standingNow, tasks);
+  }
+
+  async #money(config: ClusterConfig, signal: AbortSignal): Promise<Money> {
+    const look = await this.#hosts.look(config, signal);
+    this.#fleet.lose(look.missing);
+    this.#workers.lose(look.missing);
+    return look;
   }
 
   /** Has the loop look again; many calls before it does are one. */
@@ -206,16 +318,21 @@ export class Agent {
     const next = plan({
       active: groupKey(spec, spec.active),
       warm: spec.warm.map((release) => groupKey(spec, release)),
-      count: spec.config.nodes,
+      ...this.#sizing.nodes.wanted(spec.config),
       serving: this.#serving?.group,
       nodes: this.#fleet.planned,
     });
     this.#options.log.debug({ generation: spec.generation, nodes: this.#fleet.planned, next }, 'plan');
     for (const name of next.retire) this.#fleet.retire(name);
+    const settleFor = (have: number, error: DharmaError): boolean =>
+      this.#sizing.nodes.settleFor(have, spec.config, error);
     for (const { group, count } of next.start)
-      for (let i = 0; i < count; i++) await this.#fleet.start(spec, releases.get(group)!, signal);
+      await this.#fleet.grow(spec, releases.get(group)!, count, settleFor, signal);
     this.#fleet.record(spec.recordOutbound); // Also for a group that was being opened when the spec came.
     await this.#directTraffic(spec, next.serving, next.traffic, signal);
+    const serving = next.serving === undefined ? undefined : this.#fleet.release(next.serving);
+    await this.#workers.reconcile(spec, serving, this.#sizing.wantedWorkers(spec.config), signal);
+    await this.#tasks.follow(spec, serving);
   }
 
   async #directTraffic(
@@ -225,18 +342,23 @@ export class Agent {
     signal: AbortSignal,
   ): Promise<void> {
     const release = (serving === undefined ? undefined : this.#fleet.release(serving)) ?? spec.active;
-    const { routes } = release.manifest;
+    const { manifest } = release;
     // A proxy without nodes refuses what it is sent; one that does not listen yet leaves it to the other clusters.
     if (traffic.length === 0 && !this.#front.running)
       return this.#fleet.stopRetired([], spec.config.drainTimeout);
     const nodes = traffic.map((name) => this.#fleet.address(name));
     const first = nodes.map((node) => ({ ...node, state: 'active' as const }));
-    await this.#front.ensure(spec, proxySettings(spec.config, routes, first), signal);
+    const settingsFor = (nodes: readonly ProxyNode[]): ProxySettings =>
+      proxySettings(spec.config, manifest, nodes, {
+        groups: this.#sizing.nodes.groups(spec.config),
+        before: this.#front.classes,
+      });
+    await this.#front.ensure(spec, settingsFor(first), signal);
     const listed = await this.#front.direct(
       traffic,
       this.#fleet.running,
       (name) => this.#fleet.address(name),
-      (nodes) => proxySettings(spec.config, routes, nodes),
+      settingsFor,
     );
     this.#options.log.debug({ serving, traffic, listed }, 'traffic directed');
     const { generation } = spec;
@@ -245,67 +367,14 @@ export class Agent {
     this.#fleet.stopRetired(listed, spec.config.drainTimeout);
   }
 
-  /** What a node must pass before it gets traffic; the first node of a release is measured besides. */
-  async #test(
-    release: Release,
-    target: { readonly host: string; readonly port: number },
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { routes, readyTimeout } = release.manifest;
-    const caller = new NodeCaller(target, readyTimeout);
-    try {
-      await runRouteTests(caller, routes, signal);
-      if (this.#spec?.config.measure === true) await this.#measureOnce(release, caller, signal);
-    } finally {
-      await caller.close();
-    }
-  }
-
-  async #measureOnce(release: Release, caller: NodeCaller, signal: AbortSignal): Promise<void> {
-    if (this.#measurements.has(release.id) || this.#measuring.has(release.id)) return;
-    this.#measuring.add(release.id);
-    try {
-      const measured = await measureRoutes(caller, release.manifest.routes, signal);
-      this.#measurements.set(release.id, measured);
-      this.#options.log.info({ release: release.id, measured }, 'measured');
-      // Without it a restarted agent measures once more: no reason to keep a good node from traffic.
-      await this.#save().catch((error: unknown) =>
-        this.#options.log.warn({ error: messageOf(error) }, 'the measurements were not written down'),
-      );
-    } finally {
-      this.#measuring.delete(release.id);
-    }
-  }
-
   /** Writes what must be known after a kill; one write at a time, the last word last. Error: STATE_NOT_WRITTEN. */
   #save(): Promise<void> {
     const saving = this.#saving.then(async () => {
       if (this.#spec === undefined) return;
       const known = new Set([this.#spec.active.id, ...this.#spec.warm.map(({ id }) => id)]);
-      const measurements = Object.fromEntries([...this.#measurements].filter(([id]) => known.has(id)));
-      await writeState(this.#options.dir, { spec: this.#spec, measurements });
+      await writeState(this.#options.dir, { spec: this.#spec, measurements: this.#tests.of(known) });
     });
     this.#saving = saving.catch(() => undefined); // Whoever asked for the write hears of it; the next must only wait.
     return saving;
   }
-}
-
-function wrongCluster(found: string, own: string): DharmaError {
-  return new DharmaError({
-    code: 'WRONG_CLUSTER',
-    message: `this agent runs the cluster "${own}"`,
-    found,
-    remedy: `Put the spec to the agent of "${found}".`,
-    httpStatus: 409,
-  });
-}
-
-function specOutdated(found: number, own: number): DharmaError {
-  return new DharmaError({
-    code: 'SPEC_OUTDATED',
-    message: 'a newer spec is known already',
-    found: `generation ${found}, known is ${own}`,
-    remedy: 'Read the status, and put a spec of a later generation.',
-    httpStatus: 409,
-  });
 }

@@ -1,18 +1,21 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type {
-  AppLauncher,
-  Backoff,
-  ClusterSpec,
-  DharmaErrorJson,
-  Logger,
-  NodeStatus,
-  OutboundCall,
-  ProxyNode,
-  Release,
+import {
+  DharmaError,
+  type AppLauncher,
+  type Backoff,
+  type Clock,
+  type ClusterSpec,
+  type DharmaErrorJson,
+  type Logger,
+  type NodeStatus,
+  type OutboundCall,
+  type ProxyNode,
+  type Release,
 } from '../../common/index.js';
 import { Node } from '../node/node.js';
-import type { Host, Provider } from '../provider/provider.js';
+import type { Host } from '../provider/provider.js';
+import type { Hosts } from '../spend/hosts.js';
 import { Group, groupKey } from './group.js';
 import type { GroupKey, PlannedNode } from './plan.js';
 
@@ -20,13 +23,19 @@ export interface FleetOptions {
   readonly cluster: string;
   readonly dir: string;
   readonly launcher: AppLauncher;
-  readonly provider: Provider;
+  readonly hosts: Hosts;
   /** Tests a node of a release before it may have traffic. */
   readonly test: (
     release: Release,
     target: { readonly host: string; readonly port: number },
+    passed: () => void,
     signal: AbortSignal,
   ) => Promise<void>;
+  /** A new node passed its route tests so long after its host was asked for, ms. */
+  readonly onPassed: (ms: number) => void;
+  /** A node that was ready ended by itself. */
+  readonly onLost: () => void;
+  readonly clock: Clock;
   readonly onCall: (call: OutboundCall) => void;
   readonly onChange: () => void;
   readonly backoff?: Backoff;
@@ -95,11 +104,47 @@ export class Fleet {
     for (const group of this.#groups.values()) group.record(on);
   }
 
-  /** Starts one more node of `release`. */
+  /** Starts one more node of `release`. Errors: those of `Hosts.take`. */
   async start(spec: ClusterSpec, release: Release, signal: AbortSignal): Promise<void> {
-    const { cluster, dir, provider, launcher, test, onChange, log, backoff } = this.#options;
-    const intent = `${cluster}-${process.pid}-${++this.#started}`;
-    const host = await provider.create({ intent, name: intent, cluster, size: spec.config.nodeSize }, signal);
+    const { hosts, clock } = this.#options;
+    const askedAt = clock.monotonic();
+    const host = await hosts.take(spec.config, signal);
+    try {
+      await this.#startOn(host, spec, release, askedAt);
+    } catch (error) {
+      await hosts.giveBack(host);
+      throw error;
+    }
+  }
+
+  /**
+   * Starts `count` nodes, or fewer where money stops growth and `settleFor` goes on with as many as there are of their group.
+   * Errors: those of `start`.
+   */
+  async grow(
+    spec: ClusterSpec,
+    release: Release,
+    count: number,
+    settleFor: (have: number, error: DharmaError) => boolean,
+    signal: AbortSignal,
+  ): Promise<void> {
+    for (let i = 0; i < count; i++) {
+      try {
+        await this.start(spec, release, signal);
+      } catch (error) {
+        const group = groupKey(spec, release);
+        const have = this.planned.filter(
+          (node) => node.group === group && node.state !== 'draining' && node.state !== 'stopped',
+        ).length;
+        if (!(error instanceof DharmaError) || !settleFor(have, error)) throw error;
+        return;
+      }
+    }
+  }
+
+  async #startOn(host: Host, spec: ClusterSpec, release: Release, askedAt: number): Promise<void> {
+    const { cluster, dir, launcher, test, onChange, onPassed, onLost, log, backoff } = this.#options;
+    this.#started += 1;
     const name = `${cluster}-${this.#started}`;
     const group = this.#groups.get(groupKey(spec, release)) ?? (await this.#open(spec, release));
     // No waiting from here on: a group without a member may be closed at any time.
@@ -112,7 +157,10 @@ export class Fleet {
     const node = new Node({
       launch,
       launcher,
-      test: (target, stop) => test(release, target, stop),
+      test: (target, passed, stop) => test(release, target, passed, stop),
+      askedAt,
+      onPassed,
+      onLost,
       onChange,
       log,
       ...(backoff === undefined ? {} : { backoff }),
@@ -126,6 +174,11 @@ export class Fleet {
     if (member === undefined) return;
     member.retiring = true;
     member.node.drain();
+  }
+
+  /** Hosts that are not there any more: their nodes are not wanted. */
+  lose(hostIds: readonly string[]): void {
+    for (const [name, { host }] of this.#members) if (hostIds.includes(host.id)) this.retire(name);
   }
 
   /** Stops the retired nodes that the proxy does not list any more, without waiting for their end. */
@@ -151,7 +204,7 @@ export class Fleet {
 
   async #stop(name: string, member: Member, deadlineMs: number): Promise<void> {
     await member.node.stop(deadlineMs);
-    await this.#options.provider.destroy(member.host.id, new AbortController().signal);
+    await this.#options.hosts.giveBack(member.host);
     await rm(this.#workDir(name), { recursive: true, force: true });
     this.#members.delete(name);
     if (![...this.#members.values()].some(({ group }) => group === member.group))

@@ -1,15 +1,19 @@
 import { isDeepStrictEqual } from 'node:util';
 import {
+  DharmaError,
   ProxyProcess,
   type ClusterSpec,
   type ClusterStatus,
   type Clock,
   type Logger,
+  type ProxyIdentity,
   type ProxyNode,
   type ProxySettings,
   type TelemetryFrame,
 } from '../../common/index.js';
+import { RollingLimits } from '../telemetry/rolling-limits.js';
 import { RollingTelemetry, type EndpointWindow } from '../telemetry/rolling.js';
+import { TickTelemetry, type Tick } from '../telemetry/tick.js';
 import { nextListing, type Listed } from './traffic.js';
 
 export interface FrontOptions {
@@ -28,24 +32,41 @@ export class Front {
   #listen: ClusterSpec['listen'] | undefined;
   #workers = 0;
   #telemetry = new RollingTelemetry(0);
+  #limits = new RollingLimits(0);
   #windowMs = 0;
+  readonly #tick: TickTelemetry;
   #listed: readonly Listed[] = [];
   #generation = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: FrontOptions) {
     this.#options = options;
+    this.#tick = new TickTelemetry(options.clock.monotonic());
   }
 
   get running(): boolean {
     return this.#proxy !== undefined;
   }
 
-  /** Starts the proxy where the spec wants it, with `settings`, unless it is there. Errors: those of ProxyProcess.start. */
+  /** The class of each node that the proxy goes by, where it has one. */
+  get classes(): ReadonlyMap<string, string> {
+    const nodes = this.#proxy?.settings.nodes ?? [];
+    return new Map(
+      nodes.flatMap((node): [string, string][] =>
+        node.class === undefined ? [] : [[node.name, node.class]],
+      ),
+    );
+  }
+
+  /**
+   * Starts the proxy where the spec wants it, with `settings`, unless it is there; one that is elsewhere, or has other
+   * workers, is replaced without a connection lost. Errors: those of ProxyProcess.start and .replace.
+   */
   async ensure(spec: ClusterSpec, settings: ProxySettings, signal: AbortSignal): Promise<void> {
     if (this.#windowMs !== spec.config.reconfigure) {
       this.#windowMs = spec.config.reconfigure;
       this.#telemetry = new RollingTelemetry(this.#windowMs);
+      this.#limits = new RollingLimits(this.#windowMs);
     }
     const { workers } = spec.config.proxy;
     if (
@@ -54,21 +75,37 @@ export class Front {
       workers === this.#workers
     )
       return;
-    await this.#stopProxy();
-    this.#proxy = await ProxyProcess.start(
-      {
-        name: this.#options.name,
-        runDir: this.#options.runDir,
-        listen: [spec.listen],
-        workers,
-        settings,
-        onTelemetry: (frame) => this.#measured(frame),
-        log: this.#options.log,
-      },
-      signal,
-    );
+    if (this.#proxy !== undefined) await this.#proxy.replace({ listen: [spec.listen], workers });
+    else
+      this.#proxy = await ProxyProcess.start(
+        {
+          name: this.#options.name,
+          runDir: this.#options.runDir,
+          listen: [spec.listen],
+          workers,
+          settings,
+          onTelemetry: (frame, pid) => this.#measured(frame, pid),
+          onLimits: (frame, pid) => {
+            this.#limits.add(frame, this.#options.clock.monotonic(), pid);
+            this.#tick.addLimits(frame, pid);
+          },
+          onEnd: (pid) => {
+            this.#telemetry.forget(pid);
+            this.#limits.forget(pid);
+            this.#tick.forget(pid);
+          },
+          log: this.#options.log,
+        },
+        signal,
+      );
     this.#listen = spec.listen;
     this.#workers = workers;
+  }
+
+  /** Starts another process in its place, of the program as it now is. Errors: PROXY_NOT_RUNNING, those of ProxyProcess.replace. */
+  async replace(): Promise<ProxyIdentity> {
+    if (this.#proxy === undefined) throw notRunning(this.#options.name);
+    return this.#proxy.replace();
   }
 
   /**
@@ -99,28 +136,43 @@ export class Front {
 
   get status(): ClusterStatus['proxy'] {
     const { address, port } = this.#proxy?.listen[0] ?? this.#listen ?? { address: '', port: 0 };
-    return { pid: this.#proxy?.pid, address, port, restarts: this.#proxy?.restarts ?? 0 };
+    const now = this.#options.clock.monotonic();
+    return {
+      pid: this.#proxy?.pid,
+      address,
+      port,
+      restarts: this.#proxy?.restarts ?? 0,
+      ...this.#limits.window(now),
+      glitches: this.#telemetry.glitches(now),
+    };
   }
 
   windows(): EndpointWindow[] {
     return this.#telemetry.endpoints(this.#options.clock.monotonic());
   }
 
+  /** What was told since the last decision on the cluster's size. */
+  tick(): Tick {
+    return this.#tick.read(this.#options.clock.monotonic());
+  }
+
+  nextTick(): void {
+    this.#tick.next(this.#options.clock.monotonic());
+  }
+
   /** Lets the proxy finish what it has. */
   async close(): Promise<void> {
     clearTimeout(this.#timer);
-    await this.#stopProxy();
-  }
-
-  async #stopProxy(): Promise<void> {
     const proxy = this.#proxy;
     this.#proxy = undefined;
     this.#listed = [];
     await proxy?.stop();
   }
 
-  #measured(frame: TelemetryFrame): void {
-    this.#telemetry.add(frame, this.#options.clock.monotonic());
+  #measured(frame: TelemetryFrame, pid: number): void {
+    const now = this.#options.clock.monotonic();
+    this.#telemetry.add(frame, now, pid);
+    this.#tick.add(frame, now, pid);
     if (this.#listed.some(({ state }) => state === 'drain')) this.#options.onProgress();
   }
 
@@ -128,4 +180,13 @@ export class Front {
     clearTimeout(this.#timer);
     if (Number.isFinite(inMs)) this.#timer = setTimeout(this.#options.onProgress, Math.max(1, inMs));
   }
+}
+
+function notRunning(name: string): DharmaError {
+  return new DharmaError({
+    code: 'PROXY_NOT_RUNNING',
+    message: `the proxy of ${name} does not run: none of its nodes has been ready yet`,
+    remedy: 'Wait until the cluster serves; its proxy then starts as it is on disk.',
+    httpStatus: 409,
+  });
 }

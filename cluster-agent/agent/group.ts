@@ -24,6 +24,7 @@ export function groupKey(spec: ClusterSpec, release: Release): GroupKey {
     manifest.env,
     manifest.outbound,
     spec.config.env,
+    spec.config.nodeSize,
     spec.stores,
     spec.writableDir,
   ];
@@ -100,6 +101,9 @@ function nodeEnv(spec: ClusterSpec, release: Release, recorder: OutboundRecorder
     ([name, folder]) => [name, join(spec.writableDir, folder)] as const,
   );
   return {
+    DHARMA_APP: release.manifest.name,
+    DHARMA_CLUSTER: spec.name,
+    ...(release.manifest.worker === undefined ? {} : { DHARMA_ROLE: 'router' }),
     ...spec.config.env,
     ...Object.fromEntries(outboundUrls(spec, release)),
     ...recorder.env,

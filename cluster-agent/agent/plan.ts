@@ -12,8 +12,10 @@ export interface PlannedNode {
 export interface PlanInput {
   readonly active: GroupKey;
   readonly warm: readonly GroupKey[];
-  /** How many nodes each group is to have. */
+  /** How many nodes of each group are to serve. */
   readonly count: number;
+  /** So many more of the group that serves wait ready, without requests, for one that is lost. */
+  readonly spares: number;
   /** The group that has had the traffic until now. */
   readonly serving: GroupKey | undefined;
   /** In the order they were started. */
@@ -35,14 +37,19 @@ export function plan(input: PlanInput): Plan {
   const wanted = [...new Set([input.active, ...input.warm])];
   const living = input.nodes.filter(({ state }) => state !== 'draining' && state !== 'stopped');
   const start = wanted.flatMap((group) => {
-    const missing = input.count - living.filter((node) => node.group === group).length;
+    const missing = sizeOf(input, group) - living.filter((node) => node.group === group).length;
     return missing > 0 ? [{ group, count: missing }] : [];
   });
   const retire = living.filter((node) => isUnwanted(node, living, input, [...wanted, serving]));
-  const traffic = living.filter(
-    (node) => node.group === serving && node.state === 'ready' && !retire.includes(node),
-  );
+  const traffic = living
+    .filter((node) => node.group === serving && node.state === 'ready' && !retire.includes(node))
+    .slice(0, Math.max(1, input.count));
   return { serving, traffic: traffic.map(nameOf), start, retire: retire.map(nameOf) };
+}
+
+/** Warm releases only run their tests: what waits there is enough for a flip. */
+function sizeOf({ active, count, spares }: PlanInput, group: GroupKey | undefined): number {
+  return group === active ? count + spares : count;
 }
 
 function nameOf({ name }: PlannedNode): string {
@@ -65,12 +72,12 @@ function servingGroup({ active, count, serving, nodes }: PlanInput): GroupKey | 
 function isUnwanted(
   node: PlannedNode,
   living: readonly PlannedNode[],
-  { count }: PlanInput,
+  input: PlanInput,
   wanted: readonly (GroupKey | undefined)[],
 ): boolean {
   if (!wanted.includes(node.group)) return true;
   const better = living.filter((other) => other.group === node.group).sort((a, b) => rank(a) - rank(b));
-  return better.indexOf(node) >= count;
+  return better.indexOf(node) >= sizeOf(input, node.group);
 }
 
 function rank({ state }: PlannedNode): number {

@@ -6,24 +6,50 @@ import {
   type ProxyNode,
   type ProxySettings,
 } from '../../common/index.js';
+import type { NodeGroup } from '../sizing/grouping.js';
+import { withGroups } from '../sizing/grouping-classes.js';
+import { classesFor, withClasses } from './node-classes.js';
+
+/** Which endpoints share nodes, and the classes that nodes have had until now. */
+export interface Grouped {
+  readonly groups: readonly NodeGroup[];
+  readonly before: ReadonlyMap<string, string>;
+}
 
 /** What a cluster's proxy is told. Pure. */
 export function proxySettings(
   config: ClusterConfig,
-  routes: AppManifest['routes'],
+  { routes, health }: Pick<AppManifest, 'routes' | 'health'>,
   nodes: readonly ProxyNode[],
+  { groups, before }: Grouped = { groups: [], before: new Map() },
 ): ProxySettings {
-  const { upstreamTimeout, bodyBytes, maxRequests, queue, queueTimeout } = config.proxy;
-  return {
-    nodes: maxRequests > 0 ? nodes.map((node) => ({ ...node, maxRequests })) : nodes,
+  const { upstreamTimeout, bodyBytes, maxRequests, queue, queueTimeout, slowStart, measureLimits } =
+    config.proxy;
+  const limited = maxRequests > 0 ? nodes.map((node) => ({ ...node, maxRequests })) : nodes;
+  const classed = withClasses(limited, config.nodeClasses ?? {});
+  const listed = {
+    nodes: classed,
     routes: routes.map((route) => ({
       pattern: route.pattern,
       ...(route.methods === undefined ? {} : { methods: route.methods }),
       endpoint: endpointName(route),
       class: route.class,
       sticky: route.sticky,
+      ...classesFor(route, classed),
     })),
-    limits: { upstreamTimeout, bodyBytes, queue, queueTimeout },
+  };
+  return {
+    ...(config.nodeClasses === undefined ? withGroups(listed, groups, before) : listed),
+    limits: {
+      upstreamTimeout,
+      bodyBytes,
+      queue,
+      queueTimeout,
+      ...(measureLimits === true ? { measure: true } : {}),
+    },
+    // By what says that a node is up its proxy goes on asking whether it still is.
+    ...(health === undefined ? {} : { health: { path: health.path } }),
+    ...(slowStart === undefined || slowStart === 0 ? {} : { balance: { slowStart } }),
     telemetry: { interval: config.proxy.telemetryInterval },
     exchangeHeader: EXCHANGE_HEADER,
     // The edge stands before it on this machine: it has set the exchange's id and the client's address.

@@ -10,6 +10,7 @@ const configSchema = z.custom<ClusterConfig>(
     z
       .looseObject({
         nodes: z.int().min(1),
+        workers: z.int().min(0).optional(),
         provider: z.string(),
         env: z.record(z.string(), z.string()),
         drainTimeout: z.number(),

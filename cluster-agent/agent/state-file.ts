@@ -28,6 +28,7 @@ const stateSchema = z.strictObject({
         median: z.number(),
         mean: z.number(),
         loadedMedian: z.number().optional(),
+        work: z.number().optional(),
         count: z.number(),
         errors: z.number(),
       }),

@@ -1,12 +1,16 @@
-import type {
-  ClusterSpec,
-  ClusterStatus,
-  DharmaErrorJson,
-  EndpointStatus,
-  NodeStatus,
-  ProxyNode,
+import {
+  endpointName,
+  type ClusterSpec,
+  type ClusterStatus,
+  type DharmaErrorJson,
+  type EndpointStatus,
+  type NodeStatus,
+  type ProxyNode,
+  type SizingStatus,
 } from '../../common/index.js';
 import type { Measurement } from '../routetest/measure.js';
+import { targetOf } from '../sizing/input.js';
+import { routeText } from '../sizing/settings.js';
 import type { EndpointWindow } from '../telemetry/rolling.js';
 import type { GroupKey } from './plan.js';
 
@@ -22,6 +26,10 @@ export interface Serving {
 
 export interface StatusInput {
   readonly spec: ClusterSpec;
+  /** Nodes of each group that are to serve, and of the active one to wait ready. */
+  readonly count: number;
+  readonly spares: number;
+  readonly sizing: SizingStatus;
   readonly activeGroup: GroupKey;
   readonly warmGroups: readonly GroupKey[];
   readonly serving: Serving | undefined;
@@ -42,15 +50,16 @@ export function clusterStatus(input: StatusInput): ClusterStatus {
   const { spec, nodes } = input;
   const wanted = [input.activeGroup, ...input.warmGroups];
   const isReady = (group: GroupKey): boolean =>
-    nodes.filter((node) => node.group === group && node.status.state === 'ready').length >= spec.config.nodes;
+    nodes.filter((node) => node.group === group && node.status.state === 'ready').length >= input.count;
   const error =
     input.error ?? nodes.find((node) => wanted.includes(node.group) && node.error !== undefined)?.error;
   const converged =
     wanted.every(isReady) &&
     input.serving?.generation === spec.generation &&
     input.serving.group === input.activeGroup &&
-    nodes.every((node) => node.group !== input.activeGroup || isServing(node.status, input.serving)) &&
-    nodes.length === new Set(wanted).size * spec.config.nodes;
+    nodes.filter((node) => node.group === input.activeGroup && isServing(node.status, input.serving))
+      .length === input.count &&
+    nodes.length === new Set(wanted).size * input.count + input.spares;
   const releases = [spec.active, ...spec.warm].map(({ id }) => id);
   return {
     name: spec.name,
@@ -61,7 +70,8 @@ export function clusterStatus(input: StatusInput): ClusterStatus {
     readyReleases: [...new Set(releases.filter((_, index) => isReady(wanted[index]!)))],
     nodes: nodes.map(({ status }) => status),
     proxy: input.proxy,
-    endpoints: endpointStatuses(input.windows, input.measurements),
+    endpoints: endpointStatuses(input),
+    sizing: input.sizing,
   };
 }
 
@@ -71,23 +81,33 @@ function isServing({ name, port }: NodeStatus, serving: Serving | undefined): bo
 }
 
 /** Endpoints that were measured or used, ordered by name. */
-function endpointStatuses(
-  windows: readonly EndpointWindow[],
-  measurements: readonly Measurement[],
-): EndpointStatus[] {
+function endpointStatuses({ spec, serving, windows, measurements }: StatusInput): EndpointStatus[] {
+  const release = [spec.active, ...spec.warm].find(({ id }) => id === serving?.release) ?? spec.active;
+  const config = { waitMultiplier: spec.config.waitMultiplier, targetCeilingMs: spec.config.targetCeiling };
   const names = new Set([...windows, ...measurements].map(({ endpoint }) => endpoint));
   return [...names].sort().map((endpoint) => {
-    const used = windows.find((window) => window.endpoint === endpoint);
+    const used = windows.find((window) => window.endpoint === endpoint) ?? UNUSED;
+    const perfAvg = measurements.find((measurement) => measurement.endpoint === endpoint)?.median;
     return {
+      ...used,
       endpoint,
-      perfAvg: measurements.find((measurement) => measurement.endpoint === endpoint)?.median,
-      count: used?.count ?? 0,
-      errors: used?.errors ?? 0,
-      median: used?.median,
-      p99: used?.p99,
+      routes: release.manifest.routes.filter((route) => endpointName(route) === endpoint).map(routeText),
+      perfAvg,
+      target: perfAvg === undefined ? undefined : targetOf(perfAvg, config),
     };
   });
 }
+
+const UNUSED: Omit<EndpointWindow, 'endpoint'> = {
+  count: 0,
+  errors: 0,
+  median: undefined,
+  p90: undefined,
+  p99: undefined,
+  open: 0,
+  frequency: 0,
+  nodes: [],
+};
 
 /** Before the agent has been told what its cluster is to be. */
 export function emptyStatus(name: string): ClusterStatus {
@@ -98,7 +118,18 @@ export function emptyStatus(name: string): ClusterStatus {
     activeRelease: '',
     readyReleases: [],
     nodes: [],
-    proxy: { pid: undefined, address: '', port: 0, restarts: 0 },
+    proxy: {
+      pid: undefined,
+      address: '',
+      port: 0,
+      restarts: 0,
+      measure: false,
+      waiting: 0,
+      queued: 0,
+      refused: 0,
+      glitches: 0,
+      nodesOut: [],
+    },
     endpoints: [],
   };
 }

@@ -2,6 +2,7 @@ import { Client, Pool } from 'undici';
 import {
   DharmaError,
   messageOf,
+  sizingExplanationSchema,
   systemClock,
   systemCode,
   throwIfAborted,
@@ -9,6 +10,9 @@ import {
   type ClusterStatus,
   type DharmaErrorJson,
   type Logger,
+  type SizeQuestion,
+  type SizingExplanation,
+  type ProxyIdentity,
 } from '../../common/index.js';
 import type { NodeLog } from '../agent/logs.js';
 import { AgentCallSource } from './call-source.js';
@@ -35,9 +39,20 @@ export class AgentClient {
     await this.#call('PUT', '/spec', signal, spec);
   }
 
+  /** Errors: NOT_ANSWERING, PROXY_NOT_RUNNING, those of ProxyProcess.replace. */
+  async replaceProxy(signal: AbortSignal): Promise<ProxyIdentity> {
+    return (await this.#call('POST', '/proxy/replace', signal)) as ProxyIdentity;
+  }
+
   /** Error: NOT_ANSWERING. Generation 0 before the agent has been told a spec. */
   async status(signal: AbortSignal): Promise<ClusterStatus> {
     return (await this.#call('GET', '/status', signal)) as ClusterStatus;
+  }
+
+  /** Why it has so many nodes, or what would be decided now. Errors: NOT_ANSWERING, NOTHING_DECIDED. */
+  async explanation(of: SizeQuestion, signal: AbortSignal): Promise<SizingExplanation> {
+    const page = of === 'next' ? '/size-plan' : '/explanation';
+    return sizingExplanationSchema.parse(await this.#call('GET', page, signal));
   }
 
   /** Resolves with the first status for which `arrived` holds. Rejects with the signal's reason. */
@@ -76,7 +91,12 @@ export class AgentClient {
     await this.#pool.destroy();
   }
 
-  async #call(method: 'GET' | 'PUT', path: string, signal: AbortSignal, body?: unknown): Promise<unknown> {
+  async #call(
+    method: 'GET' | 'PUT' | 'POST',
+    path: string,
+    signal: AbortSignal,
+    body?: unknown,
+  ): Promise<unknown> {
     try {
       const answer = await this.#pool.request({
         method,

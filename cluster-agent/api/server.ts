@@ -2,7 +2,14 @@ import { chmod, rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { DharmaError, ExitCode, parseConfig, type CallQueue, type Logger } from '../../common/index.js';
+import {
+  DharmaError,
+  ExitCode,
+  parseConfig,
+  type CallQueue,
+  type Logger,
+  type SizingExplanation,
+} from '../../common/index.js';
 import type { Agent } from '../agent/agent.js';
 import { specSchema } from '../agent/spec-schema.js';
 import { emptyStatus } from '../agent/status.js';
@@ -25,7 +32,8 @@ export interface AgentServerOptions {
 }
 
 /**
- * The agent's API on its unix socket (mode 0600): `PUT /spec`, `GET /status`, `GET /logs`, `GET /outbound`, `GET /health`.
+ * The agent's API on its unix socket (mode 0600): `PUT /spec`, `GET /status`, `GET /explanation`,
+ * `GET /size-plan`, `POST /proxy/replace`, `GET /logs`, `GET /outbound`, `GET /health`.
  * Errors are `{"error": {code, message, found?, remedy}}`. Close it before the agent. Error: AGENT_RUNNING.
  */
 export async function serveAgent(options: AgentServerOptions): Promise<{ close(): Promise<void> }> {
@@ -46,6 +54,9 @@ export async function serveAgent(options: AgentServerOptions): Promise<{ close()
     await agent.put(parseConfig(specSchema, body, 'the spec'));
     return agent.status();
   });
+  app.get('/explanation', async () => decided(agent.explanation()));
+  app.get('/size-plan', async () => decided(await agent.sizePlan()));
+  app.post('/proxy/replace', async () => agent.replaceProxy());
   app.get('/logs', async ({ query }) => {
     const { node, bytes } = parseConfig(logsQuery, query, 'the query');
     return agent.logs(node, bytes);
@@ -59,6 +70,17 @@ export async function serveAgent(options: AgentServerOptions): Promise<{ close()
       await rm(path, { force: true });
     },
   };
+}
+
+/** Error: NOTHING_DECIDED. */
+function decided(explanation: SizingExplanation | undefined): SizingExplanation {
+  if (explanation !== undefined) return explanation;
+  throw new DharmaError({
+    code: 'NOTHING_DECIDED',
+    message: 'the size of this cluster was not decided yet',
+    remedy: 'Wait until it serves, and one "reconfigure" interval more; see: federate status',
+    httpStatus: 409,
+  });
 }
 
 function streamCalls(app: FastifyInstance, agent: Agent): void {

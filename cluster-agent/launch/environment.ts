@@ -12,6 +12,7 @@ const INHERITED = ['PATH', 'HOME', 'LANG', 'TZ', 'TMPDIR', 'NODE_ENV', 'DHARMA_F
 export function environmentOf(spec: LaunchSpec, listen: { readonly host: string; readonly port: number }) {
   const { manifest } = spec.release;
   const inherited = Object.entries(baseEnv()).filter(([name]) => INHERITED.includes(name));
+  const redis = spec.env[manifest.stores.redis] ?? manifest.env[manifest.stores.redis];
   const env: Record<string, string> = {
     // As most frameworks understand it: no stack traces in answers, caches on.
     NODE_ENV: 'production',
@@ -19,6 +20,8 @@ export function environmentOf(spec: LaunchSpec, listen: { readonly host: string;
     ...manifest.env,
     ...writableFolders(spec),
     ...spec.env,
+    // By one name, so that the library of tasks (dharma/tasks) finds it: live's, or an arm's own.
+    ...(redis === undefined ? {} : { DHARMA_TASKS_REDIS: redis }),
     HOST: listen.host,
     PORT: String(listen.port),
   };

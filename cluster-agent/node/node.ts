@@ -22,11 +22,18 @@ import { afterLife, type LifeHistory } from './crash-policy.js';
 export interface NodeOptions {
   readonly launch: LaunchSpec & { readonly host: string };
   readonly launcher: AppLauncher;
-  /** Runs the route tests against the node; a rejection keeps it from traffic. */
+  /** Runs the route tests against the node, and tells when they have passed; a rejection keeps it from traffic. */
   readonly test: (
     target: { readonly host: string; readonly port: number },
+    passed: () => void,
     signal: AbortSignal,
   ) => Promise<void>;
+  /** When its host was asked for (monotonic, ms); default: now. */
+  readonly askedAt?: number;
+  /** Called when its first life has passed the route tests, with the time that took since `askedAt`, ms. */
+  readonly onPassed?: (ms: number) => void;
+  /** Called when it ended by itself after it was ready. */
+  readonly onLost?: () => void;
   /** Called after every change of state. Must not throw. */
   readonly onChange: () => void;
   readonly log: Logger;
@@ -51,9 +58,12 @@ export class Node {
   #restarts = 0;
   #error: DharmaError | undefined;
   #reason: string | undefined;
+  #passed = false;
+  readonly #askedAt: number;
 
   constructor(options: NodeOptions) {
     this.#options = options;
+    this.#askedAt = options.askedAt ?? (options.clock ?? systemClock).monotonic();
     this.#loop = this.#run();
   }
 
@@ -107,6 +117,7 @@ export class Node {
       this.#error = error;
       this.#reason = error.message;
       log.warn({ node: this.name, error: error.toJSON(), restartInMs: next.waitMs }, 'node ended');
+      if (readyMs > 0) this.#options.onLost?.();
       this.#enter(next.failed ? 'failed' : 'starting');
       await clock.sleep(next.waitMs, this.#abort.signal).catch(() => undefined); // Rejects only by our own stop().
       this.#restarts += 1;
@@ -149,13 +160,22 @@ export class Node {
       throw await this.#crashed(app);
     });
     try {
-      const tests = this.#options.test(target, signal);
+      const tests = this.#options.test(target, () => this.#notePassed(), signal);
       tests.catch(() => undefined); // Heard below, unless the app ended first, which says more.
       await Promise.race([tests, ended]);
     } finally {
       ended.catch(() => undefined); // It ends some day; whoever waits for `exited` then deals with it.
       over.abort(new Error('the tests are over'));
     }
+  }
+
+  /** Later lives find their host there, so that they tell nothing of a new node. */
+  #notePassed(): void {
+    if (this.#passed) return;
+    this.#passed = true;
+    if (this.#restarts > 0) return;
+    const { clock = systemClock, onPassed } = this.#options;
+    onPassed?.(clock.monotonic() - this.#askedAt);
   }
 
   async #crashed(app: RunningApp): Promise<DharmaError> {

@@ -51,6 +51,8 @@ const nothing = z.unknown();
 /** Droplets as hosts. Every wish carries its intent as a tag, by which a host that was made already is found again. */
 export class DigitalOceanProvider implements Provider {
   readonly name = 'digitalocean';
+  /** It looks for the host, asks for it, and looks again where the answer was unclear. */
+  readonly createWithinMs = 90_000;
   readonly #options: DigitalOceanOptions;
 
   constructor(options: DigitalOceanOptions) {

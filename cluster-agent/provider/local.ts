@@ -7,6 +7,7 @@ import { notBuiltYet, type Host, type HostIntent, type HostPrice, type Provider 
  */
 export class LocalProvider implements Provider {
   readonly name = 'local';
+  readonly createWithinMs = 0;
   readonly #hosts = new Map<string, Host & { readonly cluster: string; readonly number: number }>();
   #last = MOST_NODE_NUMBER;
 

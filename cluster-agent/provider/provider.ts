@@ -32,6 +32,8 @@ export interface HostPrice {
 /** Where hosts come from. Calls end by their own deadline or by `signal`; errors are DharmaErrors with a PROVIDER_ code. */
 export interface Provider {
   readonly name: string;
+  /** A call to `create` makes its host within so long after it began, or never, ms. */
+  readonly createWithinMs: number;
   /** The host of that intent, made unless it is there. It may not have its address yet. */
   create(intent: HostIntent, signal: AbortSignal): Promise<Host>;
   /** Nothing happens when it is not there. */

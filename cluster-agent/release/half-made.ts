@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { removeTree } from './files.js';
+import { removeTree } from '../../common/index.js';
 
 /** A folder that is being made (or removed): its name tells by which process, so that a dead one's is told from a live one's. */
 const HALF_MADE = /^half-(\d+)-(\d+)-[0-9a-f]+$/;

@@ -8,6 +8,8 @@ import {
   systemClock,
   systemCode,
   readJson,
+  removeTree,
+  setWritable,
   type AppManifest,
   type ChangeSet,
   type Clock,
@@ -15,7 +17,7 @@ import {
   type ReleaseStore,
 } from '../../common/index.js';
 import { z } from 'zod';
-import { copyFiles, hashFile, hashFiles, listFiles, removeTree, setWritable } from './files.js';
+import { copyFiles, hashFile, hashFiles, listFiles } from './files.js';
 import { cleanHalfMade, halfMadeName } from './half-made.js';
 import { DEFAULT_INSTALL_DEADLINE_MS, checkSpec, installDeclared, installPackages } from './install.js';
 import { readManifest, withEnv } from './manifest.js';

@@ -9,6 +9,8 @@ import {
 } from './forecast/forecaster.js';
 import { announcedAhead, announcedAt } from './announced.js';
 import { answerSlow } from './answer-slow.js';
+import { chooseGrouping, NO_GROUPING, type GroupingChoice, type GroupingState } from './grouping-choice.js';
+import type { NodeGroup } from './grouping.js';
 import {
   affordable,
   clockFault,
@@ -36,6 +38,8 @@ export interface SizingState {
   readonly lastNodes: number;
   /** Codes of what was said and still holds. */
   readonly said: readonly string[];
+  /** Absent from what earlier builds kept. */
+  readonly grouping?: GroupingState;
 }
 
 export interface SizingPlan {
@@ -47,6 +51,9 @@ export interface SizingPlan {
   readonly outlook?: Outlook;
   /** Endpoints that are slow for certain. */
   readonly slow: readonly string[];
+  /** Which endpoints share nodes; none: all do. And why. */
+  readonly groups: readonly NodeGroup[];
+  readonly grouping: string;
 }
 
 interface Decision {
@@ -91,6 +98,8 @@ function hold(state: SizingState, fault: DharmaErrorJson, have: number): Decisio
       reasons: [`held at ${nodes}: ${fault.message}`],
       notices: state.said.includes(fault.code) ? [] : [fault],
       slow: [],
+      groups: state.grouping?.groups ?? [],
+      grouping: 'held',
     },
   };
 }
@@ -141,7 +150,9 @@ function size(state: SizingState, input: SizingInput, config: SizingConfig, have
   );
   const answer = answerSlow(state, slow, input, config, { have, forecast: outlook.nodes });
   const strained = Math.ceil(outlook.nodes * answer.strain - 1e-9);
-  const wanted = Math.min(most, Math.max(strained, answer.least));
+  const alike = Math.min(most, Math.max(strained, answer.least));
+  const grouping = groupBy(state, input, config, { outlook, decided: alike });
+  const wanted = Math.min(most, Math.max(alike, grouping.nodes));
   const bound = bindToPurse(wanted, have, purse.nodes, config);
   const faults = [
     ...answer.faults,
@@ -153,23 +164,58 @@ function size(state: SizingState, input: SizingInput, config: SizingConfig, have
     state: {
       ...state,
       forecaster,
-      trials: answer.trials,
-      strain: answer.strain,
+      // What more nodes brought, and who was slow, was learned of the nodes as they were shared.
+      ...(grouping.isNew
+        ? { trials: {}, strain: 1, waits: {} }
+        : { trials: answer.trials, strain: answer.strain }),
       lastNodes: bound.nodes,
       said: faults.map(({ code }) => code),
+      grouping: grouping.state,
     },
     plan: {
       nodes: bound.nodes,
-      reasons: reasonsOf(outlook, answer.least > outlook.nodes ? slow : [], bound.nodes, {
-        wanted,
-        have,
-        strain: answer.strain,
-      }),
+      reasons: [
+        ...reasonsOf(outlook, answer.least > outlook.nodes ? slow : [], bound.nodes, {
+          wanted,
+          have,
+          strain: answer.strain,
+        }),
+        ...guessesOf(input.observation),
+        ...(wanted > alike ? [`${grouping.nodes} for its groups of endpoints to keep their targets`] : []),
+      ],
       notices: faults.filter(({ code }) => !state.said.includes(code)),
       outlook,
       slow: slow.map(({ endpoint }) => endpoint),
+      groups: grouping.state.groups,
+      grouping: grouping.why,
     },
   };
+}
+
+/** What stands on no measurement is said. */
+function guessesOf({ guesses = [] }: SizingInput['observation']): string[] {
+  if (guesses.length === 0) return [];
+  const names = guesses.map(({ task }) => task).join(', ');
+  return [
+    `nobody has done ${names} yet: taken for ${guesses[0]!.seconds.toPrecision(2)} s each until somebody has`,
+  ];
+}
+
+function groupBy(
+  { grouping = NO_GROUPING }: SizingState,
+  { observation: { loads = [] } }: SizingInput,
+  config: SizingConfig,
+  { outlook, decided }: { readonly outlook: Outlook; readonly decided: number },
+): GroupingChoice {
+  const settings = config.grouping ?? { mode: 'off', least: 1, most: 1, fixed: true };
+  const sight = { loads, work: outlook.work, forecast: outlook.nodes };
+  const choice = chooseGrouping(
+    grouping,
+    { ...sight, decided: settings.fixed ? settings.most : decided },
+    settings,
+  );
+  // The number is the config's: what sizing would choose is told of work alone.
+  return settings.fixed ? { ...choice, nodes: 0 } : choice;
 }
 
 /** Money stops growth; what runs already is not stopped by it. */

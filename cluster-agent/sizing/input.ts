@@ -1,4 +1,6 @@
 import type { DharmaErrorJson } from '../../common/index.js';
+import type { GroupingConfig } from './grouping-choice.js';
+import type { MeasuredLoad } from './loads.js';
 
 /** One endpoint in the tick that has ended. Times in ms, of successes over all nodes. */
 export interface EndpointTick {
@@ -23,6 +25,10 @@ export interface Observation {
   /** Share of its seconds in which work was left waiting. */
   readonly short: number;
   readonly endpoints: readonly EndpointTick[];
+  /** What endpoints are grouped by; absent where nothing is grouped. */
+  readonly loads?: readonly MeasuredLoad[];
+  /** Open tasks that nobody has done yet, and how long each is taken to take, s. */
+  readonly guesses?: readonly { readonly task: string; readonly seconds: number }[];
 }
 
 /** A run that the app has announced, with what it was measured to cost. */
@@ -56,6 +62,8 @@ export interface SizingConfig {
   readonly shortShare: number;
   /** The operator's override: no endpoint's target is above it, ms; undefined: none. */
   readonly targetCeilingMs: number | undefined;
+  /** Absent: nothing is grouped. */
+  readonly grouping?: GroupingConfig;
 }
 
 /** The median an endpoint may have, ms. Pure. */
@@ -82,13 +90,14 @@ export function faultOf(
   { reconfigureMs }: SizingConfig,
 ): DharmaErrorJson | undefined {
   if (
+    observation.work.length === 0 ||
     !Number.isFinite(now) ||
     !Number.isFinite(observation.at) ||
     Math.abs(now - observation.at) > reconfigureMs * 2
   )
     return notice(
       'TELEMETRY_STOPPED',
-      'the proxy has told nothing for longer than two intervals, or at a time that cannot be',
+      'the proxy has told nothing since the last decision, or at a time that cannot be',
       `last telling at ${observation.at}, now ${now}`,
       'See `federate status`: is the proxy up, and do the clocks agree? The last good plan holds.',
     );
@@ -107,12 +116,12 @@ export function faultOf(
   const large = observation.work.find((work) => work > MOST_WORK);
   const share = observation.short >= 0 && observation.short <= 1 ? undefined : observation.short;
   const impossible = observation.endpoints.find(({ count, over, perfAvg }) => over > count || perfAvg === 0);
-  const found = bad ?? large ?? share ?? (impossible === undefined ? undefined : impossible.endpoint);
-  if (found !== undefined || observation.work.length === 0)
+  const found = bad ?? large ?? share ?? impossible?.endpoint;
+  if (found !== undefined)
     return notice(
       'TELEMETRY_INVALID',
       'the telemetry holds what cannot be',
-      found === undefined ? 'no second of work' : String(found),
+      String(found),
       'Restart the proxy of this cluster; if it says so again, report a bug with its log. The last good plan holds.',
     );
   if (!Number.isFinite(readyMs) || readyMs < 0)

@@ -1,9 +1,8 @@
+import { bet, isSure } from './e-detector.js';
+
 /**
  * Whether an endpoint's median really is above its threshold (waitMultiplier × perfAvg). If it is not, at most half of its
- * requests take longer. Each tick bets against that, in units of how much the share has varied by itself; bets multiply,
- * and start again at 1 whenever they have lost (an e-detector: Shin, Ramdas and Rinaldo 2022). However long one
- * watches, a false alarm comes at most once in `TICKS_BETWEEN` ticks on average; a clear breach of a steady endpoint is
- * believed within one tick, that of a noisy one when its own noise allows. No grace window.
+ * requests take longer. Each tick bets against that (see `e-detector`), in units of how much the share has varied by itself.
  */
 export interface WaitTest {
   /** log of what the bets have grown to since they last were at 1. */
@@ -13,10 +12,6 @@ export interface WaitTest {
   readonly share: number | undefined;
 }
 
-/** A week of minutes. */
-const TICKS_BETWEEN = 10_080;
-/** Bets on small and on large excesses alike. */
-const STAKES = [0.5, 1, 2, 4] as const;
 /** Before it has been measured, a share moves by a tenth. */
 const FIRST_NOISE = 0.01;
 const NOISE_TICKS = 10;
@@ -30,16 +25,14 @@ export function weighWait(before: WaitTest, count: number, over: number): WaitTe
   if (count === 0) return before;
   const share = over / count;
   const deviation = Math.sqrt(before.noise + (HALF * HALF) / count);
-  const excess = (share - HALF) / deviation;
-  const payout = STAKES.reduce((sum, stake) => sum + Math.exp(stake * excess - stake ** 2 / 2), 0);
   const moved = before.share === undefined ? before.noise : (share - before.share) ** 2 / 2;
   return {
-    log: Math.max(0, before.log + Math.log(payout / STAKES.length)),
+    log: bet(before.log, (share - HALF) / deviation),
     noise: before.noise + (moved - before.noise) / NOISE_TICKS,
     share,
   };
 }
 
 export function isSlow({ log }: WaitTest): boolean {
-  return log >= Math.log(TICKS_BETWEEN);
+  return isSure(log);
 }

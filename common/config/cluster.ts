@@ -1,19 +1,49 @@
 import { z } from 'zod';
 import { durationSchema } from '../duration.js';
+import { nameSchema } from './manifest.js';
+
+/** Nodes a cluster can have. */
+export const MOST_NODES = 64;
 
 /**
  * One cluster's configuration: what `federate add-cluster NAME --config FILE` reads. Clusters differ in it on purpose.
  * The compiled form (durations in ms, every default filled in) is `ClusterConfig`.
  */
-export const clusterConfigSchema = z.strictObject({
+const plainConfigSchema = z.strictObject({
   $schema: z.string().optional(),
-  /** Number of nodes that serve; the sizing moves it between `minNodes` and `maxNodes` once it is built. */
-  nodes: z.int('expected a whole number').min(1).max(64).default(2),
+  /** Number of nodes that serve. It is fixed, unless `minNodes` or `maxNodes` is given: then sizing begins with it. */
+  nodes: z.int('expected a whole number').min(1).max(MOST_NODES).default(2),
+  /** Sizing never goes below it; default: `nodes`. */
+  minNodes: z.int('expected a whole number').min(1).max(MOST_NODES).optional(),
+  /** Sizing never goes above it; default: as many as a cluster can have. */
+  maxNodes: z.int('expected a whole number').min(1).max(MOST_NODES).optional(),
+  /** Nodes that are tested and wait for one that is lost; `auto`: as many as losses and readiness ask for. */
+  standby: z
+    .union([z.literal('auto'), z.int().min(0).max(8)], { error: 'expected "auto" or 0 to 8' })
+    .default('auto'),
+  /** How many of the nodes are kept for routes of each `nodeClass`; at least one node stays for all other routes. */
+  nodeClasses: z.record(nameSchema, z.int('expected a whole number').min(1).max(MOST_NODES)).optional(),
+  /**
+   * Whether endpoints of like duration get nodes of their own, so that short requests do not stand behind long ones: `auto`,
+   * where that is cheaper for certain than more nodes for all; `on`, by the cheapest grouping there is.
+   */
+  grouping: z.enum(['auto', 'on', 'off']).default('auto'),
   /** A node's size, by the provider's name for it. */
   nodeSize: z.string().min(1).default('small'),
+  /** Nodes that take tasks, where the app's manifest has a `worker`; 0: other clusters' do. Fixed, unless `minWorkers` or `maxWorkers` is given. */
+  workers: z.int('expected a whole number').min(0).max(MOST_NODES).default(1),
+  /** With either of them the number of workers is sized as nodes are, by what tasks take and wait; it begins with `workers`. */
+  minWorkers: z.int('expected a whole number').min(1).max(MOST_NODES).optional(),
+  maxWorkers: z.int('expected a whole number').min(1).max(MOST_NODES).optional(),
   provider: z.enum(['local', 'digitalocean']).default('local'),
   /** Scale when an endpoint's median exceeds this many times its perfAvg. */
   waitMultiplier: z.number().gt(1).max(100).default(2),
+  /** No endpoint's target is above it, whatever `waitMultiplier` says. */
+  targetCeiling: durationSchema.optional(),
+  /** Share of seconds in which work may be left waiting; what keeps it lower costs nodes. */
+  shortShare: z.number().gt(0).max(0.1).default(0.001),
+  /** US dollars an hour by node size, over what the provider says. */
+  prices: z.record(z.string(), z.number().min(0)).default({}),
   /** How often sizing is reconsidered. */
   reconfigure: durationSchema.prefault('60s'),
   /** How long an old node may finish what it has, after it gets no more. */
@@ -37,10 +67,73 @@ export const clusterConfigSchema = z.strictObject({
       queue: z.int().min(0).max(1_000_000).default(1000),
       /** How long they may wait, then: 503. */
       queueTimeout: durationSchema.prefault('5s'),
+      /** Nobody waits for `maxRequests`; it is counted who would have. */
+      measureLimits: z.boolean().optional(),
+      /** For so long a node that is new, or back, gets less than its share: for apps that are slow until they are warm. */
+      slowStart: durationSchema.optional(),
     })
     .prefault({}),
 });
 
+/** `nodes` leaves room for `nodeClasses`. */
+export const clusterConfigSchema = plainConfigSchema.superRefine(
+  ({ nodes, minNodes, maxNodes, minWorkers, maxWorkers, nodeClasses, grouping }, context) => {
+    if (minWorkers !== undefined && maxWorkers !== undefined && maxWorkers < minWorkers)
+      context.addIssue({
+        code: 'custom',
+        path: ['maxWorkers'],
+        message: `expected at least minWorkers (${minWorkers})`,
+      });
+    if (grouping === 'on' && nodeClasses !== undefined)
+      context.addIssue({
+        code: 'custom',
+        path: ['grouping'],
+        message: 'expected "auto" or "off" beside "nodeClasses": these say which nodes routes have',
+      });
+    if (minNodes !== undefined && maxNodes !== undefined && maxNodes < minNodes)
+      context.addIssue({
+        code: 'custom',
+        path: ['maxNodes'],
+        message: `expected at least minNodes (${minNodes})`,
+      });
+    const least = Math.min(nodes, minNodes ?? nodes);
+    const kept = Object.values(nodeClasses ?? {}).reduce((sum, count) => sum + count, 0);
+    if (kept > 0 && kept >= least)
+      context.addIssue({
+        code: 'custom',
+        path: ['nodeClasses'],
+        message: `expected fewer than ${least < nodes ? '"minNodes"' : '"nodes"'} (${least}) in all, found ${kept}: one node at least serves the other routes`,
+      });
+  },
+);
+
 export type ClusterConfig = z.output<typeof clusterConfigSchema>;
 /** As written in the file, before defaults and durations are worked in. */
 export type ClusterConfigInput = z.input<typeof clusterConfigSchema>;
+
+/** The config as it holds for workers: how many, and between how many sizing may choose. Pure. */
+export function workersConfig(config: ClusterConfig): ClusterConfig {
+  // A spec that an earlier build wrote says nothing of workers.
+  const { workers = 1, minWorkers, maxWorkers }: Partial<ClusterConfig> = config;
+  return {
+    ...config,
+    minNodes: minWorkers,
+    maxNodes: maxWorkers,
+    nodeClasses: undefined,
+    nodes: workers,
+    standby: 'auto',
+    grouping: 'off',
+  };
+}
+
+/** Between how many nodes sizing may choose; undefined where the number is fixed. Pure. */
+export function sizingBounds({
+  nodes,
+  minNodes,
+  maxNodes,
+}: Pick<ClusterConfig, 'nodes' | 'minNodes' | 'maxNodes'>):
+  { readonly least: number; readonly most: number } | undefined {
+  if (minNodes === undefined && maxNodes === undefined) return undefined;
+  const most = maxNodes ?? MOST_NODES;
+  return { least: minNodes ?? Math.min(nodes, most), most };
+}

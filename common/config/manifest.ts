@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { durationSchema } from '../duration.js';
 import { redactionRuleSchema } from './redaction.js';
+import { scheduleProblem } from './schedule.js';
 
 /** Names of clusters, apps, endpoints' apps: short, safe in paths and host names. */
 export const nameSchema = z
@@ -77,10 +78,28 @@ const routeSchema = z.strictObject({
   endpoint: z.string().min(1).max(128).optional(),
   class: z.enum(['app', 'asset', 'realtime']).default('app'),
   sticky: z.enum(['none', 'ip', 'cookie']).default('none'),
+  /** Kept to the nodes of this class, in clusters whose `nodeClasses` has it. Routes of one endpoint must agree. */
+  nodeClass: nameSchema.optional(),
   /** Requests a second over all clients, above: 503. Routes of one endpoint must agree. */
   limit: rateSchema.optional(),
   test: routeTestSchema.optional(),
 });
+
+/** What the app does by itself at set times, told so that there are nodes for it: dharma does not start it (`defineCron` does). */
+const cronSchema = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(/^[A-Za-z][A-Za-z0-9._-]{0,63}$/, 'expected a letter, then letters, digits, ".", "_", "-"'),
+    /** Minute, hour, day of month, month, day of week; six fields: seconds first. */
+    schedule: z.string(),
+    /** IANA name. */
+    timezone: z.string().default('UTC'),
+  })
+  .superRefine((cron, context) => {
+    const problem = scheduleProblem(cron);
+    if (problem !== undefined) context.addIssue({ code: 'custom', path: ['schedule'], message: problem });
+  });
 
 /** What a shadow's arms are told by a partner that live did not call: the guard answers with it, and passes nothing on. */
 const stubSchema = z.strictObject({
@@ -104,6 +123,13 @@ const plainManifestSchema = z.strictObject({
   /** Default: `npm start`'s script where it is one command, else package.json's `main`. */
   command: z.array(z.string().min(1)).min(1).optional(),
   routes: z.array(routeSchema).default([]),
+  /**
+   * The app has tasks (dharma/tasks), and nodes of their own for them. `command` starts one; default: the app's, which finds
+   * `worker` in DHARMA_ROLE, where its other nodes find `router`.
+   */
+  worker: z.strictObject({ command: z.array(z.string().min(1)).min(1).optional() }).optional(),
+  /** When the app does work of its own accord, besides what it defines by `defineCron`. */
+  crons: z.array(cronSchema).optional(),
   /** A request that answers 2xx when the node is up. Default: it accepts a connection. */
   health: z.strictObject({ path: z.string().startsWith('/') }).optional(),
   /** How long a node may take until it listens. */
@@ -134,6 +160,8 @@ export const manifestSchema = plainManifestSchema.superRefine(({ stubs, outbound
         message: `expected a name that stands in "outbound" (${Object.keys(outbound).join(', ') || 'it is empty'})`,
       });
 });
+
+export type CronConfig = z.output<typeof cronSchema>;
 
 export type AppManifest = z.output<typeof manifestSchema>;
 export type RouteConfig = AppManifest['routes'][number];

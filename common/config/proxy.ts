@@ -27,7 +27,7 @@ export interface ProxyConfig {
     readonly client?: {
       readonly [K in 'rate' | 'burst' | 'connections' | 'prefix4' | 'prefix6']?: number | undefined;
     };
-    /** Rates and connections per client are counted, and refuse nothing. */
+    /** Rates, connections per client and `maxRequests` are counted, and refuse nothing. */
     readonly measure?: boolean;
   };
   /** TLS towards clients; the first certificate is for those who name none that is known. */
@@ -56,11 +56,31 @@ export interface ProxyConfig {
     readonly queueBytes?: number;
   };
   readonly exchangeHeader?: string;
+  /** Whether a trusted peer's exchange header is taken over; default true. */
+  readonly exchangeHeaderTrusted?: boolean;
   /** CIDR blocks of peers whose claims (Forwarded, X-Forwarded-*, X-Real-IP, ...) and exchange header are believed. */
   readonly trusted?: readonly string[];
   readonly drainTimeout?: number;
+  /** Routes of class `asset` are answered through a cache. Sizes in bytes. */
+  readonly cache?: ProxyCache;
   /** Name of the cookie of routes that are sticky by one; each proxy a request passes needs its own. */
   readonly stickyCookie?: string;
+}
+
+export interface ProxyCache {
+  readonly memoryBytes?: number;
+  /** Of one answer's body; default: a 16th of the memory. */
+  readonly objectBytes?: number;
+  /** Folder in which stored answers survive a restart, and the bytes its files may take; fixed while it runs. */
+  readonly diskPath?: string;
+  readonly diskBytes?: number;
+  /** Host towards the origin, and what comes before each path there. */
+  readonly originHost?: string;
+  readonly originPath?: string;
+  /** Requests that read an object of the origin are signed (AWS Signature Version 4); the file holds the secret, and only its owner may read it. */
+  readonly signing?: { readonly region: string; readonly accessKeyId: string; readonly secretFile: string };
+  /** Further request fields the origin gets to see. */
+  readonly requestFields?: readonly string[];
 }
 
 export interface ProxyListen {

@@ -1,5 +1,6 @@
 import type { ClusterConfig } from '../config/cluster.js';
 import type { Release } from './release.js';
+import type { SizingStatus } from './sizing.js';
 
 /**
  * What an agent is told to bring about: the whole desired state of one cluster. Putting the same spec twice changes
@@ -40,15 +41,66 @@ export interface NodeStatus {
   readonly reason?: string;
 }
 
-/** How one endpoint has done of late, from the proxy's telemetry. Times in ms. */
-export interface EndpointStatus {
-  readonly endpoint: string;
-  /** From the deploy's test load; undefined where the route declares no test. */
-  readonly perfAvg: number | undefined;
+/** Counts of one endpoint within the last `reconfigure` interval. Times in ms, of successes; undefined where there was none. */
+export interface EndpointTally {
+  /** Finished, errors included. */
   readonly count: number;
   readonly errors: number;
   readonly median: number | undefined;
+  readonly p90: number | undefined;
   readonly p99: number | undefined;
+  readonly open: number;
+}
+
+/** The route map's line for one endpoint: how it has done of late, from the proxy's telemetry. */
+export interface EndpointStatus extends EndpointTally {
+  readonly endpoint: string;
+  /** Routes that lead to it, as the manifest has them: `GET /orders/:id`. */
+  readonly routes: readonly string[];
+  /** From the deploy's test load, ms; undefined where the route declares no test. */
+  readonly perfAvg: number | undefined;
+  /** What its median may be, ms: waitMultiplier × perfAvg under the ceiling of targets. */
+  readonly target: number | undefined;
+  /** Requests a second. */
+  readonly frequency: number;
+  readonly nodes: readonly (EndpointTally & { readonly node: string })[];
+}
+
+/** How one task of the app has done of late, over the cluster's workers. Times in ms; undefined where there was none. */
+export interface TaskStatus {
+  readonly task: string;
+  readonly count: number;
+  readonly errors: number;
+  /** Of successes. */
+  readonly median: number | undefined;
+  readonly p99: number | undefined;
+  /** Mean time until a worker took it. */
+  readonly wait: number | undefined;
+  /** Workers that were busy with it, in the mean. */
+  readonly work: number;
+}
+
+/** A proxy: which process it is, and whom it holds back. Counts are of the telemetry's window. */
+export interface ProxyStatus {
+  readonly pid: number | undefined;
+  readonly address: string;
+  readonly port: number;
+  readonly restarts: number;
+  /** Nobody has to wait for `maxRequests`: it is only counted who would have. */
+  readonly measure: boolean;
+  /** Requests that wait for a node now. */
+  readonly waiting: number;
+  readonly queued: number;
+  /** Of those that waited, and those that could not: answered 503. */
+  readonly refused: number;
+  /** Malformed requests, and connections that broke off what they had to say. */
+  readonly glitches: number;
+  /** Nodes that get no requests while others do: ejected for their failures, or unhealthy by their checks. */
+  readonly nodesOut: readonly {
+    readonly node: string;
+    readonly ejected: boolean;
+    readonly unhealthy: boolean;
+  }[];
 }
 
 export interface ClusterStatus {
@@ -66,11 +118,11 @@ export interface ClusterStatus {
   /** Releases whose nodes all run and passed their route tests. */
   readonly readyReleases: readonly string[];
   readonly nodes: readonly NodeStatus[];
-  readonly proxy: {
-    readonly pid: number | undefined;
-    readonly address: string;
-    readonly port: number;
-    readonly restarts: number;
-  };
+  readonly proxy: ProxyStatus;
   readonly endpoints: readonly EndpointStatus[];
+  /** Absent before the agent has been told a spec. */
+  readonly sizing?: SizingStatus;
+  /** Where the app has workers: nodes that take tasks, and what they did. */
+  readonly workers?: readonly NodeStatus[];
+  readonly tasks?: readonly TaskStatus[];
 }

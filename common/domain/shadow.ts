@@ -284,6 +284,8 @@ export interface EarlierRuns {
   /** Exchanges they had compared. */
   readonly compared: number;
   readonly differences: readonly Difference[];
+  /** What they told of the causes. */
+  readonly attribution?: Attribution;
 }
 
 export interface ShadowStatus {

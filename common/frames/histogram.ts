@@ -63,3 +63,14 @@ export function histogramQuantile(buckets: readonly Bucket[], q: number): number
   }
   return undefined;
 }
+
+/** How many durations are above a value in µs: whole, the bucket that holds the value taken as evenly spread. */
+export function histogramAbove(buckets: readonly Bucket[], microseconds: number): number {
+  let above = 0;
+  for (const { index, count } of buckets) {
+    const lower = bucketLower(index);
+    const upper = bucketUpper(index);
+    above += count * Math.min(1, Math.max(0, (upper - microseconds) / (upper - lower)));
+  }
+  return Math.floor(above);
+}

@@ -3,6 +3,7 @@ export { FrameDecoder } from './decoder.js';
 export {
   bucketLower,
   bucketUpper,
+  histogramAbove,
   histogramCount,
   histogramIndex,
   histogramQuantile,
@@ -25,6 +26,7 @@ export type {
   ExchangeFrame,
   Frame,
   HelloFrame,
+  CacheFrame,
   LimitsFrame,
   SubscribeFrame,
   TelemetryFrame,

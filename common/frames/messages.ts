@@ -31,6 +31,10 @@ export const frameTypes = {
   Limits: 8,
   HandOver: 9,
   Listeners: 10,
+  Purge: 11,
+  Purged: 12,
+  Cache: 13,
+  HandedOver: 14,
 } as const;
 
 export interface EndpointLimits {
@@ -39,6 +43,14 @@ export interface EndpointLimits {
   readonly clientRate: number;
   /** requests in the interval over the endpoint's rate */
   readonly endpointRate: number;
+}
+
+export interface NodeOut {
+  readonly node: string;
+  /** for a while, since it fails more than its peers */
+  readonly ejected: boolean;
+  /** its health checks fail */
+  readonly unhealthy: boolean;
 }
 
 export interface Bucket {
@@ -127,7 +139,7 @@ export interface TelemetryFrame {
 /** one finished exchange, sent when capture is on */
 export interface ExchangeFrame {
   readonly kind: 'Exchange';
-  /** unique in this proxy's life; the value of the exchange header */
+  /** the value of the exchange header; used once between two boots of the machine */
   readonly id: bigint;
   readonly worker: number;
   /** CLOCK_MONOTONIC when the first byte of the request was read */
@@ -173,11 +185,11 @@ export interface DroppedFrame {
 export interface LimitsFrame {
   readonly kind: 'Limits';
   readonly worker: number;
-  /** true: what is over a rate or a client's connections was not refused */
+  /** true: what is over a rate, a client's connections or a node's maxRequests was not refused */
   readonly measure: boolean;
   /** requests that wait for a node now */
   readonly waiting: number;
-  /** requests that had to wait, in the interval */
+  /** requests in the interval that had to wait for a node; with measure: that would have had to */
   readonly queued: number;
   /** requests refused because too many waited */
   readonly queueFull: number;
@@ -188,6 +200,8 @@ export interface LimitsFrame {
   /** clients whose debt gave way to others, all workers, since start */
   readonly forgotten: number;
   readonly endpoints: readonly EndpointLimits[];
+  /** nodes that get no requests while others do */
+  readonly nodesOut: readonly NodeOut[];
 }
 
 /** from a proxy that takes this one's place: first for its listening sockets, then when it accepts from them */
@@ -196,11 +210,73 @@ export interface HandOverFrame {
   readonly ready: boolean;
 }
 
-/** answers HandOver; with it come listens * workers descriptors (SCM_RIGHTS), all listens of the first worker first */
+/** answers HandOver; with it come that many descriptors (SCM_RIGHTS), those of the first worker first */
 export interface ListenersFrame {
   readonly kind: 'Listeners';
-  readonly listens: number;
-  readonly workers: number;
+  readonly sockets: number;
+  /** exchanges have a subscriber, who will come to the new process: it keeps them until then */
+  readonly captured: boolean;
+}
+
+/** what is stored of URLs that begin so goes; what begins with '/' is compared with the path on any host */
+export interface PurgeFrame {
+  readonly kind: 'Purge';
+  readonly prefix: string;
+}
+
+/** answers Purge: no request that starts from now on gets any of it */
+export interface PurgedFrame {
+  readonly kind: 'Purged';
+  readonly prefix: string;
+  /** answers that went */
+  readonly count: number;
+}
+
+/** sent after each Telemetry frame while there is a cache */
+export interface CacheFrame {
+  readonly kind: 'Cache';
+  readonly worker: number;
+  /** requests in the interval answered from the store */
+  readonly hits: number;
+  /** of those beyond their lifetime, or in an error's place */
+  readonly stale: number;
+  /** requests the origin was asked for */
+  readonly misses: number;
+  /** stored answers that the origin said still hold */
+  readonly validated: number;
+  /** requests that got what another one had asked for */
+  readonly collapsed: number;
+  /** requests that are nothing for the cache, or whose answer is not to be shared */
+  readonly bypassed: number;
+  /** answers that were kept */
+  readonly stored: number;
+  /** bytes of their bodies from the origin */
+  readonly fetchBytes: number;
+  /** held in memory now, by all workers, as are the rest */
+  readonly bytes: number;
+  /** answers in memory now */
+  readonly objects: number;
+  /** since start: answers that went for room */
+  readonly evicted: number;
+  /** since start: answers for which there was no room */
+  readonly refused: number;
+  /** on disk now */
+  readonly diskBytes: number;
+  /** answers on disk now */
+  readonly diskObjects: number;
+  /** since start: answers read from disk */
+  readonly diskHits: number;
+  /** since start: files that were not whole, and dropped */
+  readonly diskDamaged: number;
+  /** since start: answers that could not be written (disk full) */
+  readonly diskFailures: number;
+}
+
+/** another process accepts in this one's place and has its control socket's path: who wants to know of what begins from now on connects there. This connection goes on to tell of, and to configure, what is open here */
+export interface HandedOverFrame {
+  readonly kind: 'HandedOver';
+  /** of the other process */
+  readonly pid: number;
 }
 
 export type Frame =
@@ -213,7 +289,11 @@ export type Frame =
   | DroppedFrame
   | LimitsFrame
   | HandOverFrame
-  | ListenersFrame;
+  | ListenersFrame
+  | PurgeFrame
+  | PurgedFrame
+  | CacheFrame
+  | HandedOverFrame;
 
 function writeEndpointLimits(writer: FrameWriter, value: EndpointLimits): void {
   writer.string(value.endpoint, 'EndpointLimits.endpoint');
@@ -226,6 +306,20 @@ function readEndpointLimits(reader: FrameReader): EndpointLimits {
     endpoint: reader.string(),
     clientRate: reader.u64(),
     endpointRate: reader.u64(),
+  };
+}
+
+function writeNodeOut(writer: FrameWriter, value: NodeOut): void {
+  writer.string(value.node, 'NodeOut.node');
+  writer.bool(value.ejected, 'NodeOut.ejected');
+  writer.bool(value.unhealthy, 'NodeOut.unhealthy');
+}
+
+function readNodeOut(reader: FrameReader): NodeOut {
+  return {
+    node: reader.string(),
+    ejected: reader.bool(),
+    unhealthy: reader.bool(),
   };
 }
 
@@ -428,6 +522,7 @@ function writeLimitsFrame(writer: FrameWriter, value: LimitsFrame): void {
   writer.u64(value.clientConnections, 'LimitsFrame.clientConnections');
   writer.u64(value.forgotten, 'LimitsFrame.forgotten');
   writer.array(value.endpoints, writeEndpointLimits);
+  writer.array(value.nodesOut, writeNodeOut);
 }
 
 function readLimitsFrame(reader: FrameReader): LimitsFrame {
@@ -442,6 +537,7 @@ function readLimitsFrame(reader: FrameReader): LimitsFrame {
     clientConnections: reader.u64(),
     forgotten: reader.u64(),
     endpoints: reader.array(readEndpointLimits),
+    nodesOut: reader.array(readNodeOut),
   };
 }
 
@@ -457,15 +553,95 @@ function readHandOverFrame(reader: FrameReader): HandOverFrame {
 }
 
 function writeListenersFrame(writer: FrameWriter, value: ListenersFrame): void {
-  writer.u16(value.listens, 'ListenersFrame.listens');
-  writer.u16(value.workers, 'ListenersFrame.workers');
+  writer.u16(value.sockets, 'ListenersFrame.sockets');
+  writer.bool(value.captured, 'ListenersFrame.captured');
 }
 
 function readListenersFrame(reader: FrameReader): ListenersFrame {
   return {
     kind: 'Listeners',
-    listens: reader.u16(),
-    workers: reader.u16(),
+    sockets: reader.u16(),
+    captured: reader.bool(),
+  };
+}
+
+function writePurgeFrame(writer: FrameWriter, value: PurgeFrame): void {
+  writer.string(value.prefix, 'PurgeFrame.prefix');
+}
+
+function readPurgeFrame(reader: FrameReader): PurgeFrame {
+  return {
+    kind: 'Purge',
+    prefix: reader.string(),
+  };
+}
+
+function writePurgedFrame(writer: FrameWriter, value: PurgedFrame): void {
+  writer.string(value.prefix, 'PurgedFrame.prefix');
+  writer.u64(value.count, 'PurgedFrame.count');
+}
+
+function readPurgedFrame(reader: FrameReader): PurgedFrame {
+  return {
+    kind: 'Purged',
+    prefix: reader.string(),
+    count: reader.u64(),
+  };
+}
+
+function writeCacheFrame(writer: FrameWriter, value: CacheFrame): void {
+  writer.u16(value.worker, 'CacheFrame.worker');
+  writer.u64(value.hits, 'CacheFrame.hits');
+  writer.u64(value.stale, 'CacheFrame.stale');
+  writer.u64(value.misses, 'CacheFrame.misses');
+  writer.u64(value.validated, 'CacheFrame.validated');
+  writer.u64(value.collapsed, 'CacheFrame.collapsed');
+  writer.u64(value.bypassed, 'CacheFrame.bypassed');
+  writer.u64(value.stored, 'CacheFrame.stored');
+  writer.u64(value.fetchBytes, 'CacheFrame.fetchBytes');
+  writer.u64(value.bytes, 'CacheFrame.bytes');
+  writer.u64(value.objects, 'CacheFrame.objects');
+  writer.u64(value.evicted, 'CacheFrame.evicted');
+  writer.u64(value.refused, 'CacheFrame.refused');
+  writer.u64(value.diskBytes, 'CacheFrame.diskBytes');
+  writer.u64(value.diskObjects, 'CacheFrame.diskObjects');
+  writer.u64(value.diskHits, 'CacheFrame.diskHits');
+  writer.u64(value.diskDamaged, 'CacheFrame.diskDamaged');
+  writer.u64(value.diskFailures, 'CacheFrame.diskFailures');
+}
+
+function readCacheFrame(reader: FrameReader): CacheFrame {
+  return {
+    kind: 'Cache',
+    worker: reader.u16(),
+    hits: reader.u64(),
+    stale: reader.u64(),
+    misses: reader.u64(),
+    validated: reader.u64(),
+    collapsed: reader.u64(),
+    bypassed: reader.u64(),
+    stored: reader.u64(),
+    fetchBytes: reader.u64(),
+    bytes: reader.u64(),
+    objects: reader.u64(),
+    evicted: reader.u64(),
+    refused: reader.u64(),
+    diskBytes: reader.u64(),
+    diskObjects: reader.u64(),
+    diskHits: reader.u64(),
+    diskDamaged: reader.u64(),
+    diskFailures: reader.u64(),
+  };
+}
+
+function writeHandedOverFrame(writer: FrameWriter, value: HandedOverFrame): void {
+  writer.u32(value.pid, 'HandedOverFrame.pid');
+}
+
+function readHandedOverFrame(reader: FrameReader): HandedOverFrame {
+  return {
+    kind: 'HandedOver',
+    pid: reader.u32(),
   };
 }
 
@@ -492,6 +668,14 @@ export function writePayload(writer: FrameWriter, frame: Frame): void {
       return writeHandOverFrame(writer, frame);
     case 'Listeners':
       return writeListenersFrame(writer, frame);
+    case 'Purge':
+      return writePurgeFrame(writer, frame);
+    case 'Purged':
+      return writePurgedFrame(writer, frame);
+    case 'Cache':
+      return writeCacheFrame(writer, frame);
+    case 'HandedOver':
+      return writeHandedOverFrame(writer, frame);
   }
 }
 
@@ -518,6 +702,14 @@ export function readPayload(reader: FrameReader, type: number): Frame {
       return readHandOverFrame(reader);
     case frameTypes.Listeners:
       return readListenersFrame(reader);
+    case frameTypes.Purge:
+      return readPurgeFrame(reader);
+    case frameTypes.Purged:
+      return readPurgedFrame(reader);
+    case frameTypes.Cache:
+      return readCacheFrame(reader);
+    case frameTypes.HandedOver:
+      return readHandedOverFrame(reader);
     default:
       throw new FrameError('type', `unknown frame type ${type}`);
   }

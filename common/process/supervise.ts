@@ -1,6 +1,6 @@
 import { systemClock, type Clock } from '../clock.js';
 import type { Logger } from '../log.js';
-import { messageOf } from '../errors.js';
+import { messageOf, throwIfAborted } from '../errors.js';
 import { Child, type ChildExit, type ChildSpec } from './child.js';
 
 /** Waits between restarts, ms: doubled from `first` up to `most`, and back to `first` after `stableAfter` of running. */
@@ -35,6 +35,7 @@ export class Supervised {
   readonly #abort = new AbortController();
   readonly #loop: Promise<void>;
   #child: Child | undefined;
+  #replacing: Promise<unknown> | undefined;
   #restarts = 0;
 
   constructor(options: SupervisedOptions) {
@@ -50,9 +51,23 @@ export class Supervised {
     return this.#restarts;
   }
 
+  /**
+   * Starts another child beside the present one. When `ready` resolves it is the child from then on, and the one before,
+   * which this resolves with, is the caller's to end. When `ready` rejects it is ended, and all is as it was.
+   */
+  async replace(
+    spec: ChildSpec,
+    ready: (child: Child, signal: AbortSignal) => Promise<void>,
+  ): Promise<Child | undefined> {
+    const work = this.#replace(spec, ready);
+    this.#replacing = work.catch(() => undefined); // Our caller gets the error; others must only wait.
+    return work.finally(() => (this.#replacing = undefined));
+  }
+
   /** Ends the child and the restarting. Idempotent. */
   async stop(deadlineMs?: number): Promise<void> {
     this.#abort.abort(new Error('stopped'));
+    await this.#replacing;
     await this.#child?.stop(deadlineMs);
     await this.#loop;
   }
@@ -73,17 +88,48 @@ export class Supervised {
     }
   }
 
-  /** One life of the child, from start to end. */
+  async #replace(
+    spec: ChildSpec,
+    ready: (child: Child, signal: AbortSignal) => Promise<void>,
+  ): Promise<Child | undefined> {
+    const { signal } = this.#abort;
+    const next = await Child.start(spec);
+    try {
+      await ready(next, signal);
+      throwIfAborted(signal);
+    } catch (error) {
+      await next.stop();
+      throw error;
+    }
+    const before = this.child;
+    this.#child = next;
+    return before;
+  }
+
+  /** One life of the child, and of those that take its place, from start to end. */
   async #once(): Promise<ChildExit> {
     try {
-      this.#child = await Child.start(await this.#options.spec());
-      if (this.#abort.signal.aborted) return await this.#child.stop();
-      await this.#options.onStart?.(this.#child, this.#abort.signal);
-      return await this.#child.exited;
+      // It may have ended while another was about to take its place.
+      await this.#replacing;
+      if (this.child === undefined) await this.#start();
+      for (;;) {
+        const child = this.#child!;
+        const exit = await child.exited;
+        // What takes its place may be ready and not yet be told of here: then this was no crash.
+        await this.#replacing;
+        if (this.#child === child) return exit;
+      }
     } catch (error) {
       if (!this.#abort.signal.aborted) this.#options.log.error({ error: messageOf(error) }, 'did not start');
       await this.#child?.stop();
       return this.#child?.exit ?? { code: null, signal: null };
     }
+  }
+
+  async #start(): Promise<void> {
+    const child = await Child.start(await this.#options.spec());
+    this.#child = child;
+    if (this.#abort.signal.aborted) await child.stop();
+    else await this.#options.onStart?.(child, this.#abort.signal);
   }
 }

@@ -1,4 +1,5 @@
 export { ProxyControl, type ProxyControlOptions } from './control.js';
 export { ProxyExchangeSource } from './exchange-source.js';
 export { parseHeaderFields } from './header-fields.js';
-export { ProxyProcess, type ProxyProcessOptions, type ProxySettings } from './process.js';
+export type { ProxyIdentity, ProxyProcessOptions, ProxyReplacement, ProxySettings } from './options.js';
+export { ProxyProcess } from './process.js';

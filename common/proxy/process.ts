@@ -1,12 +1,10 @@
-import { mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { ProxyConfig } from '../config/proxy.js';
-import { DharmaError, messageOf, systemCode, throwIfAborted } from '../errors.js';
-import type { HelloFrame, LimitsFrame, TelemetryFrame } from '../frames/index.js';
-import type { Logger } from '../log.js';
+import { DharmaError, messageOf } from '../errors.js';
+import type { HelloFrame } from '../frames/index.js';
 import { findNative } from '../paths.js';
-import { baseEnv, type ChildExit, type ChildSpec } from '../process/child.js';
+import { baseEnv, type Child, type ChildExit, type ChildSpec } from '../process/child.js';
 import { Supervised } from '../process/supervise.js';
+import type { ControlConnection } from './connection.js';
 import { ProxyControl } from './control.js';
 import {
   ANSWER_DEADLINE_MS,
@@ -17,22 +15,15 @@ import {
   refused,
 } from './errors.js';
 import { ProxyExchangeSource } from './exchange-source.js';
-
-/** What of a proxy's config can change while it runs. */
-export type ProxySettings = Omit<ProxyConfig, 'listen' | 'workers' | 'control'>;
-
-export interface ProxyProcessOptions {
-  /** For logs and errors: `edge`, `blue`. */
-  readonly name: string;
-  /** Folder for its config, control socket and log; made when it is not there. */
-  readonly runDir: string;
-  readonly listen: ProxyConfig['listen'];
-  readonly workers?: number;
-  readonly settings: ProxySettings;
-  readonly onTelemetry?: (frame: TelemetryFrame) => void;
-  readonly onLimits?: (frame: LimitsFrame) => void;
-  readonly log: Logger;
-}
+import type {
+  ProxyFixed,
+  ProxyIdentity,
+  ProxyProcessOptions,
+  ProxyReplacement,
+  ProxySettings,
+} from './options.js';
+import { ProxyRunDir } from './run-dir.js';
+import { serving } from './serving.js';
 
 /** As in the proxy, where `drainTimeout` is left out, ms. */
 const DEFAULT_DRAIN_MS = 10_000;
@@ -43,36 +34,48 @@ const DEFAULT_DRAIN_MS = 10_000;
  */
 export class ProxyProcess {
   readonly #options: ProxyProcessOptions;
+  readonly #dir: ProxyRunDir;
   readonly #supervised: Supervised;
   readonly #control: ProxyControl;
+  readonly #leaving = new Set<Child>();
   #listen: ProxyConfig['listen'];
-  /** As the running process was told: `listen` cannot change while it runs, not even from 0 to the port it got. */
-  #told: ProxyConfig['listen'];
+  #workers: number | undefined;
+  /** As the process that started last was told: with port 0, say, not the port it got. */
+  #told: ProxyFixed;
+  /** The same, by pid of the processes that are connected. */
+  readonly #toldTo = new Map<number, ProxyFixed>();
   #settings: ProxySettings;
   #generation = 0;
   #turn: Promise<unknown> = Promise.resolve();
   #firstExit: (exit: ChildExit) => void = () => undefined;
 
-  private constructor(options: ProxyProcessOptions, program: string) {
+  private constructor(options: ProxyProcessOptions) {
     this.#options = options;
+    this.#dir = new ProxyRunDir(options.runDir);
     this.#listen = options.listen;
-    this.#told = options.listen;
+    this.#workers = options.workers;
+    this.#told = { listen: options.listen, workers: options.workers };
     this.#settings = options.settings;
     this.#supervised = new Supervised({
-      spec: () => this.#childSpec(program),
+      spec: () => this.#freshSpec(),
       onExit: (exit) => this.#firstExit(exit),
       log: options.log,
     });
     this.#control = new ProxyControl({
       path: this.controlPath,
       subscribe: {
-        telemetry: options.onTelemetry !== undefined || options.onLimits !== undefined,
+        telemetry: [options.onTelemetry, options.onLimits, options.onCache].some((on) => on !== undefined),
         exchanges: false,
       },
-      onFrame: (frame) => {
-        if (frame.kind === 'Telemetry') options.onTelemetry?.(frame);
-        if (frame.kind === 'Limits') options.onLimits?.(frame);
-        if (frame.kind === 'Hello') this.#restored(frame);
+      onFrame: (frame, pid) => {
+        if (frame.kind === 'Telemetry') options.onTelemetry?.(frame, pid);
+        if (frame.kind === 'Limits') options.onLimits?.(frame, pid);
+        if (frame.kind === 'Cache') options.onCache?.(frame);
+        if (frame.kind === 'Hello') this.#greeted(frame);
+      },
+      onEnd: (pid) => {
+        this.#toldTo.delete(pid);
+        options.onEnd?.(pid);
       },
       log: options.log,
     });
@@ -83,12 +86,12 @@ export class ProxyProcess {
    * taken, for example), PATH_TOO_LONG.
    */
   static async start(options: ProxyProcessOptions, signal: AbortSignal): Promise<ProxyProcess> {
-    const program = findNative('dharma-proxy');
-    if (program === undefined) throw notBuilt();
-    checkSocketPath(join(options.runDir, CONTROL_SOCKET));
-    await mkdir(options.runDir, { recursive: true, mode: 0o700 });
-    const logStart = await sizeOf(join(options.runDir, LOG_FILE));
-    const proxy = new ProxyProcess(options, program);
+    findProgram();
+    const dir = new ProxyRunDir(options.runDir);
+    checkSocketPath(dir.controlPath);
+    await dir.make();
+    const logStart = await dir.logEnd();
+    const proxy = new ProxyProcess(options);
     try {
       await proxy.#started(signal);
       await proxy.#learnPorts(logStart);
@@ -113,11 +116,11 @@ export class ProxyProcess {
   }
 
   get controlPath(): string {
-    return join(this.#options.runDir, CONTROL_SOCKET);
+    return this.#dir.controlPath;
   }
 
   get logFile(): string {
-    return join(this.#options.runDir, LOG_FILE);
+    return this.#dir.logFile;
   }
 
   /** The settings it last accepted. */
@@ -133,6 +136,31 @@ export class ProxyProcess {
     return this.#inTurn(() => this.#push(settings));
   }
 
+  /**
+   * Starts another process in the place of the one that runs: of the program as it now is on disk, with `change`. No
+   * connection is refused or cut: the one before hands its listening sockets over, answers what it has, and lives as long
+   * as its WebSockets do. Errors leave it as it was: NATIVE_NOT_BUILT, PROXY_CONFIG_REFUSED, PROXY_NOT_STARTED,
+   * PROXY_NOT_ANSWERING.
+   */
+  async replace(change: ProxyReplacement = {}): Promise<ProxyIdentity> {
+    return this.#inTurn(() => this.#replace(change));
+  }
+
+  /**
+   * Forgets stored answers whose URL begins so, see the frame. Resolves with how many went. Errors: PROXY_NOT_ANSWERING,
+   * PROXY_CONTROL_LOST.
+   */
+  async purge(prefix: string): Promise<number> {
+    const deadline = AbortSignal.timeout(ANSWER_DEADLINE_MS);
+    try {
+      await this.#control.connected(deadline);
+      return await this.#control.purge(prefix, deadline);
+    } catch (error) {
+      if (deadline.aborted) throw notAnswering(this.#options.name, this.logFile);
+      throw error;
+    }
+  }
+
   /** The exchanges it captures from now on, for one reader. Close it before the proxy. */
   exchanges(): ProxyExchangeSource {
     return new ProxyExchangeSource({ path: this.controlPath, log: this.#options.log });
@@ -140,10 +168,11 @@ export class ProxyProcess {
 
   /** Lets it finish what it has, for as long as its drainTimeout allows. Idempotent. */
   async stop(): Promise<void> {
-    // It ends by itself within drainTimeout; only one that hangs needs to be killed.
-    await this.#supervised.stop((this.#settings.drainTimeout ?? DEFAULT_DRAIN_MS) + ANSWER_DEADLINE_MS);
+    // They end by themselves within drainTimeout; only one that hangs needs to be killed.
+    const deadlineMs = (this.#settings.drainTimeout ?? DEFAULT_DRAIN_MS) + ANSWER_DEADLINE_MS;
+    await Promise.all([this.#supervised, ...this.#leaving].map((process) => process.stop(deadlineMs)));
     await this.#control.close();
-    await rm(this.controlPath, { force: true });
+    await this.#dir.removeSocket();
   }
 
   async #push(settings: ProxySettings): Promise<number> {
@@ -151,8 +180,8 @@ export class ProxyProcess {
     const generation = ++this.#generation;
     for (;;) {
       try {
-        await this.#control.connected(deadline);
-        const ack = await this.#control.configure(generation, this.#config(settings, this.#told), deadline);
+        const { pid } = await this.#control.connected(deadline);
+        const ack = await this.#control.configure(generation, this.#configOf(pid, settings), deadline);
         if (!ack.ok) throw refused(this.#options.name, ack.path, ack.message);
         break;
       } catch (error) {
@@ -161,13 +190,83 @@ export class ProxyProcess {
         if (!(error instanceof DharmaError) || error.code !== 'PROXY_CONTROL_LOST') throw error;
       }
     }
+    await Promise.all(
+      this.#control.leaving.map((connection) => this.#pushTo(connection, generation, settings, deadline)),
+    );
     this.#settings = settings;
     await this.#writeConfig();
     return generation;
   }
 
-  /** A proxy that has restarted runs by the file, which may be one push behind. */
-  #restored(hello: HelloFrame): void {
+  /** To a process that finishes what it has: its clients may ask once more before they go. */
+  async #pushTo(
+    connection: ControlConnection,
+    generation: number,
+    settings: ProxySettings,
+    deadline: AbortSignal,
+  ): Promise<void> {
+    const pid = connection.hello!.pid;
+    try {
+      const ack = await connection.configure(generation, this.#configOf(pid, settings), deadline);
+      if (!ack.ok) throw refused(this.#options.name, ack.path, ack.message);
+    } catch (error) {
+      if (error instanceof DharmaError && error.code === 'PROXY_CONTROL_LOST') return; // It has ended.
+      this.#options.log.warn({ pid, error: messageOf(error) }, 'a proxy that leaves goes by an older config');
+    }
+  }
+
+  async #replace(change: ProxyReplacement): Promise<ProxyIdentity> {
+    const deadline = AbortSignal.timeout(REPLACE_DEADLINE_MS);
+    const program = findProgram();
+    const before = await this.#control.connected(deadline).catch((error: unknown) => {
+      throw deadline.aborted ? notAnswering(this.#options.name, this.logFile) : error;
+    });
+    const was = { listen: this.#listen, workers: this.#workers, settings: this.#settings, told: this.#told };
+    const logStart = await this.#dir.logEnd();
+    this.#listen = change.listen ?? this.#listen;
+    this.#workers = change.workers ?? this.#workers;
+    this.#settings = change.settings ?? this.#settings;
+    try {
+      await this.#writeConfig();
+      this.#told = { listen: this.#listen, workers: this.#workers };
+      const left = await this.#supervised.replace(this.#spec(program, ['--take-over']), (child, signal) =>
+        this.#tookOver(child, before.pid, logStart, AbortSignal.any([signal, deadline])),
+      );
+      if (left !== undefined) this.#leave(left);
+    } catch (error) {
+      this.#listen = was.listen;
+      this.#workers = was.workers;
+      this.#settings = was.settings;
+      this.#told = was.told;
+      await this.#writeConfig();
+      throw error;
+    }
+    await this.#learnPorts(logStart);
+    const { pid, version } = await this.#control.connected(deadline);
+    this.#options.log.info({ before: before.pid, pid, version }, 'replaced');
+    return { pid, version };
+  }
+
+  /** Resolves when it serves. */
+  async #tookOver(child: Child, before: number, logStart: number, signal: AbortSignal): Promise<void> {
+    await serving(
+      (until) => this.#control.replaced(before, until),
+      child.exited,
+      (code) => this.#startError(code, logStart),
+      signal,
+    ).catch((error: unknown) => {
+      throw signal.aborted ? notAnswering(this.#options.name, this.logFile) : error;
+    });
+  }
+
+  #leave(child: Child): void {
+    this.#leaving.add(child);
+    void child.exited.then(() => this.#leaving.delete(child));
+  }
+
+  /** A proxy that has restarted, or taken over, runs by the file, which may be one push behind. */
+  #greeted(hello: HelloFrame): void {
+    if (!this.#toldTo.has(hello.pid)) this.#toldTo.set(hello.pid, this.#told);
     if (hello.generation >= this.#generation) return;
     // What is in force when its turn comes: a push may be on its way already.
     this.#inTurn(() => this.#push(this.#settings)).catch((error: unknown) => {
@@ -182,48 +281,48 @@ export class ProxyProcess {
   }
 
   async #started(signal: AbortSignal): Promise<void> {
-    const ended = new AbortController();
-    const exit = new Promise<never>((_, reject) => {
-      this.#firstExit = ({ code }) => {
-        ended.abort(new Error('ended'));
-        this.#startError(code).then(reject, reject);
-      };
-    });
-    exit.catch(() => undefined); // Only told of when it comes first.
+    const exited = new Promise<ChildExit>((resolve) => (this.#firstExit = resolve));
     try {
-      const connected = this.#control.connected(AbortSignal.any([signal, ended.signal]));
-      await Promise.race([connected.catch(() => (throwIfAborted(signal), exit)), exit]);
+      await serving(
+        (until) => this.#control.connected(until),
+        exited,
+        (code) => this.#startError(code, 0),
+        signal,
+      );
     } finally {
       this.#firstExit = () => undefined;
     }
   }
 
-  async #startError(code: number | null): Promise<DharmaError> {
-    const said = (await readFrom(this.logFile, 0)).trim().split('\n').at(-1) ?? '';
+  async #startError(code: number | null, logStart: number): Promise<DharmaError> {
+    const said = await this.#dir.lastWord(logStart);
     return code === 2
       ? refused(this.#options.name, '', said)
       : notStarted(this.#options.name, said === '' ? `exit code ${code}` : said, this.#listen);
   }
 
-  async #childSpec(program: string): Promise<ChildSpec> {
-    await rm(this.controlPath, { force: true });
+  async #freshSpec(): Promise<ChildSpec> {
+    await this.#dir.removeSocket();
     await this.#writeConfig();
-    this.#told = this.#listen;
+    this.#told = { listen: this.#listen, workers: this.#workers };
+    return this.#spec(findProgram(), []);
+  }
+
+  #spec(program: string, more: readonly string[]): ChildSpec {
     return {
       name: `proxy ${this.#options.name}`,
       command: program,
-      args: ['--config', this.#configFile],
+      args: ['--config', this.#dir.configFile, ...more],
       env: baseEnv(),
       logFile: this.logFile,
     };
   }
 
-  get #configFile(): string {
-    return join(this.#options.runDir, 'proxy.json');
+  #configOf(pid: number, settings: ProxySettings): ProxyConfig {
+    return this.#config(settings, this.#toldTo.get(pid) ?? this.#told);
   }
 
-  #config(settings: ProxySettings, listen: ProxyConfig['listen']): ProxyConfig {
-    const { workers } = this.#options;
+  #config(settings: ProxySettings, { listen, workers }: ProxyFixed): ProxyConfig {
     return {
       ...settings,
       listen,
@@ -233,55 +332,26 @@ export class ProxyProcess {
   }
 
   async #writeConfig(): Promise<void> {
-    const half = `${this.#configFile}.new`;
-    await writeFile(half, JSON.stringify(this.#config(this.#settings, this.#listen), undefined, 2), {
-      mode: 0o600,
-    });
-    await rename(half, this.#configFile);
+    const fixed = { listen: this.#listen, workers: this.#workers };
+    await this.#dir.writeConfig(this.#config(this.#settings, fixed));
   }
 
   /** Where a port was left to the system, the proxy tells which it got; a restarted one must get the same. */
   async #learnPorts(logStart: number): Promise<void> {
     if (this.#listen.every(({ port }) => port !== 0)) return;
-    const events = (await readFrom(this.logFile, logStart)).split('\n').flatMap(listeningEvent);
-    this.#listen = this.#listen.map((wanted, index) => ({
-      ...wanted,
-      port: events[index]?.port ?? wanted.port,
-    }));
+    const ports = await this.#dir.ports(logStart);
+    this.#listen = this.#listen.map((wanted, index) => ({ ...wanted, port: ports[index] ?? wanted.port }));
     if (this.#listen.some(({ port }) => port === 0)) throw new Error('the proxy did not tell its ports');
     await this.#writeConfig();
   }
 }
 
-const LOG_FILE = 'proxy.log';
-const CONTROL_SOCKET = 'control.sock';
+/** Longer than what the two processes give each other for a step. */
+const REPLACE_DEADLINE_MS = 30_000;
 
-function listeningEvent(line: string): { readonly port: number }[] {
-  if (!line.startsWith('{"event":"listening"')) return [];
-  return [JSON.parse(line) as { readonly port: number }];
-}
-
-async function sizeOf(file: string): Promise<number> {
-  try {
-    return (await stat(file)).size;
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return 0;
-    throw error;
-  }
-}
-
-async function readFrom(file: string, start: number): Promise<string> {
-  const handle = await open(file, 'r');
-  try {
-    const { size } = await handle.stat();
-    const { buffer, bytesRead } = await handle.read(
-      Buffer.alloc(Math.max(0, size - start)),
-      0,
-      size - start,
-      start,
-    );
-    return buffer.toString('utf8', 0, bytesRead);
-  } finally {
-    await handle.close();
-  }
+/** Looked for at each start: it may have been built anew. Error: NATIVE_NOT_BUILT. */
+function findProgram(): string {
+  const program = findNative('dharma-proxy');
+  if (program === undefined) throw notBuilt();
+  return program;
 }

@@ -1,12 +1,17 @@
 import { join } from 'node:path';
 import { readFile, rename } from 'node:fs/promises';
-import { MongoClient } from 'mongodb';
 import { DharmaError, systemCode } from '../errors.js';
-import { freePort } from '../net.js';
 import { distPath } from '../paths.js';
 import { baseEnv, type ChildSpec } from '../process/child.js';
 import { findMongod } from './mongod-binary.js';
-import { prepareDir, sizeOf, startStore, type StartedStore, type StartStoreOptions } from './started.js';
+import {
+  onPort,
+  prepareDir,
+  sizeOf,
+  startStore,
+  type StartedStore,
+  type StartStoreOptions,
+} from './started.js';
 
 export type MongoKind = 'mongod' | 'embedded';
 
@@ -27,7 +32,7 @@ const TRY_MS = 1000;
 export async function startMongo(options: StartMongoOptions): Promise<StartedMongo> {
   prepareDir(options.dir);
   const mongod = options.kind === 'embedded' ? undefined : await findMongod();
-  if (mongod !== undefined) return startMongod(mongod, options);
+  if (mongod !== undefined) return onPort(options.port, (port) => startMongod(mongod, port, options));
   if (options.kind === 'mongod') return missing();
   return startEmbedded(options);
 }
@@ -41,11 +46,10 @@ function missing(): never {
 }
 
 /** mongod names its socket itself, after its port, in a folder: that socket is moved to where it is wanted. */
-async function startMongod(command: string, options: StartMongoOptions): Promise<StartedMongo> {
+async function startMongod(command: string, port: number, options: StartMongoOptions): Promise<StartedMongo> {
   const { dir, socket, persist, signal } = options;
   const dbPath = join(dir, 'mongod');
   prepareDir(dbPath);
-  const port = options.port || (await freePort());
   const spec: ChildSpec = {
     name: 'mongod',
     command,
@@ -135,6 +139,7 @@ async function readLog(logFile: string, from: number): Promise<string> {
 
 /** The version of the MongoDB at `uri`. Rejects with the driver's error when it does not answer within `withinMs`. */
 export async function askMongoVersion(uri: string, withinMs: number): Promise<string> {
+  const { MongoClient } = await import('mongodb'); // Whoever has no database does not load its driver.
   const client = new MongoClient(uri, { serverSelectionTimeoutMS: withinMs, connectTimeoutMS: withinMs });
   try {
     const { version } = await client.db('admin').command({ buildInfo: 1 });

@@ -13,10 +13,14 @@ let found: Promise<string | undefined> | undefined;
 
 /**
  * Path of a mongod: the one `DHARMA_MONGOD` names, of PATH, of mongodb-memory-server's cache, or downloaded by it
- * where that can be had. Undefined when there is none, or when DHARMA_MONGOD says `embedded`. Looked for once a process.
+ * where that can be had. Undefined when there is none, or when DHARMA_MONGOD says `embedded`. Looked for once: processes
+ * that are started from here (`baseEnv`) are told, so that a federation's shadow has the MongoDB that its live has.
  */
 export async function findMongod(): Promise<string | undefined> {
-  found ??= locate(process.env.DHARMA_MONGOD);
+  found ??= locate(process.env.DHARMA_MONGOD).then((path) => {
+    process.env.DHARMA_MONGOD = path ?? 'embedded';
+    return path;
+  });
   return found;
 }
 

@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { MongoParseError } from 'mongodb';
 import { DharmaError, messageOf } from '../errors.js';
 import { askMongoVersion, startMongo, type MongoKind } from './mongo.js';
 import { askRedisVersion, startRedis } from './redis.js';
@@ -104,7 +103,8 @@ function checkScheme(store: string, uri: string, allowed: readonly string[]): vo
 
 function unreachable(store: string, uri: string, error: unknown): never {
   // A URI that cannot be read is the user's to correct; its text, which may hold a password, is not repeated.
-  const unreadable = error instanceof MongoParseError || error instanceof TypeError;
+  const unreadable =
+    error instanceof TypeError || (error instanceof Error && error.name === 'MongoParseError');
   throw new DharmaError({
     code: unreadable ? 'STORE_URI_INVALID' : 'STORE_UNREACHABLE',
     message: unreadable

@@ -1,10 +1,9 @@
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
 import { DharmaError } from '../errors.js';
-import { freePort } from '../net.js';
 import { baseEnv } from '../process/child.js';
 import {
   findExecutable,
+  onPort,
   prepareDir,
   startStore,
   type StartedStore,
@@ -21,7 +20,10 @@ const TRY_MS = 1000;
 export async function startRedis(options: StartStoreOptions): Promise<StartedStore> {
   const command = findExecutable('redis-server') ?? missing();
   prepareDir(options.dir);
-  const port = options.port || (await freePort());
+  return onPort(options.port, (port) => startOn(port, command, options));
+}
+
+async function startOn(port: number, command: string, options: StartStoreOptions): Promise<StartedStore> {
   const logFile = join(options.dir, 'redis.log');
   const spec = {
     name: 'redis-server',
@@ -66,6 +68,7 @@ function redisArgs({ dir, socket, persist }: StartStoreOptions, port: number): s
 
 /** The version of the Redis at `uri`. Rejects with the client's error when it does not answer within `withinMs`. */
 export async function askRedisVersion(uri: string, withinMs: number): Promise<string> {
+  const { Redis } = await import('ioredis'); // Only who asks loads it.
   const redis = new Redis(uri, {
     lazyConnect: true,
     connectTimeout: withinMs,

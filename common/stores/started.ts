@@ -4,6 +4,7 @@ import { delimiter, join } from 'node:path';
 import { systemClock } from '../clock.js';
 import { isLate, withDeadline } from '../deadline.js';
 import { DharmaError, systemCode, throwIfAborted } from '../errors.js';
+import { freePort } from '../net.js';
 import { Child, logTail, type ChildExit, type ChildSpec } from '../process/child.js';
 
 /** How a store is started. */
@@ -64,6 +65,26 @@ export async function sizeOf(file: string): Promise<number> {
     if (systemCode(error) === 'ENOENT') return 0;
     throw error;
   }
+}
+
+/** A free port may be taken before a store binds it: so often another one is tried. Each time it is most unlikely. */
+const PORT_TRIES = 5;
+
+/** Has a store start on the port that is wanted; where any will do, on a free one, and on another if that was taken meanwhile. */
+export async function onPort<T>(wanted: number | undefined, start: (port: number) => Promise<T>): Promise<T> {
+  if (wanted !== undefined && wanted !== 0) return start(wanted);
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await start(await freePort());
+    } catch (error) {
+      if (tries === PORT_TRIES || !isPortTaken(error)) throw error;
+    }
+  }
+}
+
+function isPortTaken(error: unknown): boolean {
+  const isStore = error instanceof DharmaError && error.code === 'STORE_NOT_STARTED';
+  return isStore && /address already in use/i.test(error.found ?? '');
 }
 
 /**

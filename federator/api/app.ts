@@ -12,7 +12,9 @@ import { FORWARDED_HEADER } from '../server/forward.js';
 import { errorHandler } from './errors.js';
 import { noActiveInstance, type ApiOptions } from './role.js';
 import { clusterRoutes } from './routes/clusters.js';
+import { assetRoutes } from './routes/assets.js';
 import { federationRoutes } from './routes/federation.js';
+import { tuningRoutes } from './routes/tuning.js';
 import { upgradeRoutes } from './routes/upgrades.js';
 
 /** Pages that tell nothing of the federation: whether somebody is here, and what can be asked. */
@@ -58,8 +60,10 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
     const typed = scope.withTypeProvider<ZodTypeProvider>();
     typed.get('/v1/openapi.json', { schema: { hide: true } }, async () => app.swagger());
     federationRoutes(typed, options);
+    assetRoutes(typed, options);
     clusterRoutes(typed, options);
     upgradeRoutes(typed, options);
+    tuningRoutes(typed, options);
   });
   return app;
 }

@@ -1,6 +1,13 @@
 import { z } from 'zod';
-import { acceptedRuleSchema, nameSchema, redactionRuleSchema } from '../../common/index.js';
-import { limitCountsSchema } from '../daemon/limit-counts.js';
+import {
+  acceptedRuleSchema,
+  nameSchema,
+  redactionRuleSchema,
+  sizingExplanationSchema,
+  sizingStatusSchema,
+} from '../../common/index.js';
+import { assetCountsSchema } from '../daemon/edge-assets.js';
+import { limitStateSchema } from '../daemon/limit-counts.js';
 
 /** What the API takes and gives; the CLI speaks by the same schemas. */
 
@@ -31,10 +38,51 @@ export const addClusterSchema = z.strictObject({
   app: absolutePath.optional(),
 });
 
-export const deploySchema = z.strictObject({ app: absolutePath });
+/** Of a path on any host, or of a whole URL. */
+export const purgeSchema = z.strictObject({
+  prefix: z
+    .string()
+    .regex(/^(\/|https?:\/\/)/, 'expected a path like /img/, or the beginning of a URL')
+    .max(2048),
+});
+
+const configChange = {
+  /** Default: all. */
+  cluster: nameSchema.optional(),
+  /** As in the config file, whole; checked against its schema. */
+  config: z.record(z.string(), z.unknown()).optional(),
+  nodeSize: z.string().min(1).optional(),
+};
+
+const configChangeSchema = z
+  .strictObject(configChange)
+  .refine(
+    ({ config, nodeSize }) => config !== undefined || nodeSize !== undefined,
+    'expected config or nodeSize',
+  );
+
+export const deploySchema = z.union([
+  z.strictObject({ app: absolutePath }),
+  /** The live release with the files of a folder in place of those it has there. */
+  z.strictObject({ assets: z.strictObject({ dir: absolutePath, into: z.string().min(1).optional() }) }),
+  /** The live release with other configs of clusters. */
+  configChangeSchema,
+]);
+
+export const configureSchema = z
+  .strictObject({ config: configChange.config, nodeSize: configChange.nodeSize })
+  .refine((change) => Object.keys(change).length > 0, 'expected config or nodeSize');
+
+export const tuningOrderSchema = z.discriminatedUnion('order', [
+  z.strictObject({ order: z.enum(['on', 'undo']) }),
+  /** `restore`: clusters get back what they had before they were tuned; else all have the best config found. */
+  z.strictObject({ order: z.literal('off'), restore: z.boolean().optional() }),
+  z.strictObject({ order: z.enum(['pin', 'unpin']), cluster: nameSchema }),
+]);
 
 export const startShadowSchema = z.strictObject({
-  change: changeSetSchema,
+  /** What is rehearsed: a release, or configs of clusters. */
+  change: z.union([changeSetSchema, configChangeSchema]),
   arms: z.enum(['2x2', '1x1']).optional(),
   /** The operator's word to go on where nothing keeps the arms from the outside. */
   unguarded: z.boolean().optional(),
@@ -42,6 +90,8 @@ export const startShadowSchema = z.strictObject({
   spoolBytes: z.int().min(0).optional(),
   /** Share of live's sessions to copy; all by default. */
   sample: z.number().gt(0).max(1).optional(),
+  /** How long it may be tried at a time which package makes which difference, ms; 0: not at all. Default 10 minutes. */
+  attributeMs: z.int().min(0).optional(),
   /** What its report does not keep: names of header fields, JSON paths. */
   redact: z.array(redactionRuleSchema).max(1000).optional(),
 });
@@ -80,6 +130,8 @@ export const upgradeSchema = z.object({
   change: changeSetSchema.or(z.object({})),
   base: z.string(),
   next: z.string().nullable(),
+  /** Where configs change: what, key by key. */
+  configs: z.array(z.object({ cluster: z.string(), changes: z.array(z.string()) })).optional(),
   createdAt: z.string(),
   promotedAt: z.string().optional(),
   rollbackUntil: z.string().optional(),
@@ -88,13 +140,44 @@ export const upgradeSchema = z.object({
 });
 export type Upgrade = z.output<typeof upgradeSchema>;
 
-const endpointSchema = z.object({
-  endpoint: z.string(),
+const tallySchema = z.object({
   count: z.number(),
   errors: z.number(),
+  median: z.number().optional(),
+  p90: z.number().optional(),
+  p99: z.number().optional(),
+  open: z.number(),
+});
+
+/** A line of the route map; times in ms, within the last `reconfigure` interval. */
+const endpointSchema = tallySchema.extend({
+  endpoint: z.string(),
+  routes: z.array(z.string()),
   perfAvg: z.number().optional(),
+  target: z.number().optional(),
+  frequency: z.number(),
+  nodes: z.array(tallySchema.extend({ node: z.string() })),
+});
+
+const nodeSchema = z.object({
+  name: z.string(),
+  release: z.string(),
+  state: z.string(),
+  address: z.string(),
+  port: z.int(),
+  pid: z.int().optional(),
+  restarts: z.int(),
+  reason: z.string().optional(),
+});
+
+const taskSchema = z.object({
+  task: z.string(),
+  count: z.int(),
+  errors: z.int(),
   median: z.number().optional(),
   p99: z.number().optional(),
+  wait: z.number().optional(),
+  work: z.number(),
 });
 
 export const clusterSchema = z.object({
@@ -106,23 +189,41 @@ export const clusterSchema = z.object({
   active: z.string(),
   warm: z.array(z.string()),
   listen: z.object({ address: z.string(), port: z.int() }),
-  nodes: z.array(
-    z.object({
-      name: z.string(),
-      release: z.string(),
-      state: z.string(),
-      address: z.string(),
-      port: z.int(),
+  nodes: z.array(nodeSchema),
+  /** What its proxy tells of who waits and who is left out; counts are of the last `reconfigure`. */
+  proxy: z
+    .object({
       pid: z.int().optional(),
       restarts: z.int(),
-      reason: z.string().optional(),
-    }),
-  ),
+      measure: z.boolean(),
+      waiting: z.int(),
+      queued: z.int(),
+      refused: z.int(),
+      glitches: z.int(),
+      nodesOut: z.array(z.object({ node: z.string(), ejected: z.boolean(), unhealthy: z.boolean() })),
+    })
+    .optional(),
   endpoints: z.array(endpointSchema),
+  sizing: sizingStatusSchema.optional(),
+  /** Nodes that take tasks, and what they did; where the app has a `worker`. */
+  workers: z.array(nodeSchema),
+  tasks: z.array(taskSchema),
   config: z.record(z.string(), z.unknown()),
   error: errorSchema.shape.error.optional(),
 });
 export type Cluster = z.output<typeof clusterSchema>;
+
+export const endpointsSchema = z.array(z.object({ cluster: z.string(), endpoints: z.array(endpointSchema) }));
+export type ClusterEndpoints = z.output<typeof endpointsSchema>[number];
+
+/** Decisions of the clusters asked about, and why some have none to tell. */
+export const explanationsSchema = z.object({
+  clusters: z.array(sizingExplanationSchema),
+  /** By cluster, what tuning does with its config; those it leaves out are not tuned. */
+  tuning: z.record(z.string(), z.array(z.string())).optional(),
+  missing: z.array(z.object({ cluster: z.string(), error: errorSchema.shape.error })),
+});
+export type Explanations = z.output<typeof explanationsSchema>;
 
 const processSchema = z.object({
   name: z.string(),
@@ -144,10 +245,19 @@ export const statusSchema = z.object({
     pid: z.int().optional(),
     restarts: z.int(),
     capture: z.boolean(),
-    limits: limitCountsSchema.optional(),
+    limits: limitStateSchema.optional(),
+    glitches: z.int().optional(),
+    assets: assetCountsSchema.optional(),
   }),
   api: z.object({ url: z.string() }),
   stores: z.object({ mongo: z.string(), processes: z.array(processSchema) }),
+  /** US dollars; null: no ceiling. `hourly`: what nodes cost that are there or on their way. */
+  spend: z.object({
+    hourly: z.number(),
+    maxHourly: z.number().nullable(),
+    thisMonth: z.number(),
+    maxMonthly: z.number().nullable(),
+  }),
   live: z.string().nullable(),
   clusters: z.array(clusterSchema),
   upgrade: upgradeSchema.nullable(),

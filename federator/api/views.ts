@@ -1,5 +1,6 @@
-import type { ClusterStatus } from '../../common/index.js';
+import type { ClusterStatus, ProxyStatus } from '../../common/index.js';
 import type { ClusterDocument, OperationDocument, UpgradeDocument } from '../state/documents.js';
+import { changedKeys } from '../upgrade/configs.js';
 import type { Cluster, Operation, Upgrade } from './schemas.js';
 
 /** Documents as the API shows them. Pure. */
@@ -19,7 +20,7 @@ export function operationView(operation: OperationDocument): Operation {
 }
 
 export function upgradeView(upgrade: UpgradeDocument): Upgrade {
-  const { _id, kind, state, change, base, next, error } = upgrade;
+  const { _id, kind, state, change, base, next, configs, error } = upgrade;
   return {
     id: _id,
     kind,
@@ -27,6 +28,9 @@ export function upgradeView(upgrade: UpgradeDocument): Upgrade {
     change: change as Upgrade['change'],
     base,
     next,
+    ...(configs === undefined
+      ? {}
+      : { configs: configs.map((one) => ({ cluster: one.cluster, changes: changedKeys(one) })) }),
     createdAt: upgrade.createdAt.toISOString(),
     ...(upgrade.promotedAt === undefined ? {} : { promotedAt: upgrade.promotedAt.toISOString() }),
     ...(upgrade.rollbackUntil === undefined ? {} : { rollbackUntil: upgrade.rollbackUntil.toISOString() }),
@@ -45,7 +49,17 @@ export function clusterView(cluster: ClusterDocument, status: ClusterStatus | un
     warm: [...cluster.warm],
     listen: { address: cluster.listen.address, port: status?.proxy.port || cluster.listen.port },
     nodes: (status?.nodes ?? []).map((node) => withoutUndefined(node)),
-    endpoints: (status?.endpoints ?? []).map((endpoint) => withoutUndefined(endpoint)),
+    ...(status === undefined ? {} : { proxy: proxyView(status.proxy) }),
+    endpoints: (status?.endpoints ?? []).map((endpoint) =>
+      withoutUndefined({
+        ...endpoint,
+        routes: [...endpoint.routes],
+        nodes: endpoint.nodes.map((node) => withoutUndefined(node)),
+      }),
+    ),
+    ...(status?.sizing === undefined ? {} : { sizing: status.sizing }),
+    workers: (status?.workers ?? []).map((node) => withoutUndefined(node)),
+    tasks: (status?.tasks ?? []).map((task) => withoutUndefined(task)),
     config: {
       ...cluster.config,
       env: Object.fromEntries(Object.keys(cluster.config.env).map((name) => [name, '[set]'])),
@@ -54,9 +68,13 @@ export function clusterView(cluster: ClusterDocument, status: ClusterStatus | un
   };
 }
 
+function proxyView({ address: _, port: __, nodesOut, ...proxy }: ProxyStatus): NonNullable<Cluster['proxy']> {
+  return withoutUndefined({ ...proxy, nodesOut: [...nodesOut] });
+}
+
 type Defined<T> = { [K in keyof T]: Exclude<T[K], undefined> };
 
 /** JSON has no undefined: such fields are left out. */
-function withoutUndefined<T extends object>(value: T): Defined<T> {
+export function withoutUndefined<T extends object>(value: T): Defined<T> {
   return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as Defined<T>;
 }

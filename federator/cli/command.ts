@@ -33,7 +33,7 @@ export interface CommandContext {
 /** What a command came to: the data that `--json` prints, how people see it, and the exit code. */
 export interface Outcome {
   readonly data: unknown;
-  readonly show?: (printer: Printer) => void;
+  readonly show?: (printer: Printer) => void | Promise<void>;
   readonly exitCode?: ExitCode;
 }
 
@@ -44,7 +44,10 @@ export interface CommandInput {
   readonly options: Readonly<Record<string, unknown>>;
 }
 
-/** A command as data: the program, its help and the README's table are made of these. */
+/**
+ * A command as data: the program, its help and the README's table are made of these. All are loaded for each; so what one
+ * alone needs, and is large (engine, agent, database), its `run` imports.
+ */
 export interface Command {
   /** Words: `shadow start`. */
   readonly name: string;

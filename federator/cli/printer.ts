@@ -1,13 +1,24 @@
 import Table from 'cli-table3';
-import ora, { type Ora } from 'ora';
+import type { Ora, Options as SpinnerOptions } from 'ora';
 import pc from 'picocolors';
 
 export interface Streams {
   readonly out: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
-  readonly err: NodeJS.WritableStream & { readonly isTTY?: boolean };
+  readonly err: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
 }
 
 type Colors = ReturnType<typeof pc.createColors>;
+
+/** What makes a spinner: `ora`. */
+export type Spin = (options: SpinnerOptions) => Ora;
+
+/**
+ * For a terminal alone: loading it takes a fifth of the time to start. A terminal that tells no width (0, as of a pty
+ * nobody sized) gets none either: `ora` divides by it, and clears lines without end.
+ */
+export async function spinnerFor({ err }: Streams): Promise<Spin | undefined> {
+  return err.isTTY === true && err.columns !== 0 ? (await import('ora')).default : undefined;
+}
 
 /** The one way to the terminal: data to stdout, everything else to stderr. */
 export class Printer {
@@ -15,11 +26,14 @@ export class Printer {
   /** Colours for stdout; plain where it is no terminal or NO_COLOR is set. */
   readonly colors: Colors;
   readonly #errColors: Colors;
+  readonly #spin: Spin | undefined;
   #spinner: Ora | undefined;
   #doing = '';
 
-  constructor(streams: Streams, env: NodeJS.ProcessEnv = process.env) {
+  /** `spin`: see `spinnerFor`; without it there are lines instead of spinners. */
+  constructor(streams: Streams, env: NodeJS.ProcessEnv = process.env, spin?: Spin) {
     this.#streams = streams;
+    this.#spin = spin;
     const wanted = env.NO_COLOR === undefined || env.NO_COLOR === '';
     this.colors = pc.createColors(wanted && streams.out.isTTY === true);
     this.#errColors = pc.createColors(wanted && streams.err.isTTY === true);
@@ -75,11 +89,11 @@ export class Printer {
   doing(text: string): void {
     if (text === this.#doing) return;
     this.#doing = text;
-    if (this.#streams.err.isTTY !== true) {
+    if (this.#spin === undefined) {
       this.#streams.err.write(`${text}\n`);
       return;
     }
-    this.#spinner ??= ora({ stream: this.#streams.err, discardStdin: false }).start();
+    this.#spinner ??= this.#spin({ text, stream: this.#streams.err, discardStdin: false }).start();
     this.#spinner.text = text;
   }
 

@@ -12,6 +12,7 @@ export type Execute = (command: Command, input: CommandInput, options: GlobalOpt
 /** Groups of commands and what they are about. */
 const GROUPS: Readonly<Record<string, string>> = {
   shadow: 'rehearse an upgrade on copies of live traffic',
+  tuning: 'let the better config win among clusters',
 };
 
 /**

@@ -7,7 +7,7 @@ import { Home } from '../home/home.js';
 import type { Command, CommandContext, CommandInput } from './command.js';
 import { COMMANDS } from './commands/index.js';
 import { terminalConfirm, type Confirm } from './confirm.js';
-import { Printer, type Streams } from './printer.js';
+import { Printer, spinnerFor, type Streams } from './printer.js';
 import { createProgram, isHelp, type GlobalOptions } from './program.js';
 
 export interface RunCliOptions {
@@ -23,7 +23,7 @@ export interface RunCliOptions {
 
 /** Runs one command line to its end and tells the exit code. It never throws: a bug is printed with its stack. */
 export async function runCli(options: RunCliOptions): Promise<ExitCode> {
-  const printer = new Printer(options.streams, options.env);
+  const printer = new Printer(options.streams, options.env, await spinnerFor(options.streams));
   const json = options.argv.includes('--json');
   let exitCode: ExitCode = ExitCode.ok;
   let failureExit: ExitCode = ExitCode.failed;
@@ -70,7 +70,7 @@ async function runCommand(
   const outcome = await command.run(context, input);
   printer.stop();
   if (globals.json) printer.json(outcome.data);
-  else outcome.show?.(printer);
+  else await outcome.show?.(printer);
   return outcome.exitCode ?? ExitCode.ok;
 }
 

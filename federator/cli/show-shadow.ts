@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { access, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { DharmaError, ExitCode, messageOf, type ShadowReport, type Verdict } from '../../common/index.js';
-import { renderPage, renderReport, type PageOptions } from '../../shadow/index.js';
+import type { PageOptions } from '../../shadow/index.js';
 import type { Upgrade } from '../api/schemas.js';
 import type { ShadowTold } from '../client/client.js';
 import type { Printer } from './printer.js';
@@ -23,7 +23,8 @@ export function showShadowStatus(upgrade: Upgrade, told: ShadowTold, printer: Pr
 }
 
 /** The report, as the engine renders it for a terminal. */
-export function showReport(report: ShadowReport, printer: Printer): void {
+export async function showReport(report: ShadowReport, printer: Printer): Promise<void> {
+  const { renderReport } = await import('../../shadow/index.js');
   printer.line(renderReport(report, { color: printer.colors.isColorSupported, width: printer.width }));
 }
 
@@ -49,6 +50,7 @@ export async function writePage(
   options: PageOptions,
 ): Promise<void> {
   if (file === undefined) return;
+  const { renderPage } = await import('../../shadow/index.js');
   await writeFile(resolve(file), renderPage(report, options), { mode: 0o600 }).catch((error: unknown) => {
     throw pageNotWritable(file, error);
   });

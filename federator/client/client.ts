@@ -8,22 +8,34 @@ import {
   systemCode,
   type AcceptedRule,
   type DharmaErrorJson,
+  type ProxyIdentity,
   type ShadowReport,
   type ShadowStatus,
+  type SizeQuestion,
 } from '../../common/index.js';
 import {
+  endpointsSchema,
+  explanationsSchema,
   operationSchema,
   statusSchema,
   upgradeSchema,
   type acceptSchema,
   type addClusterSchema,
+  type ClusterEndpoints,
+  type Explanations,
+  type configureSchema,
+  type deploySchema,
   type FederationStatus,
   type Operation,
   type promoteSchema,
+  type purgeSchema,
   type startShadowSchema,
+  type tuningOrderSchema,
   type Upgrade,
 } from '../api/schemas.js';
+import { identitySchema } from '../daemon/protocol.js';
 import type { Home } from '../home/home.js';
+import { tuningSchema, type TuningView } from '../tuning/view.js';
 import { readRuntime } from '../home/runtime.js';
 import { notRunning, readToken } from '../home/token.js';
 
@@ -70,14 +82,35 @@ export class FederationClient {
   async status(signal: AbortSignal): Promise<FederationStatus> {
     return statusSchema.parse(await this.#call('GET', '/v1/status', undefined, signal));
   }
+  /** The route map of all clusters, or of one. */
+  async endpoints(cluster: string | undefined, signal: AbortSignal): Promise<ClusterEndpoints[]> {
+    return endpointsSchema.parse(await this.#call('GET', `/v1/endpoints${of(cluster)}`, undefined, signal));
+  }
+  /** The last decisions on size, or those that would be taken now. */
+  async explanations(
+    question: SizeQuestion,
+    cluster: string | undefined,
+    signal: AbortSignal,
+  ): Promise<Explanations> {
+    const page = question === 'next' ? 'plan' : 'explain';
+    return explanationsSchema.parse(await this.#call('GET', `/v1/${page}${of(cluster)}`, undefined, signal));
+  }
   async addCluster(body: z.input<typeof addClusterSchema>, signal: AbortSignal): Promise<string> {
     return this.#begin('POST', '/v1/clusters', body, signal);
   }
   async removeCluster(name: string, signal: AbortSignal): Promise<string> {
     return this.#begin('DELETE', `/v1/clusters/${encodeURIComponent(name)}`, undefined, signal);
   }
-  async deploy(app: string, signal: AbortSignal): Promise<string> {
-    return this.#begin('POST', '/v1/deploys', { app }, signal);
+  /** Of the edge where no cluster is named. */
+  async replaceProxy(cluster: string | undefined, signal: AbortSignal): Promise<ProxyIdentity> {
+    const whose = cluster === undefined ? 'edge' : `clusters/${encodeURIComponent(cluster)}`;
+    return identitySchema.parse(await this.#call('POST', `/v1/${whose}/proxy/replace`, undefined, signal));
+  }
+  async configure(name: string, body: z.input<typeof configureSchema>, signal: AbortSignal): Promise<string> {
+    return this.#begin('PATCH', `/v1/clusters/${encodeURIComponent(name)}`, body, signal);
+  }
+  async deploy(body: z.input<typeof deploySchema>, signal: AbortSignal): Promise<string> {
+    return this.#begin('POST', '/v1/deploys', body, signal);
   }
   async startShadow(body: z.input<typeof startShadowSchema>, signal: AbortSignal): Promise<string> {
     return this.#begin('POST', '/v1/upgrades', body, signal);
@@ -91,6 +124,13 @@ export class FederationClient {
   async rollback(signal: AbortSignal): Promise<string> {
     return this.#begin('POST', '/v1/rollback', undefined, signal);
   }
+  async tuning(signal: AbortSignal): Promise<TuningView> {
+    return tuningSchema.parse(await this.#call('GET', '/v1/tuning', undefined, signal));
+  }
+  /** Errors: CLUSTER_UNKNOWN, TUNING_NOTHING_TAKEN. */
+  async orderTuning(body: z.input<typeof tuningOrderSchema>, signal: AbortSignal): Promise<TuningView> {
+    return tuningSchema.parse(await this.#call('POST', '/v1/tuning', body, signal));
+  }
   async accept(body: z.input<typeof acceptSchema>, signal: AbortSignal): Promise<AcceptedRule> {
     return acceptedRuleSchema.parse(await this.#call('POST', '/v1/upgrades/current/accept', body, signal));
   }
@@ -99,6 +139,11 @@ export class FederationClient {
   }
   async unaccept(id: string, signal: AbortSignal): Promise<void> {
     await this.#call('DELETE', `/v1/accepted/${encodeURIComponent(id)}`, undefined, signal);
+  }
+  /** Resolves with how many stored answers went. Error: NO_ASSET_CACHE. */
+  async purgeAssets(prefix: string, signal: AbortSignal): Promise<number> {
+    const body: z.input<typeof purgeSchema> = { prefix };
+    return ((await this.#call('POST', '/v1/assets/purge', body, signal)) as { count: number }).count;
   }
   async upgrade(id: string, signal: AbortSignal): Promise<Upgrade> {
     return upgradeSchema.parse(await this.#call('GET', `/v1/upgrades/${id}`, undefined, signal));
@@ -172,6 +217,10 @@ export class FederationClient {
       cause: error,
     });
   }
+}
+
+function of(cluster: string | undefined): string {
+  return cluster === undefined ? '' : `?cluster=${encodeURIComponent(cluster)}`;
 }
 
 /** What an API that restarts answers meanwhile. */

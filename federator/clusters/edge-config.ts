@@ -20,6 +20,7 @@ export function edgeConfigOf(
         address: cluster.listen.address,
         // The agent's word counts: it may have had to take another port than it was told.
         port: statuses.get(cluster._id)?.proxy.port || cluster.listen.port,
+        ...(cluster.weight === undefined ? {} : { weight: cluster.weight }),
         state: cluster.state === 'live' ? ('active' as const) : ('drain' as const),
       })),
     routes: (live?.manifest.routes ?? []).map((route) => ({

@@ -20,6 +20,15 @@ export function clusterExists(name: string): DharmaError {
   });
 }
 
+export function configUnchanged(names: readonly string[]): DharmaError {
+  return new DharmaError({
+    code: 'CONFIG_UNCHANGED',
+    message: `${names.join(', ')} ${names.length === 1 ? 'has' : 'have'} this config already`,
+    remedy: 'Change something in it first.',
+    httpStatus: 409,
+  });
+}
+
 export function appNeeded(): DharmaError {
   return new DharmaError({
     code: 'APP_NEEDED',

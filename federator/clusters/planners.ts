@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import {
   clusterConfigSchema,
   freePort,
+  isDuplicateKey,
   type ClusterConfig,
   type ClusterStatus,
   type ReleaseStore,
@@ -11,7 +12,6 @@ import type { Home } from '../home/home.js';
 import type { Planner, Step } from '../operations/plan.js';
 import type { ClusterStore } from '../state/cluster-store.js';
 import type { OperationDocument } from '../state/documents.js';
-import { isDuplicateKey } from '../state/duplicate-key.js';
 import type { ReleaseRecords } from '../state/release-records.js';
 import { releaseDiffers } from './errors.js';
 import type { Reconciler } from './reconciler.js';

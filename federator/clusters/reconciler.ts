@@ -83,17 +83,17 @@ export class Reconciler {
   ): Promise<void> {
     const giveUpAt = systemClock.monotonic() + deadlineMs;
     for (;;) {
-      throwIfAborted(signal);
+      // What was seen before may be of another cluster, which had the name and is gone.
+      await this.tick(signal);
       const cluster = await this.#options.clusters.get(name);
       if (cluster === undefined) throw clusterUnknown(name);
-      const status = this.#statuses.get(name);
+      const status = this.#problem === undefined ? this.#statuses.get(name) : undefined;
       if (status !== undefined && status.generation >= cluster.generation) {
         if (arrived(status)) return;
         if (status.state === 'failed' && status.error !== undefined) throw new DharmaError(status.error);
       }
       if (systemClock.monotonic() > giveUpAt)
         throw clusterTimeout(name, this.#problems.get(name), deadlineMs);
-      await this.tick(signal);
     }
   }
 

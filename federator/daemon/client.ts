@@ -1,7 +1,9 @@
-import { DharmaError } from '../../common/index.js';
+import { z } from 'zod';
+import { DharmaError, type ProxyIdentity } from '../../common/index.js';
 import type { Home } from '../home/home.js';
 import { notRunning } from '../home/token.js';
-import { supervisorStateSchema, type EdgeConfig, type SupervisorState } from './protocol.js';
+import { edgeCountsSchema, type EdgeCounts } from './edge-counts.js';
+import { identitySchema, supervisorStateSchema, type EdgeConfig, type SupervisorState } from './protocol.js';
 import { unixJson } from './unix-json.js';
 
 /** No answer of the supervisor's takes longer: it only starts and ends processes. */
@@ -18,6 +20,10 @@ export class SupervisorClient {
   async state(): Promise<SupervisorState> {
     return supervisorStateSchema.parse(await this.#call('GET', '/state'));
   }
+  /** What clients saw of each cluster since the edge was started. */
+  async edgeCounts(): Promise<EdgeCounts> {
+    return edgeCountsSchema.parse(await this.#call('GET', '/edge-counts'));
+  }
   async runAgent(name: string): Promise<void> {
     await this.#call('PUT', `/agents/${name}`);
   }
@@ -32,6 +38,14 @@ export class SupervisorClient {
   }
   async configureEdge(config: EdgeConfig): Promise<void> {
     await this.#call('PUT', '/edge', config);
+  }
+  /** Puts another process in the edge's place. Errors: those of Edge.replace, CONFIG_INVALID, CONFIG_NOT_JSON. */
+  async replaceEdge(): Promise<ProxyIdentity> {
+    return identitySchema.parse(await this.#call('POST', '/replace-edge'));
+  }
+  /** Resolves with how many stored answers went. Error: NO_ASSET_CACHE. */
+  async purgeAssets(prefix: string): Promise<number> {
+    return z.object({ count: z.int() }).parse(await this.#call('POST', '/purge', { prefix })).count;
   }
   /** Asks it to stop everything; it goes on doing so after the answer. */
   async stop(): Promise<void> {

@@ -6,12 +6,15 @@ import {
   messageOf,
   ProxyProcess,
   type Logger,
+  type ProxyIdentity,
   type ProxyListen,
   type ProxySettings,
 } from '../../common/index.js';
 import type { Home } from '../home/home.js';
 import { portTaken } from '../home/port-owner.js';
-import type { EdgeLimitSettings, EdgeTlsSettings } from '../home/settings.js';
+import type { EdgeAssetSettings, EdgeLimitSettings, EdgeTlsSettings } from '../home/settings.js';
+import { addAssets, NO_ASSET_COUNTS, withAssets, type AssetCounts } from './edge-assets.js';
+import { addCounts, type EdgeCounts } from './edge-counts.js';
 import { EdgeFiles } from './edge-files.js';
 import { addLimits, NO_LIMIT_COUNTS, type LimitCounts } from './limit-counts.js';
 import type { EdgeConfig, SupervisorState } from './protocol.js';
@@ -25,7 +28,9 @@ export interface EdgeListen {
   readonly port: number;
   readonly tls?: EdgeTlsSettings | undefined;
   readonly limits?: EdgeLimitSettings | undefined;
+  readonly assets?: EdgeAssetSettings | undefined;
   readonly proxyProtocol?: readonly string[] | undefined;
+  readonly trusted?: readonly string[] | undefined;
 }
 
 /** Where the edge listens; `tlsPort` where it has https. */
@@ -38,22 +43,21 @@ export interface EdgeAddress {
 /** Where clients come in: a dharma-proxy whose nodes are the clusters' proxies. */
 export class Edge {
   readonly #home: Home;
-  readonly #listen: EdgeListen;
+  #listen: EdgeListen;
   readonly #log: Logger;
-  readonly #files: EdgeFiles;
+  #files: EdgeFiles;
   #config: EdgeConfig = NO_CLUSTERS;
   #proxy: ProxyProcess | undefined;
   #counts: LimitCounts = NO_LIMIT_COUNTS;
+  #glitches = 0;
+  #assets: AssetCounts = NO_ASSET_COUNTS;
+  #clusters: EdgeCounts = { since: Date.now(), clusters: {} };
 
   constructor(home: Home, listen: EdgeListen, log: Logger) {
     this.#home = home;
     this.#listen = listen;
     this.#log = log.child({ child: 'edge' });
-    this.#files = new EdgeFiles({
-      certificates: (listen.tls?.certificates ?? []).flatMap(({ certificate, key }) => [certificate, key]),
-      webroot: home.acmeDir,
-      onChange: () => void this.#refresh(),
-    });
+    this.#files = this.#filesOf(listen);
   }
 
   /** Errors: PORT_TAKEN, NATIVE_NOT_BUILT, PROXY_CONFIG_REFUSED, PROXY_NOT_STARTED. */
@@ -68,7 +72,12 @@ export class Edge {
           runDir: this.#home.edgeDir,
           listen: listensOf(this.#listen, port),
           settings: await this.#settings(),
+          onTelemetry: (frame) => {
+            this.#glitches += frame.glitches;
+            this.#clusters = addCounts(this.#clusters, frame);
+          },
           onLimits: (frame) => (this.#counts = addLimits(this.#counts, frame)),
+          onCache: (frame) => (this.#assets = addAssets(this.#assets, frame)),
           log: this.#log,
         },
         signal,
@@ -78,7 +87,7 @@ export class Edge {
         throw this.#taken(error.message);
       throw error;
     }
-    return this.#address();
+    return this.address();
   }
 
   /** Errors: PROXY_CONFIG_REFUSED (what was in force stays), PROXY_NOT_ANSWERING. */
@@ -87,19 +96,74 @@ export class Edge {
     await this.#proxy?.push(await this.#settings());
   }
 
+  /**
+   * Puts another process in the proxy's place, of the program as it now is on disk and by what the operator decides now.
+   * No connection is lost at a port that stays. Errors leave all as it was: those of ProxyProcess.replace, PROXY_NOT_RUNNING.
+   */
+  async replace(wanted: EdgeListen): Promise<ProxyIdentity> {
+    if (this.#proxy === undefined) throw notStarted();
+    const port = wanted.port === 0 ? this.address().port : wanted.port;
+    const before = { listen: this.#listen, files: this.#files };
+    this.#listen = wanted;
+    this.#files = this.#filesOf(wanted);
+    try {
+      await this.#files.open();
+      const settings = await this.#settings();
+      const identity = await this.#proxy.replace({ listen: listensOf(wanted, port), settings });
+      before.files.close();
+      return identity;
+    } catch (error) {
+      this.#files.close();
+      this.#listen = before.listen;
+      this.#files = before.files;
+      throw error;
+    }
+  }
+
+  /**
+   * Forgets what is stored of URLs that begin so: a path on any host, or a whole URL. Resolves with how many answers went.
+   * Errors: NO_ASSET_CACHE, PROXY_NOT_ANSWERING.
+   */
+  async purgeAssets(prefix: string): Promise<number> {
+    if (this.#listen.assets === undefined || this.#proxy === undefined)
+      throw new DharmaError({
+        code: 'NO_ASSET_CACHE',
+        message: 'the edge has no cache for assets',
+        remedy: `Set edge.assets in ${join(this.#home.dir, 'federation.json')} ({} will do), then run: federate replace-proxy edge`,
+        httpStatus: 409,
+      });
+    return this.#proxy.purge(prefix);
+  }
+
   async stop(): Promise<void> {
     this.#files.close();
     await this.#proxy?.stop();
   }
 
+  /** What clients saw of each cluster. */
+  get counts(): EdgeCounts {
+    return this.#clusters;
+  }
+
   state(): SupervisorState['edge'] {
     const pid = this.#proxy?.pid;
     return {
-      ...this.#address(),
+      ...this.address(),
       ...(pid === undefined ? {} : { pid }),
       restarts: this.#proxy?.restarts ?? 0,
-      limits: this.#counts,
+      // By the settings: a proxy that leaves goes on telling its own.
+      limits: { measure: this.#listen.limits?.measure ?? false, ...this.#counts },
+      glitches: this.#glitches,
+      ...(this.#listen.assets === undefined ? {} : { assets: this.#assets }),
     };
+  }
+
+  #filesOf({ tls }: EdgeListen): EdgeFiles {
+    return new EdgeFiles({
+      certificates: (tls?.certificates ?? []).flatMap(({ certificate, key }) => [certificate, key]),
+      webroot: this.#home.acmeDir,
+      onChange: () => void this.#refresh(),
+    });
   }
 
   /** Which of its ports the proxy says it could not have. */
@@ -111,7 +175,7 @@ export class Edge {
     return portTaken('the edge', port, `Take another port with --edge-port N, or set edge.port in ${file}.`);
   }
 
-  #address(): EdgeAddress {
+  address(): EdgeAddress {
     const { address, port } = this.#proxy?.listen[0] ?? this.#listen;
     const tlsPort = this.#listen.tls?.port;
     return { address, port, ...(tlsPort === undefined ? {} : { tlsPort }) };
@@ -119,10 +183,13 @@ export class Edge {
 
   async #settings(): Promise<ProxySettings> {
     const acme = await this.#files.challenges();
-    const { tls, limits } = this.#listen;
+    const { tls, limits, trusted, assets } = this.#listen;
     return {
       ...this.#config,
+      ...(assets === undefined ? {} : withAssets(this.#config, assets, join(this.#home.edgeDir, 'assets'))),
       exchangeHeader: EXCHANGE_HEADER,
+      // Here ids begin: who is trusted with a client's address may pass on any header its client sends.
+      ...(trusted === undefined ? {} : { trusted, exchangeHeaderTrusted: false }),
       // The clusters' proxies have a cookie of their own: one says which cluster, the other which of its nodes.
       stickyCookie: 'dharma-cluster',
       ...(limits === undefined ? {} : { limits: limitsOf(limits) }),
@@ -150,6 +217,19 @@ function listensOf({ address, tls, proxyProtocol }: EdgeListen, port: number): P
   ];
 }
 
-function limitsOf({ client, measure }: EdgeLimitSettings): NonNullable<ProxySettings['limits']> {
-  return { measure, ...(client === undefined ? {} : { client }) };
+function limitsOf({ client, measure, minRate }: EdgeLimitSettings): NonNullable<ProxySettings['limits']> {
+  return {
+    measure,
+    ...(client === undefined ? {} : { client }),
+    ...(minRate === undefined ? {} : { minRate }),
+  };
+}
+
+function notStarted(): DharmaError {
+  return new DharmaError({
+    code: 'PROXY_NOT_RUNNING',
+    message: 'the edge does not run yet',
+    remedy: 'Wait until the federation is up: federate status',
+    httpStatus: 409,
+  });
 }

@@ -2,15 +2,15 @@ import { z } from 'zod';
 import type { LimitsFrame } from '../../common/index.js';
 
 /** What the edge's limits have come to since the supervisor started. */
-export const limitCountsSchema = z.object({
-  /** Only counted, nothing refused, because the limits say so. */
-  measure: z.boolean(),
+const limitCountsSchema = z.object({
   /** Requests over their client's rate. */
   clientRate: z.int(),
   /** Connections over their client's number. */
   clientConnections: z.int(),
   /** Clients whose debt gave way to others in the proxy's table: more are about than it has places for. */
   forgotten: z.int(),
+  /** Clusters that get no requests while others do. */
+  nodesOut: z.array(z.object({ node: z.string(), ejected: z.boolean(), unhealthy: z.boolean() })).default([]),
   endpoints: z.array(
     z.object({
       endpoint: z.string(),
@@ -22,11 +22,17 @@ export const limitCountsSchema = z.object({
 });
 export type LimitCounts = z.output<typeof limitCountsSchema>;
 
+/** The edge's limits as the state shows them. */
+export const limitStateSchema = limitCountsSchema.extend({
+  /** Only counted, nothing refused, because the limits say so. */
+  measure: z.boolean(),
+});
+
 export const NO_LIMIT_COUNTS: LimitCounts = {
-  measure: false,
   clientRate: 0,
   clientConnections: 0,
   forgotten: 0,
+  nodesOut: [],
   endpoints: [],
 };
 
@@ -42,9 +48,9 @@ export function addLimits(counts: LimitCounts, frame: LimitsFrame): LimitCounts 
     });
   }
   return {
-    measure: frame.measure,
     clientRate: counts.clientRate + frame.endpoints.reduce((sum, { clientRate }) => sum + clientRate, 0),
     clientConnections: counts.clientConnections + frame.clientConnections,
+    nodesOut: [...frame.nodesOut],
     // All workers tell the same sum, since their proxy's start.
     forgotten: Math.max(counts.forgotten, frame.forgotten),
     endpoints: [...endpoints.values()].sort((a, b) => (a.endpoint < b.endpoint ? -1 : 1)),

@@ -10,7 +10,15 @@ export function federatorSpec(home: Home, apiPort: number): ChildSpec {
 export function agentSpec(home: Home, name: string): ChildSpec {
   return {
     ...node(home, `agent-${name}`, 'cluster-agent/main.js', []),
-    args: [distPath('cluster-agent/main.js'), '--dir', home.cluster(name), '--name', name],
+    args: [
+      distPath('cluster-agent/main.js'),
+      '--dir',
+      home.cluster(name),
+      '--name',
+      name,
+      '--spend',
+      home.spendSocket,
+    ],
   };
 }
 
@@ -24,16 +32,8 @@ const SHADOW_NICE = 5;
 export const SHADOW_NODE_FLAGS: readonly string[] = ['--max-semi-space-size=64'];
 
 export function workerSpec(home: Home, upgrade: string): ChildSpec {
-  const worker = node(
-    home,
-    `shadow-${upgrade}`,
-    'federator/shadow-worker/main.js',
-    ['--upgrade', upgrade],
-    true,
-  );
   return {
-    ...worker,
-    args: [...SHADOW_NODE_FLAGS, ...worker.args],
+    ...node(home, `shadow-${upgrade}`, 'federator/shadow-worker/main.js', ['--upgrade', upgrade], true),
     launcherArgs: ['--nice', String(SHADOW_NICE)],
   };
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { ProxyConfig } from '../../common/index.js';
-import { limitCountsSchema } from './limit-counts.js';
+import { assetCountsSchema } from './edge-assets.js';
+import { limitStateSchema } from './limit-counts.js';
 
 /** What supervisor, federator and CLI say to each other on this machine. */
 
@@ -27,7 +28,10 @@ export const supervisorStateSchema = z.object({
     tlsPort: z.int().optional(),
     pid: z.int().optional(),
     restarts: z.int(),
-    limits: limitCountsSchema.optional(),
+    limits: limitStateSchema.optional(),
+    /** Malformed requests since the supervisor started. */
+    glitches: z.int().optional(),
+    assets: assetCountsSchema.optional(),
   }),
   federator: childStateSchema,
   stores: z.array(childStateSchema),
@@ -35,6 +39,9 @@ export const supervisorStateSchema = z.object({
   workers: z.array(childStateSchema),
 });
 export type SupervisorState = z.output<typeof supervisorStateSchema>;
+
+/** Which process of a proxy runs. */
+export const identitySchema = z.object({ pid: z.int(), version: z.string() });
 
 /** From a child that was started with an IPC channel to whoever started it: what its start came to. */
 export type StartMessage =

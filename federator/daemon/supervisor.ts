@@ -1,9 +1,9 @@
 import { rm } from 'node:fs/promises';
-import { DharmaError, messageOf, type Logger } from '../../common/index.js';
+import { DharmaError, messageOf, type Logger, type ProxyIdentity } from '../../common/index.js';
 import type { Home } from '../home/home.js';
 import { takeLock, type HomeLock } from '../home/lock.js';
-import { writeRuntime, type Runtime } from '../home/runtime.js';
-import type { Settings } from '../home/settings.js';
+import { readRuntime, writeRuntime, type Runtime } from '../home/runtime.js';
+import { loadSettings, type Settings } from '../home/settings.js';
 import { Edge } from './edge.js';
 import { Family } from './family.js';
 import { FederatorChild } from './federator-child.js';
@@ -146,16 +146,31 @@ export class Supervisor {
   #handlers(): JsonHandlers {
     return {
       'GET state': async () => this.state(),
+      'GET edge-counts': async () => this.#edge?.counts ?? { since: 0, clusters: {} },
       'PUT agents': async ({ path }) => this.#agents.run(path[0]!),
       'DELETE agents': async ({ path }) => this.#agents.remove(path[0]!, STOP_MS.agent),
       'PUT workers': async ({ path }) => this.#workers.run(path[0]!),
       'DELETE workers': async ({ path }) => this.#removeWorker(path[0]!),
       // The federator is ours and the socket is 0600: the proxy itself checks the document.
       'PUT edge': async ({ body }) => this.#edge?.configure(body as EdgeConfig),
+      'POST replace-edge': async () => this.#replaceEdge(),
+      'POST purge': async ({ body }) => ({
+        count: await this.#edge?.purgeAssets((body as { prefix: string }).prefix),
+      }),
       'POST stop': async () => {
         void this.stop();
       },
     };
+  }
+
+  /** The edge's part of federation.json may have changed since; a port that `up` was told stays. */
+  async #replaceEdge(): Promise<ProxyIdentity> {
+    const { home, settings, edgePort } = this.#options;
+    const { edge } = await loadSettings(home);
+    const told = edgePort !== settings.edge.port;
+    const identity = await this.#edge!.replace(told ? { ...edge, port: edgePort } : edge);
+    await writeRuntime(home, { ...(await readRuntime(home)), edge: this.#edge!.address() });
+    return identity;
   }
 
   /** A worker removes what it made; one that was killed and not started again cannot, and it holds clones of live. */

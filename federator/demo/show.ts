@@ -249,15 +249,15 @@ async function orders(show: Show): Promise<number> {
   }
 }
 
+/** Looks are by the API itself: a process for each would take from the visitors what the copies leave them. */
+const clientOf = ({ home }: Show): Promise<FederationClient> => FederationClient.connect(new Home(home));
+
 async function status(show: Show): Promise<FederationStatus> {
-  // Degraded while a cluster comes up: an answer all the same.
-  return (await show.cli.run(['status'], [0, 3])).data as FederationStatus;
+  return (await clientOf(show)).status(show.signal);
 }
 
-/** Asked by the API itself: a process for each look would take from the visitors what the copies leave them. */
 async function shadowStatus(show: Show): Promise<ShadowStatus> {
-  const client = await FederationClient.connect(new Home(show.home));
-  const { status } = await client.shadow('current', show.signal);
+  const { status } = await (await clientOf(show)).shadow('current', show.signal);
   if (status.error !== undefined) throw new DharmaError(status.error);
   return status;
 }

@@ -1,6 +1,6 @@
 import { chmod, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { DharmaError, ExitCode, removeSocketRoot, systemCode } from '../../common/index.js';
+import { DharmaError, ExitCode, removeSocketRoot, removeTree, systemCode } from '../../common/index.js';
 import { makePrivateDir } from './files.js';
 
 /** Longest home path, bytes: a unix socket's name has 107, and the longest below a home takes about 47 of them. */
@@ -42,6 +42,10 @@ export class Home {
   }
   get supervisorSocket(): string {
     return join(this.runDir, 'dharmad.sock');
+  }
+  /** Where agents ask the federator for money. */
+  get spendSocket(): string {
+    return join(this.runDir, 'spend.sock');
   }
   get edgeDir(): string {
     return join(this.dir, 'edge');
@@ -91,8 +95,25 @@ export class Home {
     return join(this.shadow(upgrade), 'work');
   }
 
+  /** The arms that a part of the update is tried in. */
+  shadowTrial(upgrade: string): string {
+    return join(this.shadow(upgrade), 'trial');
+  }
+  /** Releases that are such a part. */
+  shadowMixes(upgrade: string): string {
+    return join(this.shadow(upgrade), 'mixes');
+  }
+
+  /** Removes what a trial left here, and its sockets. Its processes must have ended. */
+  async removeTrial(upgrade: string): Promise<void> {
+    await removeSocketRoot(this.shadowTrial(upgrade));
+    await rm(this.shadowTrial(upgrade), { recursive: true, force: true });
+    await removeTree(this.shadowMixes(upgrade)); // Read-only, as releases are.
+  }
+
   /** Removes what a shadow left here, and its sockets. Its processes must have ended. */
   async removeShadow(upgrade: string): Promise<void> {
+    await this.removeTrial(upgrade);
     await removeSocketRoot(this.shadowWork(upgrade));
     await rm(this.shadow(upgrade), { recursive: true, force: true });
   }

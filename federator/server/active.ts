@@ -1,19 +1,31 @@
 import { createHash } from 'node:crypto';
-import { messageOf, type Logger, type ReleaseStore } from '../../common/index.js';
+import {
+  leaseLost,
+  messageOf,
+  type Logger,
+  type ProxyIdentity,
+  type ReleaseStore,
+} from '../../common/index.js';
 import type { AgentPort } from '../clusters/agent-port.js';
 import { addClusterPlanner, removeClusterPlanner } from '../clusters/planners.js';
 import { Reconciler } from '../clusters/reconciler.js';
 import type { SupervisorClient } from '../daemon/client.js';
 import type { Home } from '../home/home.js';
+import { loadSettings } from '../home/settings.js';
 import type { Runtime } from '../home/runtime.js';
 import { Journal } from '../operations/journal.js';
 import { OperationQueue } from '../operations/queue.js';
 import { OperationRunner } from '../operations/runner.js';
+import { openSpendDesk } from '../spend/desk.js';
+import { Treasurer } from '../spend/treasurer.js';
 import { ClusterStore } from '../state/cluster-store.js';
 import type { Database } from '../state/database.js';
-import { Fence, type EpochSource } from '../state/fence.js';
+import { ACTIVE_LEASE, Fence, type EpochSource } from '../state/fence.js';
 import { ReleaseRecords } from '../state/release-records.js';
+import { SpendStore } from '../state/spend-store.js';
+import { TuningStore } from '../state/tuning-store.js';
 import { UpgradeStore } from '../state/upgrade-store.js';
+import { Tuner } from '../tuning/tuner.js';
 import type { UpgradeContext } from '../upgrade/context.js';
 import { shadowInterrupted, superseded } from '../upgrade/errors.js';
 import { upgradePlanners } from '../upgrade/planners.js';
@@ -21,6 +33,9 @@ import { settleDue } from '../upgrade/promote-planners.js';
 
 /** How often rollback windows are looked at: they are minutes long. */
 const SETTLE_EVERY_MS = 1000;
+
+/** Longer than the agent gives its proxy, ms. */
+const REPLACE_DEADLINE_MS = 40_000;
 
 export interface ActiveOptions {
   readonly home: Home;
@@ -42,10 +57,15 @@ export class ActiveFederator {
   readonly reconciler: Reconciler;
   readonly runner: OperationRunner;
   readonly queue: OperationQueue;
+  readonly spend: SpendStore;
+  readonly treasurer: Treasurer;
+  readonly #tuning: TuningStore;
+  #tuner: Tuner | undefined;
   readonly epoch: number;
   readonly #context: UpgradeContext;
   readonly #fence: Fence;
   readonly #options: ActiveOptions;
+  #desk: { close(): Promise<void> } | undefined;
   #settling: NodeJS.Timeout | undefined;
   #settled: Promise<void> = Promise.resolve();
 
@@ -57,6 +77,8 @@ export class ActiveFederator {
     this.clusters = new ClusterStore(database, this.#fence);
     this.upgrades = new UpgradeStore(database, this.#fence);
     this.journal = new Journal(database, this.#fence);
+    this.spend = new SpendStore(database);
+    this.#tuning = new TuningStore(database, this.#fence);
     const records = new ReleaseRecords(database);
     this.reconciler = new Reconciler({
       clusters: this.clusters,
@@ -64,6 +86,15 @@ export class ActiveFederator {
       supervisor,
       agent: options.agent,
       surroundings: { stores: runtime.app, writableDir: home.writableDir },
+      log,
+    });
+    this.treasurer = new Treasurer({
+      federation: runtime.federation,
+      store: this.spend,
+      database,
+      settings: () => loadSettings(home),
+      clusters: async () => (await this.clusters.list()).map(({ _id }) => _id),
+      status: (cluster) => this.reconciler.status(cluster),
       log,
     });
     const clusterContext = {
@@ -104,6 +135,13 @@ export class ActiveFederator {
     );
   }
 
+  /** Has another process take the place of a cluster's proxy, or of the edge's. Errors: NOT_ANSWERING, those of the parts. */
+  async replaceProxy(cluster: string | undefined): Promise<ProxyIdentity> {
+    const { supervisor, agent } = this.#options;
+    if (cluster === undefined) return supervisor.replaceEdge();
+    return agent(cluster).replaceProxy(AbortSignal.timeout(REPLACE_DEADLINE_MS));
+  }
+
   /** Shuts earlier holders out, then takes up what they left. */
   static async start(options: ActiveOptions): Promise<ActiveFederator> {
     const active = new ActiveFederator(options);
@@ -112,7 +150,9 @@ export class ActiveFederator {
       await active.#noteSurroundings();
       await active.#noteInterruptedShadow();
       await active.#endUnbegun();
+      active.#desk = await openSpendDesk(options.home.spendSocket, active.spend, options.log);
       await active.queue.recover();
+      active.#tuner = active.#startTuner();
       active.#settling = setInterval(() => active.#settle(), SETTLE_EVERY_MS);
       return active;
     } catch (error) {
@@ -121,11 +161,41 @@ export class ActiveFederator {
     }
   }
 
+  /** Error: LEASE_LOST while it closes. */
+  get tuner(): Tuner {
+    if (this.#tuner === undefined) throw leaseLost(ACTIVE_LEASE);
+    return this.#tuner;
+  }
+
+  agent(name: string): AgentPort {
+    return this.#options.agent(name);
+  }
+
   async close(): Promise<void> {
     clearInterval(this.#settling);
+    await this.#tuner?.close();
     await this.queue.close();
+    await this.#desk?.close();
+    await this.treasurer.close();
     await this.reconciler.close();
     await this.#settled;
+  }
+
+  #startTuner(): Tuner {
+    const { home, releases, supervisor, log } = this.#options;
+    return new Tuner({
+      store: this.#tuning,
+      clusters: this.clusters,
+      settings: async () => (await loadSettings(home)).tuning,
+      status: (cluster) => this.reconciler.status(cluster),
+      release: (id) => releases.get(id),
+      counts: () => supervisor.edgeCounts(),
+      ledger: async () => (await this.spend.read()).ledger,
+      upgrade: () => this.upgrades.running(),
+      operations: () => this.journal.open(),
+      onChange: () => this.reconciler.nudge(),
+      log,
+    });
   }
 
   #settle(): void {

@@ -1,18 +1,24 @@
 import { randomBytes } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import {
   clusterConfigSchema,
   DharmaError,
+  isDuplicateKey,
   parseConfig,
   type AcceptedRule,
   type ChangeSet,
+  type ProxyIdentity,
   type ShadowReport,
   type Verdict,
 } from '../../common/index.js';
 import { applyRules, ruleFor } from '../../shadow/index.js';
-import { appNeeded, clusterExists } from '../clusters/errors.js';
+import type { AssetSource } from '../upgrade/assets.js';
+import { appNeeded, clusterExists, configUnchanged } from '../clusters/errors.js';
 import { clusterUnknown } from '../clusters/reconciler.js';
+import type { SupervisorClient } from '../daemon/client.js';
 import type { Database } from '../state/database.js';
 import type {
+  ConfigChange,
   DecisionDocument,
   OperationDocument,
   OperationKind,
@@ -22,7 +28,6 @@ import type {
 } from '../state/documents.js';
 import { RuleStore } from '../state/rule-store.js';
 import type { NewUpgrade } from '../state/upgrade-store.js';
-import { isDuplicateKey } from '../state/duplicate-key.js';
 import {
   differencesOpen,
   differenceUnknown,
@@ -35,6 +40,7 @@ import {
   upgradeRunning,
   verdictNeedsWord,
 } from '../upgrade/errors.js';
+import { pin, turnOff, turnOn, undo, unpin } from '../tuning/orders.js';
 import type { ActiveFederator } from './active.js';
 
 export interface Promotion {
@@ -44,16 +50,43 @@ export interface Promotion {
   readonly rollbackWindowMs?: number | undefined;
 }
 
+/** What becomes the release: an app's folder, or the live one with these static files. */
+export type DeploySource = { readonly app: string } | { readonly assets: AssetSource };
+
+export interface ClusterChange {
+  /** Default: all. */
+  readonly cluster?: string | undefined;
+  readonly config?: Record<string, unknown> | undefined;
+  readonly nodeSize?: string | undefined;
+}
+
+/** What an operator can order of tuning. */
+export type TuningOrder =
+  | { readonly order: 'on' | 'undo' }
+  | { readonly order: 'off'; readonly restore?: boolean | undefined }
+  | { readonly order: 'pin' | 'unpin'; readonly cluster: string };
+
 /** What an operator can have done. Each checks, writes the intention down, and returns the operation's id. */
 export class Commands {
   readonly #active: ActiveFederator;
   readonly #database: Database;
   readonly #rules: RuleStore;
+  readonly #supervisor: Pick<SupervisorClient, 'purgeAssets'>;
 
-  constructor(active: ActiveFederator, database: Database) {
+  constructor(
+    active: ActiveFederator,
+    database: Database,
+    supervisor: Pick<SupervisorClient, 'purgeAssets'>,
+  ) {
     this.#active = active;
     this.#database = database;
     this.#rules = new RuleStore(database);
+    this.#supervisor = supervisor;
+  }
+
+  /** Forgets what the edge has stored of assets; resolves with how many answers went. Error: NO_ASSET_CACHE. */
+  async purgeAssets(prefix: string): Promise<number> {
+    return this.#supervisor.purgeAssets(prefix);
   }
 
   async operation(id: string): Promise<OperationDocument | undefined> {
@@ -75,34 +108,113 @@ export class Commands {
     return this.#begin('add-cluster', name, { config, ...(app === undefined ? {} : { app }) });
   }
 
+  /**
+   * Another config for clusters that run, whole, or another size of their nodes, as an upgrade that can be rolled back.
+   * Errors: CLUSTER_UNKNOWN, CONFIG_INVALID, CONFIG_UNCHANGED, UPGRADE_RUNNING, SHADOW_ALREADY_RUNNING, NOTHING_LIVE.
+   */
+  async configure(change: ClusterChange): Promise<string> {
+    const { live } = await this.#active.clusters.federation();
+    if (live === null) throw nothingLive();
+    const configs = await this.#configChanges(change);
+    const upgrade = await this.#insertUpgrade({
+      ...{ kind: 'deploy', change: {}, base: live, next: live, state: 'promoting' },
+      configs,
+    });
+    return this.#begin('deploy', upgrade, {});
+  }
+
+  async #configChanges({ cluster, config, nodeSize }: ClusterChange): Promise<readonly ConfigChange[]> {
+    const all = (await this.#active.clusters.list()).filter(({ state }) => state === 'live');
+    const meant = all.filter(({ _id: name }) => cluster === undefined || name === cluster);
+    if (cluster !== undefined && meant.length === 0) throw clusterUnknown(cluster);
+    const changes = meant.map(({ _id: name, config: before }): ConfigChange => {
+      const whole =
+        config === undefined
+          ? before
+          : parseConfig(clusterConfigSchema, config, `the config of cluster "${name}"`);
+      const after = { ...whole, ...(nodeSize === undefined ? {} : { nodeSize }) };
+      return { cluster: name, before, after };
+    });
+    const changed = changes.filter(({ before, after }) => !isDeepStrictEqual(after, before));
+    if (changed.length === 0) throw configUnchanged(meant.map(({ _id: name }) => name));
+    return changed;
+  }
+
+  /** Errors: CLUSTER_UNKNOWN, TUNING_NOTHING_TAKEN. */
+  async tuning(given: TuningOrder): Promise<void> {
+    const cluster = 'cluster' in given ? given.cluster : undefined;
+    if (cluster !== undefined && (await this.#active.clusters.get(cluster)) === undefined)
+      throw clusterUnknown(cluster);
+    await this.#active.tuner.order((state, now, clusters) => {
+      switch (given.order) {
+        case 'on':
+          return turnOn(state, now);
+        case 'off':
+          return turnOff(state, now, clusters, given.restore === true);
+        case 'pin':
+          return pin(state, now, clusters, given.cluster);
+        case 'unpin':
+          return unpin(state, now, given.cluster);
+        case 'undo':
+          return undo(state, now, clusters);
+      }
+    });
+    await this.#database.audit.insertOne({
+      what: `tuning-${given.order}`,
+      subject: cluster ?? 'federation',
+      detail: '',
+      at: new Date(),
+    });
+  }
+
   /** Error: CLUSTER_UNKNOWN. */
   async removeCluster(name: string): Promise<string> {
     if ((await this.#active.clusters.get(name)) === undefined) throw clusterUnknown(name);
     return this.#begin('remove-cluster', name, {});
   }
 
-  /** Errors: UPGRADE_RUNNING, SHADOW_ALREADY_RUNNING, NOTHING_LIVE. */
-  async deploy(app: string): Promise<string> {
-    const { live } = await this.#active.clusters.federation();
-    if (live === null) throw nothingLive();
-    const upgrade = await this.#insertUpgrade({ kind: 'deploy', change: {}, base: live, state: 'promoting' });
-    return this.#begin('deploy', upgrade, { app });
+  /**
+   * Has another process take the place of a cluster's proxy, or of the edge's, without a connection lost.
+   * Errors: CLUSTER_UNKNOWN, PROXY_NOT_RUNNING, NOT_ANSWERING, CONFIG_INVALID, those of ProxyProcess.replace.
+   */
+  async replaceProxy(cluster: string | undefined): Promise<ProxyIdentity> {
+    if (cluster !== undefined && (await this.#active.clusters.get(cluster)) === undefined)
+      throw clusterUnknown(cluster);
+    const identity = await this.#active.replaceProxy(cluster);
+    const detail = `pid ${identity.pid}, version ${identity.version}`;
+    await this.#database.audit.insertOne({
+      what: 'replace-proxy',
+      subject: cluster ?? 'edge',
+      detail,
+      at: new Date(),
+    });
+    return identity;
   }
 
-  /** Errors: SHADOW_ALREADY_RUNNING, UPGRADE_RUNNING, NOTHING_LIVE. */
-  async startShadow(change: ChangeSet, options: ShadowRunOptions): Promise<string> {
+  /** Errors: UPGRADE_RUNNING, SHADOW_ALREADY_RUNNING, NOTHING_LIVE. */
+  async deploy(source: DeploySource): Promise<string> {
+    const { live } = await this.#active.clusters.federation();
+    if (live === null) throw nothingLive();
+    const upgrade = await this.#insertUpgrade({
+      ...{ kind: 'deploy', change: {}, base: live, next: null, state: 'promoting' },
+    });
+    return this.#begin('deploy', upgrade, { ...source });
+  }
+
+  /** Errors: SHADOW_ALREADY_RUNNING, UPGRADE_RUNNING, NOTHING_LIVE, those of `configure`. */
+  async startShadow(change: ChangeSet | ClusterChange, options: ShadowRunOptions): Promise<string> {
     const { clusters } = this.#active;
     const { live } = await clusters.federation();
     const serving = (await clusters.list()).filter((cluster) => cluster.state === 'live');
     if (live === null || serving.length === 0) throw nothingLive();
+    const ofConfigs = 'config' in change || 'nodeSize' in change;
     const upgrade = await this.#insertUpgrade({
-      kind: 'shadow',
-      change,
-      base: live,
-      state: 'starting',
-      options,
+      ...{ kind: 'shadow', base: live, next: null, state: 'starting', options },
+      ...(ofConfigs
+        ? { change: {}, configs: await this.#configChanges(change) }
+        : { change: change as ChangeSet }),
     });
-    return this.#begin('shadow-start', upgrade, { change });
+    return this.#begin('shadow-start', upgrade, {});
   }
 
   /** Error: SHADOW_NOT_RUNNING. */
@@ -210,10 +322,11 @@ export class Commands {
     }
   }
 
-  async #insertUpgrade(upgrade: Omit<NewUpgrade, 'id' | 'next'>): Promise<string> {
+  async #insertUpgrade(upgrade: Omit<NewUpgrade, 'id'>): Promise<string> {
     const id = `u${randomBytes(4).toString('hex')}`;
     try {
-      await this.#active.upgrades.insert({ id, next: null, ...upgrade });
+      // Configs are not tuned from here on.
+      await this.#active.tuner.apart(() => this.#active.upgrades.insert({ id, ...upgrade }));
     } catch (error) {
       if (!isDuplicateKey(error)) throw error;
       throw upgradeRunning(await this.#active.upgrades.running());
@@ -223,7 +336,7 @@ export class Commands {
 
   async #begin(kind: OperationKind, subject: string, input: Record<string, unknown>): Promise<string> {
     const id = `o${randomBytes(6).toString('hex')}`;
-    await this.#active.journal.insert({ id, kind, subject, input });
+    await this.#active.tuner.apart(() => this.#active.journal.insert({ id, kind, subject, input }));
     await this.#database.audit.insertOne({ what: kind, subject, detail: id, at: new Date() });
     await this.#active.queue.enqueue(id);
     return id;

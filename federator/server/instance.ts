@@ -153,7 +153,7 @@ export class FederatorInstance {
       agent,
       log,
     });
-    const commands = new Commands(federator, this.#database);
+    const commands = new Commands(federator, this.#database, supervisor);
     const views = new Views(federator, this.#database, runtime, supervisor);
     this.#active = { federator, role: { active: true, commands, views } };
   }

@@ -1,12 +1,21 @@
+import {
+  DharmaError,
+  type DharmaErrorJson,
+  type SizeQuestion,
+  type SizingExplanation,
+} from '../../common/index.js';
 import type { ClusterDocument, ReportDocument, UpgradeDocument } from '../state/documents.js';
 import type { SupervisorState } from '../daemon/protocol.js';
 import type { Runtime } from '../home/runtime.js';
 import type { Database } from '../state/database.js';
+import { committed } from '../spend/ledger.js';
 import { RuleStore } from '../state/rule-store.js';
 import { clusterView, operationView, upgradeView } from '../api/views.js';
-import type { Cluster, FederationStatus } from '../api/schemas.js';
+import type { Cluster, ClusterEndpoints, Explanations, FederationStatus } from '../api/schemas.js';
 import { clusterUnknown } from '../clusters/reconciler.js';
 import { noReport, noUpgrade } from '../upgrade/errors.js';
+import { tuningOf } from '../tuning/told.js';
+import { tuningView, type TuningView } from '../tuning/view.js';
 import type { ActiveFederator } from './active.js';
 
 /** What an operator can look at. */
@@ -32,19 +41,24 @@ export class Views {
 
   async status(instance: { name: string; url: string }): Promise<FederationStatus> {
     const { clusters, upgrades, journal } = this.#active;
-    const [federation, documents, [latest], running, open, supervisor] = await Promise.all([
+    const [federation, documents, [latest], running, open, supervisor, spend] = await Promise.all([
       clusters.federation(),
       clusters.list(),
       upgrades.list(1),
       upgrades.running(),
       journal.open(),
       this.#supervisor.state(),
+      this.#active.spend.read(),
     ]);
     const views = documents.map((cluster) => this.#cluster(cluster));
     const { problem } = this.#active.reconciler;
+    const { problem: money } = this.#active.treasurer;
+    const { problem: tuning } = this.#active.tuner;
     const problems = [
       ...problemsOf(views),
       ...(problem === undefined ? [] : [problem]),
+      ...(money === undefined ? [] : [money]),
+      ...(tuning === undefined ? [] : [tuning]),
       ...(await this.#shadowProblems(running)),
     ];
     const { edge } = supervisor;
@@ -60,15 +74,27 @@ export class Views {
         restarts: edge.restarts,
         capture: federation.capture,
         ...(edge.limits === undefined ? {} : { limits: edge.limits }),
+        ...(edge.glitches === undefined ? {} : { glitches: edge.glitches }),
+        ...(edge.assets === undefined ? {} : { assets: edge.assets }),
       },
       api: { url: instance.url },
       stores: { mongo: this.#runtime.mongoKind, processes: supervisor.stores },
+      spend: {
+        hourly: committed(spend.ledger),
+        maxHourly: spend.ledger.ceiling,
+        thisMonth: spend.ledger.spent.usd,
+        maxMonthly: spend.ledger.monthly,
+      },
       live: federation.live,
       clusters: views,
       upgrade:
         running === undefined ? (latest === undefined ? null : upgradeView(latest)) : upgradeView(running),
       operations: open.map(operationView),
     };
+  }
+
+  async tuning(): Promise<TuningView> {
+    return tuningView(await this.#active.tuner.look());
   }
 
   async clusters(): Promise<Cluster[]> {
@@ -80,6 +106,39 @@ export class Views {
     const found = await this.#active.clusters.get(name);
     if (found === undefined) throw clusterUnknown(name);
     return this.#cluster(found);
+  }
+
+  /** The route map of every cluster, or of one. Error: CLUSTER_UNKNOWN. */
+  async endpoints(name: string | undefined): Promise<ClusterEndpoints[]> {
+    const clusters = name === undefined ? await this.clusters() : [await this.cluster(name)];
+    return clusters.map((cluster) => ({ cluster: cluster.name, endpoints: cluster.endpoints }));
+  }
+
+  /** What the agents say of their clusters' sizes. Error: CLUSTER_UNKNOWN. */
+  async explanations(of: SizeQuestion, name: string | undefined): Promise<Explanations> {
+    const clusters = name === undefined ? await this.clusters() : [await this.cluster(name)];
+    const [view, ...told] = await Promise.all([
+      this.tuning(),
+      ...clusters.map((cluster) => this.#explanation(of, cluster.name)),
+    ]);
+    return {
+      clusters: told.flatMap((one) => ('error' in one ? [] : [one])),
+      tuning: Object.fromEntries(clusters.map(({ name: one }) => [one, tuningOf(view, one)])),
+      missing: told.flatMap((one) => ('error' in one ? [one] : [])),
+    };
+  }
+
+  async #explanation(
+    of: SizeQuestion,
+    cluster: string,
+  ): Promise<SizingExplanation | Explanations['missing'][number]> {
+    try {
+      return await this.#active.agent(cluster).explanation(of, AbortSignal.timeout(AGENT_MS));
+    } catch (error) {
+      if (error instanceof DharmaError) return { cluster, error: error.toJSON() };
+      if ((error as Error).name !== 'TimeoutError') throw error;
+      return { cluster, error: noAnswer(cluster) };
+    }
   }
 
   /** By id, or `current`: the one under way, else the newest. Error: UPGRADE_UNKNOWN. */
@@ -117,6 +176,17 @@ export class Views {
   }
 }
 
+/** How long an agent may take to tell of its size. */
+const AGENT_MS = 5000;
+
+function noAnswer(cluster: string): DharmaErrorJson {
+  return {
+    code: 'NOT_ANSWERING',
+    message: `the agent of cluster ${cluster} does not answer`,
+    remedy: 'Look at it with: federate status',
+  };
+}
+
 function problemsOf(clusters: readonly Cluster[]): string[] {
   return clusters.flatMap((cluster) => {
     if (cluster.health === 'failed')
@@ -128,6 +198,9 @@ function problemsOf(clusters: readonly Cluster[]): string[] {
     const ready = cluster.nodes.filter((node) => node.release === cluster.active && node.state === 'ready');
     if (cluster.state === 'live' && cluster.health === 'converged' && ready.length === 0)
       return [`cluster ${cluster.name} has no node that is ready`];
-    return [];
+    return (cluster.sizing?.problems ?? []).map(
+      ({ message, found }) =>
+        `size of ${cluster.name}: ${message}${found === undefined ? '' : ` (${found})`}`,
+    );
   });
 }

@@ -5,10 +5,12 @@ import type { ReportDocument } from '../state/documents.js';
 export function earlierRuns(told: ReportDocument | null): EarlierRuns | undefined {
   if (told === null) return undefined;
   const { earlier, status, report } = told;
+  const attribution = report?.attribution ?? earlier?.attribution;
   return {
     runs: (earlier?.runs ?? 0) + 1,
     compared: (earlier?.compared ?? 0) + status.ledger.compared,
     // A report holds what was found before it, too.
     differences: report?.differences ?? earlier?.differences ?? [],
+    ...(attribution === undefined ? {} : { attribution }),
   };
 }

@@ -1,11 +1,16 @@
 import type { AppManifest } from '../../common/index.js';
-import type { ClusterDocument } from '../state/documents.js';
+import type { ClusterDocument, ConfigChange } from '../state/documents.js';
+import { changedKeys } from '../upgrade/configs.js';
 import { join } from 'node:path';
 
 /** What an arm must be given so that it runs as live's nodes do. */
 export interface LiveSurroundings {
   /** Env that clusters add to the release's, without stores, outbound addresses and folders. */
   readonly env: Readonly<Record<string, string>>;
+  /** The same for the new arms, where the update changes a cluster's config. */
+  readonly newEnv?: Readonly<Record<string, string>>;
+  /** What of the update no arm can show. */
+  readonly caveats?: readonly string[];
   /** Env name → the address live really calls. */
   readonly outboundUrls: Readonly<Record<string, string>>;
   /** Env name → live's folder. */
@@ -14,15 +19,18 @@ export interface LiveSurroundings {
 
 /**
  * The surroundings of live's nodes. Clusters differ in their env on purpose; all arms get that of the first cluster by
- * name, so that old and new differ in the update alone. Pure.
+ * name, so that old and new differ in the update alone. Where the update is of configs, old and new have those of the first
+ * cluster that it changes. Pure.
  */
 export function liveSurroundings(
   manifest: AppManifest,
   clusters: readonly ClusterDocument[],
   writableDir: string,
+  configs: readonly ConfigChange[] = [],
 ): LiveSurroundings {
+  const [changed] = configs;
   const [first] = [...clusters].sort((a, b) => (a._id < b._id ? -1 : 1));
-  const env = first?.config.env ?? {};
+  const env = changed?.before.env ?? first?.config.env ?? {};
   const outbound = new Set(Object.keys(manifest.outbound));
   const set = new Set([
     manifest.stores.mongo,
@@ -30,8 +38,11 @@ export function liveSurroundings(
     ...outbound,
     ...Object.keys(manifest.writable),
   ]);
+  const own = (all: Readonly<Record<string, string>>): Record<string, string> =>
+    Object.fromEntries(Object.entries(all).filter(([name]) => !set.has(name)));
   return {
-    env: Object.fromEntries(Object.entries(env).filter(([name]) => !set.has(name))),
+    env: own(env),
+    ...(changed === undefined ? {} : { newEnv: own(changed.after.env), caveats: notRehearsed(configs) }),
     outboundUrls: Object.fromEntries(
       Object.entries(manifest.outbound).map(([name, url]) => [name, env[name] ?? url]),
     ),
@@ -39,4 +50,24 @@ export function liveSurroundings(
       Object.entries(manifest.writable).map(([name, folder]) => [name, join(writableDir, folder)]),
     ),
   };
+}
+
+/** An arm is one copy of the app on this machine: of a cluster's config only its env reaches it. */
+function notRehearsed(configs: readonly ConfigChange[]): string[] {
+  const [first, ...others] = configs;
+  if (first === undefined) return [];
+  const { before, after } = first;
+  const beyond = changedKeys({ before, after: { ...after, env: before.env } });
+  return [
+    ...(beyond.length === 0
+      ? []
+      : [
+          `no copy of the app shows what is of the cluster as a whole, or of its machines: ${beyond.join('; ')}`,
+        ]),
+    ...(others.length === 0
+      ? []
+      : [
+          `the env is that of ${first.cluster}; not rehearsed: ${others.map(({ cluster }) => cluster).join(', ')}`,
+        ]),
+  ];
 }

@@ -1,6 +1,6 @@
 /** The process of one shadow upgrade, started by the supervisor. */
 import { parseArgs } from 'node:util';
-import { createLogger } from '../../common/index.js';
+import { createLogger, messageOf } from '../../common/index.js';
 import { Home } from '../home/home.js';
 import { readRuntime } from '../home/runtime.js';
 import { ShadowWorker } from './worker.js';
@@ -21,10 +21,15 @@ const worker = await ShadowWorker.start({
   signal: stop.signal,
 });
 log.info('capturing');
-if (!stop.signal.aborted)
-  await new Promise<void>((resolve) =>
-    stop.signal.addEventListener('abort', () => resolve(), { once: true }),
-  );
+const told = new Promise<void>((resolve) =>
+  stop.signal.addEventListener('abort', () => resolve(), { once: true }),
+);
+try {
+  if (!stop.signal.aborted) await Promise.race([told, worker.failed]);
+} catch (error) {
+  log.error({ error: messageOf(error) }, 'cannot go on; the comparison begins anew');
+  process.exitCode = 1;
+}
 await worker.close();
 log.info('ended');
 if (process.connected) process.disconnect();

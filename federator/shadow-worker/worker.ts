@@ -1,18 +1,29 @@
 import { mkdir, readdir } from 'node:fs/promises';
-import { AgentClient, createLauncher, createReleaseStore } from '../../cluster-agent/index.js';
-import { messageOf, ProxyExchangeSource, type Logger, type Release } from '../../common/index.js';
-import { startShadow, type ShadowRun } from '../../shadow/index.js';
+import { join } from 'node:path';
+import { AgentClient, createLauncher } from '../../cluster-agent/index.js';
+import {
+  baseEnv,
+  distPath,
+  messageOf,
+  ProxyExchangeSource,
+  Supervised,
+  systemClock,
+  type ChildSpec,
+  type Logger,
+} from '../../common/index.js';
+import { fixedBudget, freeDisk, Keeper, prepareArms, shareOfFree } from '../../shadow/index.js';
+import { SHADOW_NODE_FLAGS } from '../daemon/programs.js';
 import type { Home } from '../home/home.js';
 import type { Runtime } from '../home/runtime.js';
 import { Database } from '../state/database.js';
 import type { UpgradeDocument } from '../state/documents.js';
-import { earlierRuns } from './earlier.js';
-import { liveSurroundings } from './live.js';
 import { MergedOutbound } from './merged-outbound.js';
-import { Reporter } from './reporter.js';
 
 /** How often it looks for clusters that were added while the shadow runs. */
 const CLUSTERS_EVERY_MS = 2000;
+
+/** How long the process that compares may take to end its trial and write its last word, ms. */
+const COMPARER_STOP_MS = 8000;
 
 export interface WorkerOptions {
   readonly home: Home;
@@ -22,20 +33,29 @@ export interface WorkerOptions {
   readonly signal: AbortSignal;
 }
 
-/** Runs one shadow upgrade: wires the engine to the edge, the agents and the stores, and tells what it finds. */
+/**
+ * Runs one shadow upgrade: keeps its arms and what is captured at the edge and the agents, and has a process of its own
+ * compare, which is started again when it is killed and goes on with the same arms.
+ */
 export class ShadowWorker {
+  /** Rejects when it cannot go on: all has to begin anew. */
+  readonly failed: Promise<never>;
   readonly #options: WorkerOptions;
   readonly #database: Database;
   readonly #agents = new Map<string, AgentClient>();
   readonly #outbound = new MergedOutbound();
-  #run: ShadowRun | undefined;
-  #reporter: Reporter | undefined;
+  #keeper: Keeper | undefined;
+  #comparer: Supervised | undefined;
+  #serving: Promise<void> = Promise.resolve();
   #joining: NodeJS.Timeout | undefined;
   #joined: Promise<void> = Promise.resolve();
+  #fail!: (error: unknown) => void;
 
   private constructor(options: WorkerOptions, database: Database) {
     this.#options = options;
     this.#database = database;
+    this.failed = new Promise<never>((_, reject) => (this.#fail = reject));
+    this.failed.catch(() => undefined); // Whoever asks for it gets it.
   }
 
   /** Resolves when the capture has begun. What keeps the arms from starting is told in the status. */
@@ -50,54 +70,46 @@ export class ShadowWorker {
     }
   }
 
-  /** Ends the arms and the copying; the report's last word is written, the copies of requests are removed. */
+  /** Ends the comparing, the arms and the copying; the copies of requests are removed. */
   async close(): Promise<void> {
     clearInterval(this.#joining);
     await this.#joined;
-    await this.#run?.stop();
-    await this.#reporter?.close();
+    await this.#comparer?.stop(COMPARER_STOP_MS);
+    await this.#serving;
+    await this.#keeper?.close();
     await this.#outbound.close();
     for (const agent of this.#agents.values()) await agent.close();
     await this.#database.close();
     await this.#options.home.removeShadow(this.#options.upgrade);
   }
 
-  get #workDir(): string {
-    return this.#options.home.shadowWork(this.#options.upgrade);
-  }
-
   async #start(): Promise<void> {
-    const { home, runtime, upgrade: id, log, signal } = this.#options;
-    const upgrade = await this.#upgrade();
-    const [old, next] = await this.#releases(upgrade);
+    const { home, upgrade: id, log, signal } = this.#options;
+    const upgrade = await this.#database.upgrades.findOne({ _id: id });
+    if (upgrade === null) throw new Error(`no upgrade ${id}`);
     await this.#joinAgents();
     // What workers that crashed left, of whatever upgrade: a comparison begins anew, from stores cloned anew.
     for (const left of await readdir(home.shadowDir)) await home.removeShadow(left);
     await mkdir(home.shadow(id), { recursive: true, mode: 0o700 });
     const exchanges = new ProxyExchangeSource({ path: home.edgeSocket, log });
     await exchanges.connected(signal);
-    const earlier = earlierRuns(await this.#database.reports.findOne({ _id: id }));
-    if (earlier !== undefined)
-      await this.#database.reports.updateOne(
-        { _id: id },
-        // Its counts are in `earlier` now: killed again before it tells anything, this worker must not count them twice.
-        { $set: { earlier, report: null, 'status.ledger.compared': 0, 'status.phase': 'preparing' } },
-      );
-    this.#run = await startShadow({
-      upgrade: id,
-      workDir: this.#workDir,
-      old,
-      new: next,
-      live: runtime.app,
-      ...liveSurroundings(old.manifest, await this.#database.clusters.find().toArray(), home.writableDir),
+    this.#keeper = new Keeper({
       exchanges,
       outbound: this.#outbound,
-      launcher: createLauncher(),
-      ...(earlier === undefined ? {} : { earlier }),
-      ...(upgrade.options ?? {}),
+      prepare: prepareArms,
+      own: { launcher: createLauncher(), clock: systemClock, log },
+      logFile: join(home.shadow(id), 'log.spool'),
+      budget: this.#budget(upgrade),
       log,
     });
-    this.#reporter = new Reporter(this.#database, id, this.#run, log);
+    this.#keeper.failed.catch((error: unknown) => this.#fail(error));
+    this.#comparer = new Supervised({
+      spec: () => this.#comparerSpec(),
+      onStart: ({ channel }) => {
+        this.#serving = this.#keeper!.serve(channel);
+      },
+      log,
+    });
     this.#joining = setInterval(() => {
       this.#joined = this.#joinAgents().catch((error: unknown) => {
         log.warn({ error: messageOf(error) }, 'could not look for new clusters');
@@ -105,18 +117,32 @@ export class ShadowWorker {
     }, CLUSTERS_EVERY_MS);
   }
 
-  async #upgrade(): Promise<UpgradeDocument> {
-    const upgrade = await this.#database.upgrades.findOne({ _id: this.#options.upgrade });
-    if (upgrade === null) throw new Error(`no upgrade ${this.#options.upgrade}`);
-    return upgrade;
+  #budget({ options }: UpgradeDocument): ConstructorParameters<typeof Keeper>[0]['budget'] {
+    const dir = this.#options.home.shadow(this.#options.upgrade);
+    return options?.spoolBytes === undefined
+      ? shareOfFree(() => freeDisk(dir))
+      : fixedBudget(options.spoolBytes);
   }
 
-  async #releases({ base, next }: UpgradeDocument): Promise<[Release, Release]> {
-    const store = createReleaseStore({ dir: this.#options.home.releasesDir });
-    const [old, updated] = await Promise.all([store.get(base), next === null ? undefined : store.get(next)]);
-    if (old === undefined || updated === undefined)
-      throw new Error(`release ${base} or ${next} is not installed`);
-    return [old, updated];
+  /** The next process that compares, once the last one has been heard to its end. */
+  async #comparerSpec(): Promise<ChildSpec> {
+    const { home, upgrade } = this.#options;
+    await this.#serving;
+    if (!this.#keeper!.canGoOn)
+      this.#fail(new Error('what compared was killed, and what it had learnt is not kept'));
+    await home.removeTrial(upgrade);
+    return {
+      name: `comparer-${upgrade}`,
+      command: process.execPath,
+      args: [
+        ...SHADOW_NODE_FLAGS,
+        distPath('federator/shadow-worker/compare.js'),
+        ...['--home', home.dir, '--upgrade', upgrade],
+      ],
+      env: baseEnv(),
+      logFile: home.log(`shadow-${upgrade}`),
+      ipc: true,
+    };
   }
 
   /** Reads the outbound calls of every cluster there is. */

@@ -28,12 +28,29 @@ export interface SpendEntry {
 export interface Ledger {
   /** US dollars an hour; null: none. */
   readonly ceiling: number | null;
+  /** US dollars in a calendar month (UTC); null: none. */
+  readonly monthly: number | null;
+  /** What hosts have cost in the month that `at` lies in, up to then. */
+  readonly spent: { readonly usd: number; readonly at: number };
+  /** The agent that runs each cluster, by the session it claimed the cluster with: whoever claims last has it. */
+  readonly claims: Readonly<Record<string, string>>;
   readonly entries: readonly SpendEntry[];
 }
 
 export type SpendEvent =
-  | { readonly kind: 'reserve'; readonly id: string; readonly cluster: string; readonly hourly: number }
-  | { readonly kind: 'create' | 'confirm' | 'release'; readonly id: string }
+  /** An agent begins to run a cluster: no other may reserve for it from now on. */
+  | { readonly kind: 'claim'; readonly cluster: string; readonly session: string }
+  | {
+      readonly kind: 'reserve';
+      readonly id: string;
+      readonly cluster: string;
+      readonly hourly: number;
+      /** Who asks; absent: nobody's claim is asked for. */
+      readonly session?: string;
+    }
+  /** `withinMs`: the provider acts within so long or never; default: as long as any may take. */
+  | { readonly kind: 'create'; readonly id: string; readonly withinMs?: number }
+  | { readonly kind: 'confirm' | 'release'; readonly id: string }
   | {
       /** All hosts of a cluster by intent, as the provider told when it was asked at `askedAt`. */
       readonly kind: 'listing';
@@ -41,13 +58,15 @@ export type SpendEvent =
       readonly askedAt: number;
       readonly hosts: readonly string[];
     }
-  | { readonly kind: 'ceiling'; readonly hourly: number | null };
+  | { readonly kind: 'ceiling'; readonly hourly: number | null; readonly monthly?: number | null }
+  /** A cluster that is no more, its hosts with it. */
+  | { readonly kind: 'forget'; readonly cluster: string };
 
 /**
  * granted: go on. refused: the ceiling, or a price that cannot be. lapsed: there is no such entry (any more): do not
- * create; destroy what was created. noted: nothing to wait for.
+ * create; destroy what was created. superseded: another agent has claimed the cluster since. noted: nothing to wait for.
  */
-export type SpendOutcome = 'granted' | 'refused' | 'lapsed' | 'noted';
+export type SpendOutcome = 'granted' | 'refused' | 'lapsed' | 'superseded' | 'noted';
 
 export interface SpendTimes {
   /** How long a reservation waits for its `create`. */
@@ -59,11 +78,58 @@ export interface SpendTimes {
 /** An agent creates right after it reserved; a provider takes half a minute to answer at worst, and is asked again once. */
 export const SPEND_TIMES: SpendTimes = { reserveMs: 30_000, createMs: 90_000 };
 
-export const NO_SPENDING: Ledger = { ceiling: null, entries: [] };
+export const NO_SPENDING: Ledger = {
+  ceiling: null,
+  monthly: null,
+  spent: { usd: 0, at: 0 },
+  claims: {},
+  entries: [],
+};
+
+const HOUR_MS = 3_600_000;
+const LONGEST_MONTH_HOURS = 31 * 24;
 
 /** US dollars an hour that are spent, or may come to be. */
 export function committed({ entries }: Ledger): number {
   return entries.reduce((sum, { hourly }) => sum + hourly, 0);
+}
+
+/**
+ * US dollars an hour that may still be granted; undefined: any. The month's ceiling holds where everything that runs goes on
+ * to this month's end and through the longest that may follow, so that nothing need ever be stopped for it; below zero: more
+ * runs than the ceilings allow. Pure.
+ */
+export function left(ledger: Ledger, now: number): number | undefined {
+  const { ceiling, monthly, spent } = accrue(ledger, now);
+  const hours = Math.max(1e-6, (endOfMonth(now) - now) / HOUR_MS);
+  const most = Math.min(
+    ceiling ?? Infinity,
+    monthly === null ? Infinity : Math.min((monthly - spent.usd) / hours, monthly / LONGEST_MONTH_HOURS),
+  );
+  return most === Infinity ? undefined : most - committed(ledger);
+}
+
+/** What was spent by `now`: every host that is there, or may be, costs its price from the moment it was asked for. */
+function accrue(ledger: Ledger, now: number): Ledger {
+  const { spent, entries } = ledger;
+  if (now <= spent.at) return ledger;
+  const begin = beginOfMonth(now);
+  const from = Math.max(spent.at, begin);
+  const rate = entries
+    .filter(({ state }) => state !== 'reserved')
+    .reduce((sum, { hourly }) => sum + hourly, 0);
+  const before = spent.at < begin ? 0 : spent.usd;
+  return { ...ledger, spent: { usd: before + (rate * (now - from)) / HOUR_MS, at: now } };
+}
+
+function beginOfMonth(at: number): number {
+  const date = new Date(at);
+  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), 1);
+}
+
+function endOfMonth(at: number): number {
+  const date = new Date(at);
+  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1);
 }
 
 interface Applied {
@@ -78,13 +144,24 @@ export function applySpend(
   now: number,
   times: SpendTimes = SPEND_TIMES,
 ): Applied {
+  const accrued = accrue(before, now);
   const ledger = {
-    ...before,
-    entries: before.entries.filter(({ state, until }) => state !== 'reserved' || until > now),
+    ...accrued,
+    entries: accrued.entries.filter(({ state, until }) => state !== 'reserved' || until > now),
   };
   switch (event.kind) {
     case 'ceiling':
-      return { ledger: { ...ledger, ceiling: event.hourly }, outcome: 'noted' };
+      return {
+        ledger: { ...ledger, ceiling: event.hourly, monthly: event.monthly ?? null },
+        outcome: 'noted',
+      };
+    case 'claim':
+      return {
+        ledger: { ...ledger, claims: { ...ledger.claims, [event.cluster]: event.session } },
+        outcome: 'granted',
+      };
+    case 'forget':
+      return { ledger: forget(ledger, event.cluster), outcome: 'noted' };
     case 'listing':
       return { ledger: afterListing(ledger, event, now), outcome: 'noted' };
     case 'reserve':
@@ -103,13 +180,14 @@ function reserve(
   now: number,
   { reserveMs }: SpendTimes,
 ): Applied {
-  const { id, cluster, hourly } = event;
+  const { id, cluster, hourly, session } = event;
+  if (session !== undefined && session !== (ledger.claims[cluster] ?? session))
+    return { ledger, outcome: 'superseded' };
   const known = ledger.entries.find((entry) => entry.id === id);
   if (known !== undefined)
     return { ledger, outcome: known.cluster === cluster && known.hourly === hourly ? 'granted' : 'refused' };
   const isPrice = Number.isFinite(hourly) && hourly >= 0;
-  if (!isPrice || committed(ledger) + hourly > (ledger.ceiling ?? Infinity) + ROUNDING)
-    return { ledger, outcome: 'refused' };
+  if (!isPrice || hourly > (left(ledger, now) ?? Infinity) + ROUNDING) return { ledger, outcome: 'refused' };
   const entry: SpendEntry = {
     id,
     cluster,
@@ -123,10 +201,11 @@ function reserve(
 
 function step(
   ledger: Ledger,
-  { kind, id }: SpendEvent & { kind: 'create' | 'confirm' | 'release' },
+  event: SpendEvent & { kind: 'create' | 'confirm' | 'release' },
   now: number,
   { createMs }: SpendTimes,
 ): Applied {
+  const { kind, id } = event;
   const entry = ledger.entries.find((known) => known.id === id);
   if (entry === undefined) return { ledger, outcome: kind === 'release' ? 'noted' : 'lapsed' };
   const become = (next: SpendEntry | undefined): Applied => ({
@@ -136,11 +215,11 @@ function step(
     },
     outcome: 'granted',
   });
-  if (kind === 'create')
+  if (event.kind === 'create')
     return become({
       ...entry,
       state: entry.state === 'reserved' ? 'creating' : entry.state,
-      until: now + createMs,
+      until: now + Math.min(createMs, event.withinMs ?? createMs),
       changedAt: now,
     });
   // Confirmed without `create`: a host that should not be there. It is counted all the same.
@@ -152,6 +231,11 @@ function step(
   if (entry.state !== 'reserved' && entry.until > now)
     return become({ ...entry, state: 'creating', changedAt: now });
   return become(undefined);
+}
+
+function forget(ledger: Ledger, cluster: string): Ledger {
+  const claims = Object.fromEntries(Object.entries(ledger.claims).filter(([name]) => name !== cluster));
+  return { ...ledger, claims, entries: ledger.entries.filter((entry) => entry.cluster !== cluster) };
 }
 
 /** A listing tells of an entry only what was settled before it was asked for. */

@@ -63,9 +63,23 @@ export class ClusterStore {
   /** Changes what an agent is to bring about; its generation rises. False when there is no such cluster. */
   async change(
     name: string,
-    set: Partial<Pick<ClusterDocument, 'active' | 'warm' | 'recordOutbound' | 'listen'>>,
+    set: Partial<Pick<ClusterDocument, 'active' | 'warm' | 'config' | 'recordOutbound' | 'listen'>>,
   ): Promise<boolean> {
     return this.#fence.update(this.#database.clusters, { _id: name }, { $set: set, $inc: { generation: 1 } });
+  }
+
+  /** Another config, if nobody has changed the cluster since its generation was `generation`. False when somebody has. */
+  async configureFrom(name: string, generation: number, config: ClusterConfig): Promise<boolean> {
+    return this.#fence.update(
+      this.#database.clusters,
+      { _id: name, generation },
+      { $set: { config }, $inc: { generation: 1 } },
+    );
+  }
+
+  /** Its share of the edge's traffic. */
+  async setWeight(name: string, weight: number): Promise<boolean> {
+    return this.#fence.update(this.#database.clusters, { _id: name }, { $set: { weight } });
   }
 
   /** Moves it in or out of the edge's traffic. */

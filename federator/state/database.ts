@@ -8,6 +8,7 @@ import type {
   ReleaseDocument,
   ReportDocument,
   RuleDocument,
+  TuningDocument,
   UpgradeDocument,
 } from './documents.js';
 
@@ -60,6 +61,9 @@ export class Database {
   }
   get decisions(): Collection<DecisionDocument> {
     return this.db.collection('decisions');
+  }
+  get tuning(): Collection<TuningDocument> {
+    return this.db.collection('tuning');
   }
   get audit(): Collection<AuditDocument> {
     return this.db.collection('audit');

@@ -7,6 +7,7 @@ import type {
   ShadowReport,
   ShadowStatus,
 } from '../../common/index.js';
+import type { TuningState, TuningStep } from '../tuning/state.js';
 
 /** What stands in the federation's database. `epoch` is that of the lease under which a document was written last. */
 
@@ -35,6 +36,8 @@ export interface ClusterDocument {
   /** Rises with every change of what the agent is to bring about. */
   readonly generation: number;
   readonly state: ClusterState;
+  /** Its share of the edge's traffic, in proportion to the others'; absent: 1. */
+  readonly weight?: number;
   readonly createdAt: Date;
   readonly epoch: number;
 }
@@ -69,8 +72,17 @@ export interface ShadowRunOptions {
   readonly spoolBytes?: number;
   /** Share of live's sessions that are copied, 0..1. */
   readonly sample?: number;
+  /** Time for the trials of a round of attribution, ms; 0: none are made. */
+  readonly attributeMs?: number;
   /** What its report does not keep. */
   readonly redact?: readonly string[];
+}
+
+/** A cluster's config before an upgrade, and as the upgrade has it. */
+export interface ConfigChange {
+  readonly cluster: string;
+  readonly before: ClusterConfig;
+  readonly after: ClusterConfig;
 }
 
 export interface UpgradeDocument {
@@ -80,6 +92,8 @@ export interface UpgradeDocument {
   /** The release that was live when it began, and the one it makes (known once it is installed). */
   readonly base: string;
   readonly next: string | null;
+  /** Where configs are what changes; the release stays then: `next` is `base`. */
+  readonly configs?: readonly ConfigChange[];
   /** How the shadow is run; absent for a deploy. */
   readonly options?: ShadowRunOptions;
   readonly state: UpgradeState;
@@ -147,6 +161,14 @@ export interface DecisionDocument {
   readonly kind: 'accept' | 'unaccept' | 'promote' | 'rollback' | 'stop';
   readonly what: string;
   readonly at: Date;
+}
+
+/** What tuning remembers, and the last of what it did; the state is written before any of it is brought about. */
+export interface TuningDocument {
+  readonly _id: 'tuning';
+  readonly state: TuningState;
+  readonly steps: readonly TuningStep[];
+  readonly epoch: number;
 }
 
 export interface AuditDocument {

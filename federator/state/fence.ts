@@ -38,7 +38,12 @@ export class Fence {
       { $setOnInsert: { live: null, capture: false }, $max: { epoch } },
       { upsert: true },
     );
-    for (const collection of [db.clusters, db.upgrades, db.operations] as unknown as Collection<Fenced>[])
+    for (const collection of [
+      db.clusters,
+      db.upgrades,
+      db.operations,
+      db.tuning,
+    ] as unknown as Collection<Fenced>[])
       await collection.updateMany({ epoch: { $lt: epoch } }, { $set: { epoch } });
   }
 

@@ -1,5 +1,5 @@
 import type { Collection } from 'mongodb';
-import { throwIfAborted } from '../../common/index.js';
+import { isDuplicateKey, throwIfAborted } from '../../common/index.js';
 import {
   applySpend,
   NO_SPENDING,
@@ -10,7 +10,6 @@ import {
   type SpendTimes,
 } from '../spend/ledger.js';
 import type { Database } from './database.js';
-import { isDuplicateKey } from './duplicate-key.js';
 
 interface SpendDocument extends Ledger {
   readonly _id: 'spend';
@@ -32,16 +31,16 @@ export class SpendStore {
 
   /** The ledger, and the store's clock (ms), which a listing's `askedAt` is taken from. */
   async read(): Promise<{ readonly ledger: Ledger; readonly now: number }> {
-    const { ceiling, entries, clock } = await this.#look();
-    return { ledger: { ceiling, entries }, now: clock.getTime() };
+    const { ledger, clock } = ledgerOf(await this.#look());
+    return { ledger, now: clock.getTime() };
   }
 
   /** Applies an event; whoever else changes the ledger at the same time comes before or after it. */
   async apply(event: SpendEvent, signal: AbortSignal): Promise<SpendOutcome> {
     for (;;) {
       throwIfAborted(signal);
-      const { version, ceiling, entries, clock } = await this.#look();
-      const { ledger, outcome } = applySpend({ ceiling, entries }, event, clock.getTime(), this.#times);
+      const { version, clock, ledger: before } = ledgerOf(await this.#look());
+      const { ledger, outcome } = applySpend(before, event, clock.getTime(), this.#times);
       const { matchedCount } = await this.#spend.updateOne(
         { _id: 'spend', version },
         { $set: { ...ledger }, $inc: { version: 1 } },
@@ -61,6 +60,9 @@ export class SpendStore {
                 version: { $ifNull: ['$version', 0] },
                 ceiling: { $ifNull: ['$ceiling', NO_SPENDING.ceiling] },
                 entries: { $ifNull: ['$entries', []] },
+                monthly: { $ifNull: ['$monthly', NO_SPENDING.monthly] },
+                spent: { $ifNull: ['$spent', NO_SPENDING.spent] },
+                claims: { $ifNull: ['$claims', { $literal: NO_SPENDING.claims }] },
                 clock: '$$NOW',
               },
             },
@@ -74,4 +76,12 @@ export class SpendStore {
       }
     }
   }
+}
+
+function ledgerOf({ version, clock, ceiling, monthly, spent, claims, entries }: SpendDocument): {
+  readonly version: number;
+  readonly clock: Date;
+  readonly ledger: Ledger;
+} {
+  return { version, clock, ledger: { ceiling, monthly, spent, claims, entries } };
 }

@@ -1,6 +1,6 @@
 import type { ChangeSet } from '../../common/index.js';
 import type { Database } from './database.js';
-import type { ShadowRunOptions, UpgradeDocument, UpgradeState } from './documents.js';
+import type { ConfigChange, ShadowRunOptions, UpgradeDocument, UpgradeState } from './documents.js';
 import type { Fence } from './fence.js';
 
 /** States in which an upgrade is under way: there is one such upgrade at most. */
@@ -15,6 +15,7 @@ export interface NewUpgrade {
   readonly change: ChangeSet;
   readonly base: string;
   readonly next: string | null;
+  readonly configs?: readonly ConfigChange[];
   readonly options?: ShadowRunOptions;
   readonly state: 'starting' | 'promoting';
 }

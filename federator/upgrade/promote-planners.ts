@@ -1,9 +1,11 @@
-import { DharmaError } from '../../common/index.js';
+import { DharmaError, type Release } from '../../common/index.js';
 import type { Planner, Step } from '../operations/plan.js';
 import type { OperationDocument, UpgradeDocument } from '../state/documents.js';
+import { assetFiles, type AssetSource } from './assets.js';
+import { configBackSteps, configSteps } from './configs.js';
 import type { UpgradeContext } from './context.js';
 import { promotedMeanwhile, promoteNothing } from './errors.js';
-import { endShadowSteps } from './shadow-planners.js';
+import { endShadowSteps, nothingChanges, releaseMissing } from './shadow-planners.js';
 import { coolEverywhere, flip, flipEverywhere, warmEverywhere } from './traffic.js';
 
 /** How long taking back a promotion may wait for the agents. */
@@ -12,27 +14,37 @@ const UNDO_MS = 60_000;
 /** Moves all clusters to the upgrade's release, one by one, and keeps the old nodes warm for the rollback window. */
 export function promotePlanner(context: UpgradeContext): Planner {
   return async (operation) => {
-    const { base, next } = await installed(context, operation);
+    const { base, next, configs } = await installed(context, operation);
     return [
       promotingStep(context, operation),
       ...(await moveSteps(context, base, next)),
+      ...configSteps(context, configs),
       promotedStep(context, operation, next),
       ...endShadowSteps(context, operation),
     ];
   };
 }
 
-/** Installs a folder as a release and moves all clusters to it; like a promotion without a shadow before it. */
+/**
+ * Installs a folder, or the live release with other assets, as a release, and moves all clusters to it; or gives clusters
+ * their new configs. Like a promotion without a shadow before it.
+ */
 export function deployPlanner(context: UpgradeContext): Planner {
   return async (operation) => {
     const { subject: id } = operation;
     const upgrade = await context.upgrades.get(id);
     if (upgrade === undefined) throw new Error(`no upgrade ${id}`);
+    if (upgrade.configs !== undefined)
+      return [
+        { ...promotingStep(context, operation), run: async () => undefined },
+        ...configSteps(context, upgrade.configs),
+        promotedStep(context, operation, upgrade.base),
+      ];
     const install: Step = {
       name: 'install',
       doing: 'installing the release',
       run: async (signal) => {
-        const release = await context.releases.create(String(operation.input.app), { signal });
+        const release = await makeRelease(context, operation, upgrade.base, signal);
         await context.records.remember(release);
         await context.upgrades.setNext(id, release.id);
       },
@@ -65,6 +77,22 @@ export function deployPlanner(context: UpgradeContext): Planner {
   };
 }
 
+/** Errors: those of ReleaseStore and `assetFiles`; RELEASE_MISSING, NOTHING_CHANGES. */
+async function makeRelease(
+  { releases }: UpgradeContext,
+  { input }: OperationDocument,
+  live: string,
+  signal: AbortSignal,
+): Promise<Release> {
+  if (typeof input.app === 'string') return releases.create(input.app, { signal });
+  const base = await releases.get(live);
+  if (base === undefined) throw releaseMissing(live);
+  const files = await assetFiles(base.dir, input.assets as AssetSource);
+  const next = await releases.update(base, { files }, { signal });
+  if (next.id === base.id) throw nothingChanges(['assets']);
+  return next;
+}
+
 /** After a promotion: back to the old nodes, which are warm. Before it: the end of remote1. */
 export function rollbackPlanner(context: UpgradeContext): Planner {
   return async (operation): Promise<readonly Step[]> => {
@@ -92,6 +120,7 @@ export function rollbackPlanner(context: UpgradeContext): Planner {
         doing: 'noting the live release',
         run: () => context.clusters.setFederation({ live: upgrade.base }),
       },
+      ...configBackSteps(context, upgrade.configs),
       rolledBack,
       { name: 'cool', doing: 'ending the new nodes', run: () => coolEverywhere(context) },
     ];

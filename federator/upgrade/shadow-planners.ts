@@ -91,6 +91,10 @@ async function install(context: UpgradeContext, id: string, signal: AbortSignal)
   const { upgrades, releases, records } = context;
   const upgrade = await upgrades.get(id);
   if (upgrade === undefined) throw new Error(`no upgrade ${id}`);
+  if (upgrade.configs !== undefined) {
+    await upgrades.setNext(id, upgrade.base);
+    return;
+  }
   const base = await releases.get(upgrade.base);
   if (base === undefined) throw releaseMissing(upgrade.base);
   const next = await releases.update(base, upgrade.change, { signal });
@@ -129,16 +133,16 @@ function workerFailed(error: ShadowStatus['error']): DharmaError {
   );
 }
 
-function nothingChanges(packages: readonly string[]): DharmaError {
+export function nothingChanges(packages: readonly string[]): DharmaError {
   return new DharmaError({
     code: 'NOTHING_CHANGES',
     message: 'the update leaves the release as it is',
     found: packages.join(' '),
-    remedy: 'Name a version that differs from the installed one.',
+    remedy: 'Name a version, or files, that differ from what is installed.',
   });
 }
 
-function releaseMissing(id: string): DharmaError {
+export function releaseMissing(id: string): DharmaError {
   return new DharmaError({
     code: 'RELEASE_MISSING',
     message: `release ${id} is not installed on this machine`,

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "client.h"
+#include "websocket.h"
 #include "worker.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -45,6 +46,16 @@ static void start(void) {
     memset(node_conns, -1, sizeof node_conns);
 }
 
+/** Accepts a WebSocket. false: none was asked for. */
+static bool accept_websocket(int fd, char *bytes, size_t n) {
+    static const char name[] = "sec-websocket-key: ";
+    char *key = memmem(bytes, n, name, sizeof name - 1), accept[WEBSOCKET_ACCEPT + 1], answer[200];
+    if (!key || (size_t)(bytes + n - key) < sizeof name + WEBSOCKET_KEY) return false;
+    websocket_answer_key(key + sizeof name - 1, accept);
+    int size = snprintf(answer, sizeof answer, "HTTP/1.1 101 Y\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: %s\r\n\r\nhello", accept);
+    return send(fd, answer, (size_t)size, MSG_NOSIGNAL) > 0;
+}
+
 /** The node: answers what looks like a head, and closes. @return whether it did anything */
 static bool step_node(void) {
     static const char answer[] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX: y\r\nConnection: close\r\n\r\n5\r\nhello\r\n0\r\nT: u\r\n\r\n";
@@ -62,6 +73,7 @@ static bool step_node(void) {
         busy = true;
         // One in four never answers a body it has begun to read.
         if (n > 0 && memmem(bytes, (size_t)n, "POST", 4) && i % 4 == 0) continue;
+        if (n > 0 && accept_websocket(node_conns[i], bytes, (size_t)n)) continue;
         if (n > 0 && send(node_conns[i], answer, sizeof answer - 1, MSG_NOSIGNAL) > 0) continue;
         close(node_conns[i]);
         node_conns[i] = -1;

@@ -34,6 +34,27 @@ struct chunk *chunk_new_sized(struct chunk_pool *pool, size_t cap) {
     return c;
 }
 
+/** What a lent chunk has in the place of data. */
+struct loan {
+    void (*end)(void *owner);
+    void *owner;
+};
+
+struct chunk *chunk_lend(void (*end)(void *owner), void *owner) {
+    struct loan loan = {end, owner};
+    struct chunk *c = base_alloc(sizeof *c + sizeof loan);
+    *c = (struct chunk){.refs = 1};
+    memcpy(c->data, &loan, sizeof loan);
+    return c;
+}
+
+static void end_loan(struct chunk *c) {
+    struct loan loan;
+    memcpy(&loan, c->data, sizeof loan);
+    free(c);
+    loan.end(loan.owner);
+}
+
 static bool keep(struct chunk *c, struct chunk **list, unsigned *count, unsigned max) {
     if (*count >= max) return false;
     c->next = *list;
@@ -44,6 +65,10 @@ static bool keep(struct chunk *c, struct chunk **list, unsigned *count, unsigned
 
 void chunk_recycle(struct chunk *c) {
     struct chunk_pool *pool = c->pool;
+    if (UNLIKELY(!pool)) {
+        end_loan(c);
+        return;
+    }
     BUG_ON(pool->live == 0);
     pool->live--;
     if (LIKELY(c->cap == CHUNK_BYTES) && keep(c, &pool->free, &pool->free_count, FREE_MAX)) return;

@@ -20,7 +20,7 @@ struct chunk_pool;
 /** Invariants: refs > 0 while anybody points into it; bytes below `fill` never change while refs > 1. */
 struct chunk {
     struct chunk *next;      // free list
-    struct chunk_pool *pool;
+    struct chunk_pool *pool; // NULL: see chunk_lend
     uint32_t refs;
     uint32_t cap;            // bytes in data
     uint32_t fill;           // bytes written so far
@@ -37,6 +37,8 @@ struct chunk_pool {
 struct chunk *chunk_new(struct chunk_pool *pool);
 /** A chunk of at least `cap` bytes; a pooled one where that is enough. */
 struct chunk *chunk_new_sized(struct chunk_pool *pool, size_t cap);
+/** A chunk that stands for memory of somebody else's, which stays until `end`: the last reference is gone. It counts in no pool. */
+struct chunk *chunk_lend(void (*end)(void *owner), void *owner);
 /** Gives every free chunk back to the system. */
 void chunk_pool_clear(struct chunk_pool *pool);
 /** Used by chunk_unref when the last reference goes. */

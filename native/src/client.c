@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "admit.h"
+#include "cache_fetch.h"
 #include "cidr.h"
 #include "client_pace.h"
 #include "exchange.h"
@@ -37,7 +38,7 @@ void client_close(struct client *c) {
     list_remove(&c->link);
     if (c->h2) h2_end(c);
     conn_close(&c->conn);
-    if (c->stream) return;
+    if (c->stream || c->fetch) return;
     admit_gone(c);
     w->telemetry.clients--;
     worker_client_gone(w);
@@ -185,7 +186,7 @@ static void run(struct conn *conn) {
         exchange_run(c->x);
         return;
     }
-    if (c->stream) return;  // its connection closes it
+    if (c->stream || c->fetch) return;  // its connection closes it, the cache its own
     if (c->lingering) {
         run_lingering(c);
         return;
@@ -255,6 +256,10 @@ void client_next(struct client *c, bool keep_alive) {
     struct worker *w = c->conn.worker;
     if (c->conn.closed) return;
     c->reader.caught_up = true;  // what it was waited for is over
+    if (c->fetch) {
+        cache_fetch_answered(c->fetch);
+        return;
+    }
     if (c->stream) {
         c->closing = true;
         h2_stream_answered(c->stream);

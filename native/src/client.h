@@ -20,6 +20,7 @@ struct client {
     struct exchange *x;        // the request being served
     struct h2 *h2;             // the connection speaks HTTP/2: its requests are clients of their own
     struct h2_stream *stream;  // this client is a stream of such a connection
+    struct cache_fetch *fetch; // this client is the cache, which asks the origin
     bool until_end;            // a stream: DATA follow the head, END_STREAM ends the body
     bool awaits_proxy;         // a header of the PROXY protocol has to come first
     bool nameless;             // passed on for somebody who cannot be told: `peer` is not who speaks

@@ -21,7 +21,7 @@ void client_set_deadline(struct client *c) {
 }
 
 void client_watch_reader(struct client *c) {
-    if (c->reader.deadline) return;
+    if (c->reader.deadline || c->fetch) return;
     pace_watch(&c->reader, c->conn.worker->loop.now, taken(c), limits_of(c)->body_timeout);
     client_set_deadline(c);
 }

@@ -5,6 +5,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "config_cache.h"
 #include "config_read.h"
 #include "config_route.h"
 #include "config_tls.h"
@@ -172,7 +173,7 @@ static bool read_scalars(struct reader *r, const struct json *root) {
     if (!get_string(r, root, "", "control", false, sizeof ((struct sockaddr_un *)0)->sun_path - 1, &c->control)) return false;
     if (c->control && c->control[0] != '/') return fail(r, "control", "found \"%s\", expected an absolute path", c->control);
     if (!get_time(r, root, "", "drainTimeout", &c->drain_timeout)) return false;
-    if (!get_string(r, root, "", "exchangeHeader", false, 64, &field)) return false;
+    if (!get_string(r, root, "", "exchangeHeader", false, 64, &field) || !get_bool(r, root, "", "exchangeHeaderTrusted", &c->exchange_trusted)) return false;
     if (!get_string(r, root, "", "stickyCookie", false, 64, &c->sticky_cookie)) return false;
     if (!valid_token(c->sticky_cookie) || !*c->sticky_cookie) return fail(r, "stickyCookie", "found \"%s\", expected a cookie's name", c->sticky_cookie);
     if (!field) return true;
@@ -190,7 +191,7 @@ static void set_defaults(struct config *c) {
     c->capture_queue = 64 << 20;
     c->drain_timeout = 10000 * MS;
     c->sticky_cookie = "dharma-node";
-    c->eject = true;
+    c->eject = c->exchange_trusted = true;
     c->health_interval = 5000 * MS;
     c->health_timeout = 2000 * MS;
     c->tls.ticket_rotation = 3600000 * MS;
@@ -198,9 +199,9 @@ static void set_defaults(struct config *c) {
 
 static bool read_document(struct reader *r, const struct json *root) {
     static const char *const keys[] = {"listen", "workers", "control", "nodes", "routes", "limits", "telemetry", "capture",
-                                       "exchangeHeader", "trusted", "drainTimeout", "stickyCookie", "balance", "health", "tls", "upstreamTls", "acme", NULL};
+                                       "exchangeHeader", "exchangeHeaderTrusted", "trusted", "drainTimeout", "stickyCookie", "balance", "health", "tls", "upstreamTls", "acme", "cache", NULL};
     return only_keys(r, root, "", keys) && read_listens(r, root) && read_nodes(r, root) && config_read_routes(r, root) && read_limits(r, root) &&
-           read_telemetry(r, root) && read_capture(r, root) && get_ranges(r, root, "", "trusted", &r->config->trusted) && read_balance(r, root) && read_health(r, root) && read_scalars(r, root) && config_read_tls(r, root);
+           read_telemetry(r, root) && read_capture(r, root) && get_ranges(r, root, "", "trusted", &r->config->trusted) && read_balance(r, root) && read_health(r, root) && read_scalars(r, root) && config_read_tls(r, root) && config_read_cache(r, root);
 }
 
 /** Turns a byte offset into line and column for the message. */
@@ -267,6 +268,8 @@ static bool refuse(struct config_error *error, const char *path) {
     return false;
 }
 
+static bool same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
+
 bool config_may_replace(const struct config *old, const struct config *next, struct config_error *error) {
     if (old->listen_count != next->listen_count) return refuse(error, "listen");
     for (unsigned i = 0; i < old->listen_count; i++) {
@@ -276,6 +279,8 @@ bool config_may_replace(const struct config *old, const struct config *next, str
         return refuse(error, path);
     }
     if (old->workers != next->workers) return refuse(error, "workers");
-    if (!old->control != !next->control || (old->control && strcmp(old->control, next->control) != 0)) return refuse(error, "control");
+    if (!same_text(old->cache.disk_path, next->cache.disk_path)) return refuse(error, "cache.diskPath");
+    if (old->cache.disk_path && old->cache.disk_bytes != next->cache.disk_bytes) return refuse(error, "cache.diskBytes");
+    if (!same_text(old->control, next->control)) return refuse(error, "control");
     return true;
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "arena.h"
+#include "cache_vary.h"
 #include "cidr.h"
 #include "limit.h"
 
@@ -94,6 +95,23 @@ struct config_limits {
     uint64_t min_rate;  // bytes a second; 0: none
 };
 
+/** Whom requests to the origin of assets are signed for, see sigv4.h. */
+struct config_signing {
+    const char *region, *access_key_id, *secret_file;  // NULL: nobody
+};
+
+/** Assets: where they come from, and what is kept of them. */
+struct config_cache {
+    uint64_t memory_bytes;        // 0: no cache
+    uint64_t object_bytes;        // of one answer's body
+    const char *disk_path;        // a folder of its own; NULL: none
+    uint64_t disk_bytes;
+    const char *origin_host;      // as the origin is called; NULL: as the client says
+    const char *origin_path;      // before each path; NULL: nothing
+    struct config_signing signing;
+    struct cache_shown shown;     // request fields it gets to see beside the usual ones
+};
+
 struct config {
     struct arena arena;
     unsigned listen_count, node_count, route_count, acme_count;
@@ -107,6 +125,7 @@ struct config {
     unsigned workers;
     const char *control;          // NULL: none
     struct config_limits limits;
+    struct config_cache cache;
     const char *health_path;      // NULL: no active checks
     uint64_t health_interval, health_timeout;  // ns
     bool eject;                   // passive outlier detection
@@ -115,6 +134,7 @@ struct config {
     bool capture;
     uint64_t capture_max_body, capture_queue;
     struct span exchange_field;   // n == 0: none
+    bool exchange_trusted;        // a trusted peer's is taken over
     const char *sticky_cookie;    // its name
     uint64_t drain_timeout;       // ns
 };

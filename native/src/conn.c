@@ -2,6 +2,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -129,19 +130,34 @@ void conn_run_again(struct conn *c) {
     if (list_empty(&c->again) && !c->closed) list_push(&c->worker->again, &c->again);
 }
 
-static ssize_t write_some(struct conn *c) {
-    unsigned count = c->out.count - c->out.next;
-    if (LIKELY(count == 1)) {
-        struct segment s = outq_unsent(&c->out, 0);
-        return send(c->watch.fd, s.p, s.n, MSG_NOSIGNAL);
+/** The kernel sends from the page cache. A file that is shorter than it was is an error: what was announced cannot be kept. */
+static ssize_t write_file(const struct conn *c, const struct segment *s) {
+    off_t at = (off_t)s->at;
+    ssize_t n = sendfile(c->watch.fd, s->file, &at, s->n);
+    if (n == 0) errno = EIO;
+    return n ? n : -1;
+}
+
+/** Writes the first segments: bytes in memory up to those of a file, or these. @param wanted fewer written: the socket is full */
+static ssize_t write_some(struct conn *c, size_t *wanted) {
+    unsigned count = c->out.count - c->out.next, n = 0;
+    struct segment first = outq_unsent(&c->out, 0);
+    *wanted = first.n;
+    if (UNLIKELY(first.file >= 0)) {
+        // Whatever came of it, only the next try tells a full socket from a file's end.
+        *wanted = 0;
+        return write_file(c, &first);
     }
+    if (LIKELY(count == 1)) return send(c->watch.fd, first.p, first.n, MSG_NOSIGNAL);
     struct iovec iov[OUTQ_SEGMENTS];
-    for (unsigned i = 0; i < count; i++) {
-        struct segment s = outq_unsent(&c->out, i);
-        iov[i] = (struct iovec){(void *)(uintptr_t)s.p, s.n};
+    *wanted = 0;
+    for (struct segment s = first; s.file < 0; s = outq_unsent(&c->out, n)) {
+        iov[n++] = (struct iovec){(void *)(uintptr_t)s.p, s.n};
+        *wanted += s.n;
+        if (n == count) break;
     }
-    struct msghdr msg = {.msg_iov = iov, .msg_iovlen = count};
-    return sendmsg(c->watch.fd, &msg, MSG_NOSIGNAL);
+    struct msghdr msg = {.msg_iov = iov, .msg_iovlen = n};
+    return sendmsg(c->watch.fd, &msg, n < count ? MSG_NOSIGNAL | MSG_MORE : MSG_NOSIGNAL);
 }
 
 void conn_flush(struct conn *c) {
@@ -150,8 +166,8 @@ void conn_flush(struct conn *c) {
         return;
     }
     while (c->out.bytes && c->writable && !c->connecting && !c->cut) {
-        uint32_t wanted = c->out.bytes;
-        ssize_t n = write_some(c);
+        size_t wanted;
+        ssize_t n = write_some(c, &wanted);
         if (n < 0) {
             if (errno == EINTR) continue;
             if (errno == EAGAIN) {
@@ -163,7 +179,7 @@ void conn_flush(struct conn *c) {
         }
         outq_consume(&c->out, (size_t)n);
         // A short write filled the socket; asking again would only say EAGAIN, and the edge comes all the same.
-        if ((uint32_t)n < wanted) c->writable = false;
+        if ((size_t)n < wanted) c->writable = false;
     }
 }
 

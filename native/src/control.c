@@ -7,11 +7,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "cache_store.h"
 #include "frames.h"
 #include "peer.h"
 
 /** After the workers have ended, peers get this long to read what is queued for them. */
 #define FAREWELL_NS 1000000000ull
+/** How long a subscriber of exchanges of the process before is awaited: it is told to come, and has only to connect. */
+#define AWAIT_NS 5000000000ull
 
 static sigset_t control_signals(void) {
     sigset_t set;
@@ -36,6 +39,7 @@ static void order_next(struct worker_orders *orders, void *data) {
 static void order_drain(struct worker_orders *orders, void *data) {
     (void)data;
     orders->drain = true;
+    orders->yield = false;
 }
 
 static void order_stop(struct worker_orders *orders, void *data) {
@@ -64,6 +68,7 @@ uint64_t control_publish(struct control *c, struct config *config, uint64_t gene
     if (!next) return 0;
     snapshot_unref(c->current);
     c->current = next;
+    cache_store_configure(config->cache.memory_bytes);
     order_all(c, order_next, next);
     return next->serial;
 }
@@ -74,9 +79,40 @@ bool control_in_force(const struct control *c, uint64_t serial) {
     return true;
 }
 
+/** The subscriber who was awaited gets what was kept; NULL: nobody came. */
+static void end_await(struct control *c, struct peer *subscriber) {
+    if (subscriber) subscriber->dropped_seen = 0;
+    for (unsigned i = 0; i < c->kept_count; i++) {
+        if (subscriber) peer_offer(subscriber, c->kept[i]);
+        peer_parcel_unref(c->kept[i]);
+    }
+    free(c->kept);
+    c->kept = NULL;
+    c->kept_count = 0;
+    c->await_until = 0;
+}
+
+static void keep(struct control *c, struct parcel *p) {
+    if (c->kept_count == c->kept_cap) {
+        c->kept_cap = c->kept_cap ? c->kept_cap * 2 : 16;
+        c->kept = base_realloc(c->kept, c->kept_cap * sizeof *c->kept);
+    }
+    p->refs++;
+    c->kept[c->kept_count++] = p;
+}
+
+void control_await_subscriber(struct control *c) {
+    c->await_until = loop_clock() + AWAIT_NS;
+    c->capture_wanted = true;
+    order_all(c, order_capture, &c->capture_wanted);
+}
+
 void control_subscriptions_changed(struct control *c) {
-    bool wanted = false;
-    for (struct list *l = c->peers.next; l != &c->peers; l = l->next) wanted = wanted || CONTAINER_OF(l, struct peer, link)->exchanges;
+    struct peer *subscriber = NULL;
+    for (struct list *l = c->peers.next; l != &c->peers; l = l->next)
+        if (CONTAINER_OF(l, struct peer, link)->exchanges) subscriber = CONTAINER_OF(l, struct peer, link);
+    if (c->await_until && subscriber) end_await(c, subscriber);
+    bool wanted = subscriber || c->await_until;
     if (wanted == c->capture_wanted) return;
     c->capture_wanted = wanted;
     order_all(c, order_capture, &c->capture_wanted);
@@ -94,10 +130,11 @@ static void reload_file(struct control *c) {
 }
 
 static void begin_drain(struct control *c) {
-    if (c->draining) {
+    if (c->draining && !c->yielded) {
         order_all(c, order_stop, NULL);  // asked twice: at once
         return;
     }
+    c->yielded = false;
     c->draining = true;
     order_all(c, order_drain, NULL);
     wheel_set(&c->wheel, &c->drain_end, c->loop.now + c->current->config->drain_timeout);
@@ -108,15 +145,24 @@ static void order_yield(struct worker_orders *orders, void *data) {
     orders->drain = orders->yield = true;
 }
 
-void control_hand_over(struct control *c) {
+static void pump_peers(struct control *c) {
+    for (struct list *l = c->peers.next, *next; l != &c->peers; l = next) {
+        next = l->next;
+        peer_pump(CONTAINER_OF(l, struct peer, link));
+    }
+}
+
+void control_hand_over(struct control *c, uint32_t pid) {
     BUG_ON(c->draining || !c->socket_path);
     loop_remove(&c->loop, &c->listener);
     close(c->listener.fd);
     unlink(c->socket_path);
     free((void *)(uintptr_t)c->socket_path);
     c->socket_path = NULL;
-    c->draining = true;
+    c->draining = c->yielded = true;
     order_all(c, order_yield, NULL);
+    for (struct list *l = c->peers.next; l != &c->peers; l = l->next) peer_handed_over(CONTAINER_OF(l, struct peer, link), pid);
+    pump_peers(c);
     fprintf(stderr, "{\"event\":\"handed over\"}\n");
 }
 
@@ -136,13 +182,6 @@ static void on_signal(struct watch *w, uint32_t events) {
     }
 }
 
-static void pump_peers(struct control *c) {
-    for (struct list *l = c->peers.next, *next; l != &c->peers; l = next) {
-        next = l->next;
-        peer_pump(CONTAINER_OF(l, struct peer, link));
-    }
-}
-
 static void on_mail(struct watch *w, uint32_t events) {
     struct control *c = CONTAINER_OF(w, struct control, mailbox);
     (void)events;
@@ -150,7 +189,8 @@ static void on_mail(struct watch *w, uint32_t events) {
         next = p->next;
         p->next = NULL;
         p->refs = 1;
-        if (p->size)
+        if (c->await_until && p->kind == PARCEL_EXCHANGES) keep(c, p);
+        else if (p->size)
             for (struct list *l = c->peers.next; l != &c->peers; l = l->next) peer_offer(CONTAINER_OF(l, struct peer, link), p);
         peer_parcel_unref(p);
     }
@@ -162,6 +202,10 @@ static void on_tick(struct timer *t, uint64_t now) {
     bool wanted = false;
     for (struct list *l = c->peers.next; l != &c->peers; l = l->next) wanted = wanted || CONTAINER_OF(l, struct peer, link)->telemetry;
     if (wanted) order_all(c, order_telemetry, NULL);
+    if (c->await_until && now > c->await_until) {
+        end_await(c, NULL);
+        control_subscriptions_changed(c);
+    }
     pump_peers(c);
     wheel_set(&c->wheel, &c->tick, now + c->current->config->telemetry_interval);
 }
@@ -250,6 +294,7 @@ void control_run(struct control *c) {
     on_mail(&c->mailbox, 0);
     for (uint64_t end = c->loop.now + FAREWELL_NS; has_output(c) && c->loop.now < end;) turn(c, end);
     while (!list_empty(&c->peers)) peer_close(CONTAINER_OF(c->peers.next, struct peer, link));
+    end_await(c, NULL);
     on_mail(&c->mailbox, 0);
     bury(c);
     if (c->socket_path) {

@@ -22,8 +22,12 @@ struct control {
     struct snapshot *current;    // one reference
     const char *config_file;
     const char *socket_path;     // NULL: no control socket
-    bool draining, stop_sent;
-    bool capture_wanted;         // some peer subscribes to exchanges
+    bool draining;
+    bool yielded;                // another process has this one's place
+    bool capture_wanted;         // some peer subscribes to exchanges, or one is awaited
+    struct parcel **kept;        // records for the subscriber who is awaited; one reference each
+    unsigned kept_count, kept_cap;
+    uint64_t await_until;        // 0: nobody is awaited
 };
 
 /** Opens the control socket of the config. false: *why says what is wrong. */
@@ -37,6 +41,11 @@ uint64_t control_publish(struct control *c, struct config *config, uint64_t gene
 /** Whether every worker uses this snapshot or a newer one. */
 bool control_in_force(const struct control *c, uint64_t serial);
 /** Another process accepts in this one's place: lets go of the control socket's path and drains for as long as it takes. */
-void control_hand_over(struct control *c);
+void control_hand_over(struct control *c, uint32_t pid);
+/**
+ * Captures before there is a subscriber, and keeps it all for the first that comes: the one of the process whose place
+ * this one takes. Before the workers start.
+ */
+void control_await_subscriber(struct control *c);
 /** A peer's subscriptions changed. */
 void control_subscriptions_changed(struct control *c);

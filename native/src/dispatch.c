@@ -35,8 +35,8 @@ static void attach(struct exchange *x, struct upstream *u, struct outq *out) {
     x->up = u;
     u->x = x;
     outq_move(&u->conn.out, out);
-    // A pooled connection can turn out to have been closed meanwhile, and the new one after it: only then is a request sent twice.
-    if ((u->reused || x->fresh) && x->idempotent) u->conn.out.keep = true;
+    // A pooled connection can turn out to have been closed meanwhile, and who is behind a new one (a cluster without nodes) may end it.
+    if (x->idempotent) u->conn.out.keep = true;
     if (!u->conn.connecting) {
         wheel_set(&w->wheel, &u->conn.timer, w->loop.now + worker_config(w)->limits.upstream_timeout);
         conn_mark_dirty(&u->conn);
@@ -126,6 +126,8 @@ void dispatch(struct exchange *x, struct outq *out, bool in_turn) {
             return;
         }
         x->node = (unsigned)node;
+        // Where limits are only measured: it would have had to wait.
+        if (UNLIKELY(s->nodes[node].measured && s->nodes[node].account->open > s->nodes[node].measured)) w->telemetry.queued++;
         struct upstream *u = upstream_take(w, s, (unsigned)node, x->fresh);
         if (u && u->reused && !x->idempotent && conn_is_stale(&u->conn)) {
             upstream_close(u);

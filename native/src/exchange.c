@@ -1,6 +1,7 @@
 #include "exchange.h"
 
 #include "admit.h"
+#include "cache_visit.h"
 #include "client_pace.h"
 #include "dispatch.h"
 #include "frames.h"
@@ -82,10 +83,13 @@ void exchange_begin(struct client *c, size_t head_bytes, uint64_t started) {
     struct outq out;
     outq_init(&out);
     request_prepare(x, &out, head_bytes);
-    if (tee_wanted(&w->tee)) x->tape = tape_new(&w->tee, c->conn.in, (struct span){conn_bytes(&c->conn), head_bytes}, &w->head);
+    if (tee_wanted(&w->tee) && !c->fetch) x->tape = tape_new(&w->tee, c->conn.in, (struct span){conn_bytes(&c->conn), head_bytes}, &w->head);
     struct chunk *head = chunk_ref(c->conn.in);  // what w->head points into
+    struct span bytes = {conn_bytes(&c->conn), head_bytes};
     conn_use(&c->conn, head_bytes);
-    bool answered = answer_here(x, &out);
+    // What the cache asks was admitted when its client asked.
+    bool answered = !c->fetch && (answer_here(x, &out) || (UNLIKELY(x->asset) && cache_visit_begin(x, head, bytes)));
+    if (!answered && UNLIKELY(x->asset)) request_write_head(x, &out, head_bytes);
     chunk_unref(head);
     if (answered) return;
     if (!x->request.done) {
@@ -147,8 +151,8 @@ void exchange_upstream_failed(struct exchange *x, int status) {
         try_again(x);
         return;
     }
-    // It ended the new one as well.
-    if (status == 502 && x->fresh && can_send_again(x) && try_another(x)) return;
+    // It ended a new one: so does a proxy whose nodes are gone.
+    if (status == 502 && can_send_again(x) && try_another(x)) return;
     x->flags |= EXCHANGE_UPSTREAM_FAILED;
     exchange_settle(x, OUTCOME_FAILURE);
     if (!x->status) exchange_refuse(x, status);
@@ -198,6 +202,8 @@ static void detach(struct exchange *x) {
     struct upstream *u = x->up;
     exchange_settle(x, OUTCOME_NEUTRAL);
     queue_drop(x);
+    if (UNLIKELY(x->visit != NULL)) cache_visit_end(x);
+    free(x->invalidates);
     uint64_t now = w->loop.now > x->started ? w->loop.now : x->started;
     if (UNLIKELY(x->limited)) telemetry_limited(x->meter);
     else telemetry_finish(x->meter, x->status, x->flags, now - x->started, x->tunnel);
@@ -257,7 +263,7 @@ static void begin_tunnel(struct exchange *x) {
     x->tape = NULL;
     x->request.done = x->response.done = false;
     // A tunnel may be silent for as long as it likes, but not for ever if the other end is no longer there.
-    conn_probe(&x->client->conn);
+    conn_probe(x->client->stream ? &x->client->stream->h2->client->conn : &x->client->conn);
     conn_probe(&x->up->conn);
     wheel_set(&w->wheel, &x->up->conn.timer, WHEEL_NEVER);
     wheel_set(&w->wheel, &x->client->conn.timer, WHEEL_NEVER);
@@ -272,10 +278,11 @@ static bool run_head(struct exchange *x) {
             if (x->realtime) exchange_settle(x, x->status >= 500 ? OUTCOME_FAILURE : OUTCOME_SUCCESS);
             return true;
         case RESPONSE_TUNNEL: begin_tunnel(x); return true;
-        case RESPONSE_BAD:
-            exchange_upstream_failed(x, 502);
+        case RESPONSE_NO_TUNNEL:
+            exchange_settle(x, OUTCOME_SUCCESS);
+            exchange_refuse(x, 501);
             return false;
-        case RESPONSE_CUT: exchange_upstream_failed(x, 502); return false;
+        case RESPONSE_BAD: case RESPONSE_CUT: exchange_upstream_failed(x, 502); return false;
     }
     return false;
 }
@@ -292,6 +299,10 @@ void exchange_run(struct exchange *x) {
         run_waiting(x);
         return;
     }
+    if (UNLIKELY(x->visit != NULL)) {
+        cache_visit_run(x);
+        return;
+    }
     if (!x->tunnel) {
         if (c->conn.failed || c->conn.cut) {
             exchange_abort(x, true);
@@ -306,7 +317,10 @@ void exchange_run(struct exchange *x) {
         if (!x->status && !run_head(x)) return;
     }
     if (x->tunnel) {
-        if (!relay_tunnel(x)) exchange_abort(x, false);
+        if (relay_tunnel(x)) return;
+        // A stream that has ended in good order says so before it goes.
+        if (x->client->stream && x->request.done && x->response.done) exchange_finish(x);
+        else exchange_abort(x, false);
         return;
     }
     if (!x->response.done) {

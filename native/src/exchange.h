@@ -12,6 +12,7 @@
 #include "tee.h"
 #include "upstream.h"
 
+struct cache_visit;
 struct lease;
 struct waiter;
 
@@ -39,6 +40,8 @@ struct exchange {
     int64_t charge;
     uint64_t charged_at;
     uint64_t started, first_byte;    // ns
+    struct cache_visit *visit;       // set while the cache answers it, see cache_visit.h
+    char *invalidates;               // the URL whose stored answers go when it succeeds; NULL: none
     struct waiter *waiter;           // set while it waits for a node, see queue.h
     uint64_t queued_at;              // when it first had to; 0: never
     uint64_t id;
@@ -53,6 +56,7 @@ struct exchange {
     bool limited;                    // refused by a rate: not among the endpoint's requests
     bool tunnel;                     // 101: bytes go both ways unread
     bool from_proxy;                 // a trusted peer told its id: a proxy of ours, which may know other nodes
+    bool asset;                      // route class, and there is a cache
     bool realtime;                   // route class: settled at the head of the answer
     bool to_head, idempotent, http_1_0, keep_alive, upgrade;
     bool fresh;                      // do not use a pooled connection (again)

@@ -29,6 +29,34 @@ static struct frame_array get_endpoint_limits_array(struct frame_reader *reader)
     return array;
 }
 
+void frame_put_node_out(struct frame_buffer *out, const struct frame_node_out *in)
+{
+    frame_put_bytes(out, in->node);
+    frame_put_bool(out, in->ejected);
+    frame_put_bool(out, in->unhealthy);
+}
+
+void frame_get_node_out(struct frame_reader *reader, struct frame_node_out *out)
+{
+    out->node = frame_get_bytes(reader);
+    out->ejected = frame_get_bool(reader);
+    out->unhealthy = frame_get_bool(reader);
+}
+
+static struct frame_array get_node_out_array(struct frame_reader *reader)
+{
+    struct frame_array array = {.count = frame_get_u32(reader)};
+    const uint8_t *start = reader->data;
+    struct frame_node_out element;
+
+    for (uint32_t i = 0; i < array.count && reader->result == FRAME_OK; i++)
+        frame_get_node_out(reader, &element);
+    if (reader->result != FRAME_OK)
+        return (struct frame_array){.count = 0};
+    array.encoded = frame_bytes(start, (size_t)(reader->data - start));
+    return array;
+}
+
 void frame_put_bucket(struct frame_buffer *out, const struct frame_bucket *in)
 {
     frame_put_u16(out, in->index);
@@ -431,6 +459,7 @@ static void frame_put_limits(struct frame_buffer *out, const struct frame_limits
 {
     frame_put_limits_prefix(out, in);
     frame_put_array(out, in->endpoints);
+    frame_put_array(out, in->nodes_out);
 }
 
 bool frame_encode_limits(struct frame_buffer *out, const struct frame_limits *in)
@@ -452,6 +481,7 @@ static void frame_get_limits(struct frame_reader *reader, struct frame_limits *o
     out->client_connections = frame_get_u64(reader);
     out->forgotten = frame_get_u64(reader);
     out->endpoints = get_endpoint_limits_array(reader);
+    out->nodes_out = get_node_out_array(reader);
 }
 
 enum frame_result frame_decode_limits(struct frame_span payload, struct frame_limits *out)
@@ -492,8 +522,8 @@ enum frame_result frame_decode_hand_over(struct frame_span payload, struct frame
 
 static void frame_put_listeners(struct frame_buffer *out, const struct frame_listeners *in)
 {
-    frame_put_u16(out, in->listens);
-    frame_put_u16(out, in->workers);
+    frame_put_u16(out, in->sockets);
+    frame_put_bool(out, in->captured);
 }
 
 bool frame_encode_listeners(struct frame_buffer *out, const struct frame_listeners *in)
@@ -506,8 +536,8 @@ bool frame_encode_listeners(struct frame_buffer *out, const struct frame_listene
 
 static void frame_get_listeners(struct frame_reader *reader, struct frame_listeners *out)
 {
-    out->listens = frame_get_u16(reader);
-    out->workers = frame_get_u16(reader);
+    out->sockets = frame_get_u16(reader);
+    out->captured = frame_get_bool(reader);
 }
 
 enum frame_result frame_decode_listeners(struct frame_span payload, struct frame_listeners *out)
@@ -516,5 +546,149 @@ enum frame_result frame_decode_listeners(struct frame_span payload, struct frame
 
     frame_reader_init(&reader, payload);
     frame_get_listeners(&reader, out);
+    return frame_reader_finish(&reader);
+}
+
+static void frame_put_purge(struct frame_buffer *out, const struct frame_purge *in)
+{
+    frame_put_bytes(out, in->prefix);
+}
+
+bool frame_encode_purge(struct frame_buffer *out, const struct frame_purge *in)
+{
+    size_t mark = frame_begin(out, FRAME_PURGE);
+
+    frame_put_purge(out, in);
+    return frame_end(out, mark);
+}
+
+static void frame_get_purge(struct frame_reader *reader, struct frame_purge *out)
+{
+    out->prefix = frame_get_bytes(reader);
+}
+
+enum frame_result frame_decode_purge(struct frame_span payload, struct frame_purge *out)
+{
+    struct frame_reader reader;
+
+    frame_reader_init(&reader, payload);
+    frame_get_purge(&reader, out);
+    return frame_reader_finish(&reader);
+}
+
+static void frame_put_purged(struct frame_buffer *out, const struct frame_purged *in)
+{
+    frame_put_bytes(out, in->prefix);
+    frame_put_u64(out, in->count);
+}
+
+bool frame_encode_purged(struct frame_buffer *out, const struct frame_purged *in)
+{
+    size_t mark = frame_begin(out, FRAME_PURGED);
+
+    frame_put_purged(out, in);
+    return frame_end(out, mark);
+}
+
+static void frame_get_purged(struct frame_reader *reader, struct frame_purged *out)
+{
+    out->prefix = frame_get_bytes(reader);
+    out->count = frame_get_u64(reader);
+}
+
+enum frame_result frame_decode_purged(struct frame_span payload, struct frame_purged *out)
+{
+    struct frame_reader reader;
+
+    frame_reader_init(&reader, payload);
+    frame_get_purged(&reader, out);
+    return frame_reader_finish(&reader);
+}
+
+static void frame_put_cache(struct frame_buffer *out, const struct frame_cache *in)
+{
+    frame_put_u16(out, in->worker);
+    frame_put_u64(out, in->hits);
+    frame_put_u64(out, in->stale);
+    frame_put_u64(out, in->misses);
+    frame_put_u64(out, in->validated);
+    frame_put_u64(out, in->collapsed);
+    frame_put_u64(out, in->bypassed);
+    frame_put_u64(out, in->stored);
+    frame_put_u64(out, in->fetch_bytes);
+    frame_put_u64(out, in->bytes);
+    frame_put_u64(out, in->objects);
+    frame_put_u64(out, in->evicted);
+    frame_put_u64(out, in->refused);
+    frame_put_u64(out, in->disk_bytes);
+    frame_put_u64(out, in->disk_objects);
+    frame_put_u64(out, in->disk_hits);
+    frame_put_u64(out, in->disk_damaged);
+    frame_put_u64(out, in->disk_failures);
+}
+
+bool frame_encode_cache(struct frame_buffer *out, const struct frame_cache *in)
+{
+    size_t mark = frame_begin(out, FRAME_CACHE);
+
+    frame_put_cache(out, in);
+    return frame_end(out, mark);
+}
+
+static void frame_get_cache(struct frame_reader *reader, struct frame_cache *out)
+{
+    out->worker = frame_get_u16(reader);
+    out->hits = frame_get_u64(reader);
+    out->stale = frame_get_u64(reader);
+    out->misses = frame_get_u64(reader);
+    out->validated = frame_get_u64(reader);
+    out->collapsed = frame_get_u64(reader);
+    out->bypassed = frame_get_u64(reader);
+    out->stored = frame_get_u64(reader);
+    out->fetch_bytes = frame_get_u64(reader);
+    out->bytes = frame_get_u64(reader);
+    out->objects = frame_get_u64(reader);
+    out->evicted = frame_get_u64(reader);
+    out->refused = frame_get_u64(reader);
+    out->disk_bytes = frame_get_u64(reader);
+    out->disk_objects = frame_get_u64(reader);
+    out->disk_hits = frame_get_u64(reader);
+    out->disk_damaged = frame_get_u64(reader);
+    out->disk_failures = frame_get_u64(reader);
+}
+
+enum frame_result frame_decode_cache(struct frame_span payload, struct frame_cache *out)
+{
+    struct frame_reader reader;
+
+    frame_reader_init(&reader, payload);
+    frame_get_cache(&reader, out);
+    return frame_reader_finish(&reader);
+}
+
+static void frame_put_handed_over(struct frame_buffer *out, const struct frame_handed_over *in)
+{
+    frame_put_u32(out, in->pid);
+}
+
+bool frame_encode_handed_over(struct frame_buffer *out, const struct frame_handed_over *in)
+{
+    size_t mark = frame_begin(out, FRAME_HANDED_OVER);
+
+    frame_put_handed_over(out, in);
+    return frame_end(out, mark);
+}
+
+static void frame_get_handed_over(struct frame_reader *reader, struct frame_handed_over *out)
+{
+    out->pid = frame_get_u32(reader);
+}
+
+enum frame_result frame_decode_handed_over(struct frame_span payload, struct frame_handed_over *out)
+{
+    struct frame_reader reader;
+
+    frame_reader_init(&reader, payload);
+    frame_get_handed_over(&reader, out);
     return frame_reader_finish(&reader);
 }

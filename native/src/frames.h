@@ -19,7 +19,11 @@ enum frame_type {
     FRAME_DROPPED = 7,
     FRAME_LIMITS = 8,
     FRAME_HAND_OVER = 9,
-    FRAME_LISTENERS = 10
+    FRAME_LISTENERS = 10,
+    FRAME_PURGE = 11,
+    FRAME_PURGED = 12,
+    FRAME_CACHE = 13,
+    FRAME_HANDED_OVER = 14
 };
 
 enum frame_exchange_flag {
@@ -36,6 +40,12 @@ struct frame_endpoint_limits {
     struct frame_span endpoint;
     uint64_t client_rate; /* requests in the interval over their client's rate */
     uint64_t endpoint_rate; /* requests in the interval over the endpoint's rate */
+};
+
+struct frame_node_out {
+    struct frame_span node;
+    bool ejected; /* for a while, since it fails more than its peers */
+    bool unhealthy; /* its health checks fail */
 };
 
 struct frame_bucket {
@@ -98,7 +108,7 @@ struct frame_telemetry {
 
 /* one finished exchange, sent when capture is on */
 struct frame_exchange {
-    uint64_t id; /* unique in this proxy's life; the value of the exchange header */
+    uint64_t id; /* the value of the exchange header; used once between two boots of the machine */
     uint16_t worker;
     uint64_t started_ns; /* CLOCK_MONOTONIC when the first byte of the request was read */
     uint64_t first_byte_ns; /* when the upstream's head was complete; 0 if there was none */
@@ -127,14 +137,15 @@ struct frame_dropped {
 /* sent after each Telemetry frame: who had to wait, and what was over a limit */
 struct frame_limits {
     uint16_t worker;
-    bool measure; /* true: what is over a rate or a client's connections was not refused */
+    bool measure; /* true: what is over a rate, a client's connections or a node's maxRequests was not refused */
     uint32_t waiting; /* requests that wait for a node now */
-    uint64_t queued; /* requests that had to wait, in the interval */
+    uint64_t queued; /* requests in the interval that had to wait for a node; with measure: that would have had to */
     uint64_t queue_full; /* requests refused because too many waited */
     uint64_t queue_expired; /* requests refused because they waited too long */
     uint64_t client_connections; /* connections over their client's number, in the interval */
     uint64_t forgotten; /* clients whose debt gave way to others, all workers, since start */
     struct frame_array endpoints; /* of struct frame_endpoint_limits */
+    struct frame_array nodes_out; /* of struct frame_node_out; nodes that get no requests while others do */
 };
 
 /* from a proxy that takes this one's place: first for its listening sockets, then when it accepts from them */
@@ -142,16 +153,56 @@ struct frame_hand_over {
     bool ready;
 };
 
-/* answers HandOver; with it come listens * workers descriptors (SCM_RIGHTS), all listens of the first worker first */
+/* answers HandOver; with it come that many descriptors (SCM_RIGHTS), those of the first worker first */
 struct frame_listeners {
-    uint16_t listens;
-    uint16_t workers;
+    uint16_t sockets;
+    bool captured; /* exchanges have a subscriber, who will come to the new process: it keeps them until then */
+};
+
+/* what is stored of URLs that begin so goes; what begins with '/' is compared with the path on any host */
+struct frame_purge {
+    struct frame_span prefix;
+};
+
+/* answers Purge: no request that starts from now on gets any of it */
+struct frame_purged {
+    struct frame_span prefix;
+    uint64_t count; /* answers that went */
+};
+
+/* sent after each Telemetry frame while there is a cache */
+struct frame_cache {
+    uint16_t worker;
+    uint64_t hits; /* requests in the interval answered from the store */
+    uint64_t stale; /* of those beyond their lifetime, or in an error's place */
+    uint64_t misses; /* requests the origin was asked for */
+    uint64_t validated; /* stored answers that the origin said still hold */
+    uint64_t collapsed; /* requests that got what another one had asked for */
+    uint64_t bypassed; /* requests that are nothing for the cache, or whose answer is not to be shared */
+    uint64_t stored; /* answers that were kept */
+    uint64_t fetch_bytes; /* bytes of their bodies from the origin */
+    uint64_t bytes; /* held in memory now, by all workers, as are the rest */
+    uint64_t objects; /* answers in memory now */
+    uint64_t evicted; /* since start: answers that went for room */
+    uint64_t refused; /* since start: answers for which there was no room */
+    uint64_t disk_bytes; /* on disk now */
+    uint64_t disk_objects; /* answers on disk now */
+    uint64_t disk_hits; /* since start: answers read from disk */
+    uint64_t disk_damaged; /* since start: files that were not whole, and dropped */
+    uint64_t disk_failures; /* since start: answers that could not be written (disk full) */
+};
+
+/* another process accepts in this one's place and has its control socket's path: who wants to know of what begins from now on connects there. This connection goes on to tell of, and to configure, what is open here */
+struct frame_handed_over {
+    uint32_t pid; /* of the other process */
 };
 
 /* Elements of arrays: put them back to back, or get them from a frame_array_reader. A _prefix function writes the
  * fields before the trailing run of bytes and arrays, which the caller then puts itself. */
 void frame_put_endpoint_limits(struct frame_buffer *out, const struct frame_endpoint_limits *in);
 void frame_get_endpoint_limits(struct frame_reader *reader, struct frame_endpoint_limits *out);
+void frame_put_node_out(struct frame_buffer *out, const struct frame_node_out *in);
+void frame_get_node_out(struct frame_reader *reader, struct frame_node_out *out);
 void frame_put_bucket(struct frame_buffer *out, const struct frame_bucket *in);
 void frame_get_bucket(struct frame_reader *reader, struct frame_bucket *out);
 void frame_put_endpoint_node_prefix(struct frame_buffer *out, const struct frame_endpoint_node *in);
@@ -190,5 +241,13 @@ bool frame_encode_hand_over(struct frame_buffer *out, const struct frame_hand_ov
 enum frame_result frame_decode_hand_over(struct frame_span payload, struct frame_hand_over *out);
 bool frame_encode_listeners(struct frame_buffer *out, const struct frame_listeners *in);
 enum frame_result frame_decode_listeners(struct frame_span payload, struct frame_listeners *out);
+bool frame_encode_purge(struct frame_buffer *out, const struct frame_purge *in);
+enum frame_result frame_decode_purge(struct frame_span payload, struct frame_purge *out);
+bool frame_encode_purged(struct frame_buffer *out, const struct frame_purged *in);
+enum frame_result frame_decode_purged(struct frame_span payload, struct frame_purged *out);
+bool frame_encode_cache(struct frame_buffer *out, const struct frame_cache *in);
+enum frame_result frame_decode_cache(struct frame_span payload, struct frame_cache *out);
+bool frame_encode_handed_over(struct frame_buffer *out, const struct frame_handed_over *in);
+enum frame_result frame_decode_handed_over(struct frame_span payload, struct frame_handed_over *out);
 
 #endif

@@ -46,6 +46,7 @@ void h2_begin(struct client *c) {
     nghttp2_settings_entry settings[] = {
         {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, (uint32_t)limits->streams},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, (uint32_t)limits->header_bytes},
+        {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
     };
     BUG_ON(nghttp2_submit_settings(h->session, NGHTTP2_FLAG_NONE, settings, COUNT_OF(settings)) != 0);
     BUG_ON(nghttp2_session_set_local_window_size(h->session, NGHTTP2_FLAG_NONE, 0, CONNECTION_WINDOW) != 0);
@@ -188,6 +189,14 @@ void h2_drain(struct client *c) {
     nghttp2_submit_shutdown_notice(h->session);
     nghttp2_submit_ping(h->session, NGHTTP2_FLAG_NONE, NULL);
     conn_run_again(&c->conn);
+}
+
+void h2_dismiss(struct client *c) {
+    BUG_ON(c->h2->open);
+    nghttp2_session_terminate_session(c->h2->session, NGHTTP2_NO_ERROR);
+    send_frames(c->h2);
+    conn_flush(&c->conn);
+    client_close(c);
 }
 
 void h2_end(struct client *c) {

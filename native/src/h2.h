@@ -44,6 +44,8 @@ void h2_run(struct client *c);
 void h2_expire(struct client *c);
 /** Tells the client to open no more streams; the connection closes after the last. */
 void h2_drain(struct client *c);
+/** Closes a connection without streams at once; it is told that what it sends from now on is not served. */
+void h2_dismiss(struct client *c);
 /** The connection closes now: so do its streams. */
 void h2_end(struct client *c);
 /** HEADERS name a stream. A number that was skipped must not come any more (RFC 9113 5.1.1): the connection ends. */

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include "exchange.h"
 #include "h2_stream.h"
 #include "worker.h"
 
@@ -20,8 +21,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     struct h2 *h = user;
     struct h2_stream *s = stream_of(session, frame->hd.stream_id);
     (void)flags;
-    // Trailers of a request may be discarded (RFC 9110 6.5.1), and the coding towards the node has no place for them yet.
-    if (!s || frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
+    if (!s) return 0;
     h2_head_add(&s->head, (struct span){(const char *)name, name_length}, (struct span){(const char *)value, value_length},
                 worker_config(h->client->conn.worker)->limits.header_bytes);
     return 0;
@@ -87,15 +87,17 @@ static int on_refused_frame(nghttp2_session *session, const nghttp2_frame *frame
 
 static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t error, void *user) {
     struct h2_stream *s = stream_of(session, id);
-    (void)error, (void)user;
-    if (s) h2_stream_gone(s);
+    (void)user;
+    if (s) h2_stream_gone(s, error == NGHTTP2_NO_ERROR && s->body_end && s->answered);
     return 0;
 }
 
 /** Once the answer is whole, the rest of the request is not wanted (RFC 9113 8.1). */
 static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *user) {
     (void)user;
+    const struct h2_stream *s = stream_of(session, frame->hd.stream_id);
     bool end = (frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS) && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM);
+    if (s && s->client.x && s->client.x->tunnel) return 0;  // only one of its ways has ended
     if (end && nghttp2_session_get_stream_remote_close(session, frame->hd.stream_id) == 0)
         nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_NO_ERROR);
     return 0;

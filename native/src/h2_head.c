@@ -50,9 +50,10 @@ void h2_head_add(struct h2_head *h, struct span name, struct span value, size_t 
     else if (span_eq(name, SPAN(":method"))) set_word(h, &h->method, value);
     else if (span_eq(name, SPAN(":path"))) set_word(h, &h->path, value);
     else if (span_eq(name, SPAN(":authority"))) set_word(h, &h->authority, value);
+    else if (span_eq(name, SPAN(":protocol"))) set_word(h, &h->protocol, value);
     else if (span_eq(name, SPAN("host"))) set_word(h, &h->host, value);
     else if (span_eq(name, SPAN("cookie"))) add_cookie(h, value);
-    else if (name.n && name.p[0] != ':') add_line(h, name, value);
+    else if (name.n && name.p[0] != ':' && !(h->protocol && span_eq(name, SPAN("sec-websocket-key")))) add_line(h, name, value);
 }
 
 /** Text that may be absent. */
@@ -62,11 +63,14 @@ static struct span authority(const struct h2_head *h) { return or_empty(h->autho
 
 bool h2_head_is_bad(const struct h2_head *h) {
     // Two names for the server: a node and we could each believe another one (RFC 9113 8.3.1).
-    return h->bad || (h->authority && h->host && strcasecmp(h->authority, h->host) != 0);
+    bool carried = !h->protocol || (h->method && strcmp(h->method, "CONNECT") == 0 && h->path);
+    return h->bad || !carried || (h->authority && h->host && strcasecmp(h->authority, h->host) != 0);
 }
 
+bool h2_head_is_websocket(const struct h2_head *h) { return h->protocol && strcasecmp(h->protocol, "websocket") == 0; }
+
 size_t h2_head_bound(const struct h2_head *h) {
-    return h->size + or_empty(h->method).n + or_empty(h->path).n + 2 * authority(h).n + or_empty(h->cookie).n + 64;
+    return h->size + or_empty(h->method).n + or_empty(h->path).n + 2 * authority(h).n + or_empty(h->cookie).n + 192;
 }
 
 static char *put(char *p, struct span s) {
@@ -74,17 +78,30 @@ static char *put(char *p, struct span s) {
     return p + s.n;
 }
 
-size_t h2_head_write(const struct h2_head *h, char *out) {
-    char *p = put(out, or_empty(h->method));
+size_t h2_head_write(const struct h2_head *h, const char *key, char *out) {
+    bool websocket = h2_head_is_websocket(h);
+    char *p = put(out, websocket ? SPAN("GET") : or_empty(h->method));
     p = put(p, SPAN(" "));
     // CONNECT has no path: its target is the authority.
     p = put(p, h->path ? span_of(h->path) : authority(h));
     p = put(p, SPAN(" HTTP/1.1\r\n"));
     if (authority(h).n) p = put(put(put(p, SPAN("host: ")), authority(h)), SPAN("\r\n"));
+    if (websocket) {
+        p = put(p, SPAN("connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-key: "));
+        p = put(put(p, span_of(key)), SPAN("\r\n"));
+    }
     if (h->size) p = put(p, (struct span){h->fields, h->size});
     if (h->cookie) p = put(put(put(p, SPAN("cookie: ")), span_of(h->cookie)), SPAN("\r\n"));
     p = put(p, SPAN("\r\n"));
     return (size_t)(p - out);
+}
+
+struct span h2_head_trailers(struct h2_head *h) {
+    if (!h->size) return (struct span){0};
+    h->fields = base_realloc(h->fields, h->size + 2);
+    h->room = h->size + 2;
+    memcpy(h->fields + h->size, "\r\n", 2);
+    return (struct span){h->fields, h->size + 2};
 }
 
 void h2_head_clear(struct h2_head *h) {
@@ -94,5 +111,6 @@ void h2_head_clear(struct h2_head *h) {
     free(h->authority);
     free(h->host);
     free(h->cookie);
+    free(h->protocol);
     *h = (struct h2_head){0};
 }

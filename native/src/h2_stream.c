@@ -17,6 +17,13 @@ static struct h2_stream *stream_of(const struct conn *c) { return CONTAINER_OF(c
 /** The connection has something to do: frames to make, windows to open. */
 static void wake(struct h2_stream *s) { conn_run_again(&s->h2->client->conn); }
 
+/** n received bytes are held no more. */
+static void give_window(struct h2_stream *s, size_t n) {
+    if (s->gone) nghttp2_session_consume_connection(s->h2->session, n);
+    else nghttp2_session_consume(s->h2->session, s->id, n);
+    wake(s);
+}
+
 static ssize_t layer_read(struct conn *c, void *out, size_t n) {
     struct h2_stream *s = stream_of(c);
     size_t done = 0;
@@ -29,8 +36,7 @@ static ssize_t layer_read(struct conn *c, void *out, size_t n) {
     }
     c->readable = s->body.bytes || (done && s->body_end);
     if (done) {
-        if (!s->gone) nghttp2_session_consume(s->h2->session, s->id, done);
-        wake(s);
+        give_window(s, done);
         return (ssize_t)done;
     }
     if (s->body_end) return 0;
@@ -50,16 +56,17 @@ static bool layer_holds(const struct conn *c) {
     return false;
 }
 
-static void layer_shutdown(struct conn *c) { (void)c; }
+/** A tunnel's way towards the client has ended. */
+static void layer_shutdown(struct conn *c) {
+    stream_of(c)->answered = true;
+    layer_flush(c);
+}
 
 /** Gives up what came and is not wanted; the connection's window must not stay smaller for it. */
 static void discard(struct h2_stream *s) {
     size_t n = s->body.bytes;
     outq_clear(&s->body);
-    if (!n) return;
-    if (s->gone) nghttp2_session_consume_connection(s->h2->session, n);
-    else nghttp2_session_consume(s->h2->session, s->id, n);
-    wake(s);
+    if (n) give_window(s, n);
 }
 
 static void layer_close(struct conn *c, bool reset) {
@@ -95,13 +102,14 @@ struct h2_stream *h2_stream_open(struct h2 *h, int32_t id) {
 
 void h2_stream_request(struct h2_stream *s) {
     struct client *c = &s->client;
-    int refused = h2_head_is_bad(&s->head) ? 400 : s->head.large ? 431 : 0;
+    int refused = h2_head_is_bad(&s->head) ? 400 : s->head.large ? 431 : s->head.protocol && !h2_head_is_websocket(&s->head) ? 501 : 0;
     if (!refused) {
+        if (h2_head_is_websocket(&s->head)) websocket_make_key(s->websocket_key);
         c->conn.in = chunk_new_sized(&worker_of(s)->chunks, h2_head_bound(&s->head));
-        c->conn.in->fill = (uint32_t)h2_head_write(&s->head, (char *)c->conn.in->data);
+        c->conn.in->fill = (uint32_t)h2_head_write(&s->head, s->websocket_key, (char *)c->conn.in->data);
     }
     h2_head_clear(&s->head);
-    c->until_end = !s->body_end;
+    c->until_end = !s->body_end && !h2_stream_is_websocket(s);
     client_request(c, refused);
 }
 
@@ -120,15 +128,22 @@ void h2_stream_receive(struct h2_stream *s, struct span data) {
     conn_run_again(&s->client.conn);
 }
 
+bool h2_stream_trailers(struct h2_stream *s, struct span *section) {
+    *section = h2_head_trailers(&s->head);
+    return !s->head.large && !s->head.bad;
+}
+
 void h2_stream_ended(struct h2_stream *s) {
     s->body_end = true;
     s->client.conn.readable = true;
     conn_run_again(&s->client.conn);
 }
 
-void h2_stream_gone(struct h2_stream *s) {
+void h2_stream_gone(struct h2_stream *s, bool in_order) {
     s->gone = true;
-    client_close(&s->client);
+    // What a tunnel's client said last may not have been read yet; its exchange ends when it has.
+    if (in_order && s->client.x && s->client.x->tunnel) conn_run_again(&s->client.conn);
+    else client_close(&s->client);
 }
 
 size_t h2_stream_ready(const struct h2_stream *s, size_t most) {
@@ -199,6 +214,7 @@ void h2_stream_respond(struct h2_stream *s, const struct http1_head *head, const
     for (unsigned i = 0; i < head->count; i++) {
         const struct http1_field *field = &head->fields[i];
         if (rewrite_drops_response_field(field, f, &how)) continue;
+        if (h2_stream_is_websocket(s) && span_ieq(field->name, SPAN("sec-websocket-accept"))) continue;
         if (field->id == FIELD_DATE) has_date = true;
         n += add(&fields[n], field->name, field->value, &low);
     }
@@ -227,6 +243,10 @@ void h2_stream_trail(struct h2_stream *s, const struct http1_head *trailers) {
 
 void h2_stream_answered(struct h2_stream *s) {
     struct worker *w = worker_of(s);
+    if (s->gone) {
+        client_close(&s->client);
+        return;
+    }
     s->answered = true;
     h2_budget_earn(&s->h2->budget, H2_BUDGET_ANSWER);
     discard(s);

@@ -9,13 +9,15 @@
 #include "framing.h"
 #include "h2.h"
 #include "h2_head.h"
+#include "websocket.h"
 
 /** Invariant: body.bytes <= the stream's receive window, since a window update follows only what was read. */
 struct h2_stream {
     struct client client;    // first: freed as such
     struct h2 *h2;
     int32_t id;
-    struct h2_head head;     // until the request begins
+    struct h2_head head;     // until the request begins; then its trailers
+    char websocket_key[WEBSOCKET_KEY + 1];  // towards the node; empty: a request like any other
     struct outq body;        // received, not yet read
     uint64_t sent;           // bytes of the answer that went out
     bool body_end;           // END_STREAM was received
@@ -33,12 +35,17 @@ void h2_stream_request(struct h2_stream *s);
 void h2_stream_receive(struct h2_stream *s, struct span data);
 /** END_STREAM. */
 void h2_stream_ended(struct h2_stream *s);
-/** nghttp2 has closed the stream. */
-void h2_stream_gone(struct h2_stream *s);
+/** nghttp2 has closed the stream. @param in_order both sides have ended it */
+void h2_stream_gone(struct h2_stream *s, bool in_order);
 /** Moves n bytes of the first two segments of the stream's output to the connection's. */
 void h2_stream_send(struct h2_stream *s, size_t n);
 /** The bytes one DATA frame can take, at most `most`. */
 size_t h2_stream_ready(const struct h2_stream *s, size_t most);
+
+/** The request's trailer section; empty: there is none. false: it is none that may be sent on. */
+bool h2_stream_trailers(struct h2_stream *s, struct span *section);
+/** Whether it is to become a WebSocket. */
+static inline bool h2_stream_is_websocket(const struct h2_stream *s) { return s->websocket_key[0]; }
 
 /** Whether the client could send more: the windows it has to keep to are not used up. */
 bool h2_stream_may_send(const struct h2_stream *s);

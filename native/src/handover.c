@@ -96,22 +96,6 @@ static bool get_listeners(int fd, struct inbox *in, struct frame_listeners *foun
     }
 }
 
-/** Whether the descriptors are what the config would have opened; notes their ports. */
-static bool fits(const struct config *config, const struct inbox *in, const struct frame_listeners *l, uint16_t *ports, char *why, size_t size) {
-    if (l->listens != config->listen_count || l->workers != config->workers || in->fd_count != (unsigned)l->listens * l->workers) {
-        snprintf(why, size, "the proxy that runs has %u listens and %u workers, the config %u and %u: stop it and start anew", l->listens, l->workers,
-                 config->listen_count, config->workers);
-        return false;
-    }
-    for (unsigned i = 0; i < in->fd_count; i++) {
-        unsigned listen = i % config->listen_count;
-        if (listener_is(&config->listens[listen], in->fds[i], &ports[listen])) continue;
-        snprintf(why, size, "the proxy that runs does not listen at %s port %u (listen[%u])", config->listens[listen].address, config->listens[listen].port, listen);
-        return false;
-    }
-    return true;
-}
-
 /** A connection to the proxy that runs; -1: there is none. */
 static int call(const char *path) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -123,18 +107,20 @@ static int call(const char *path) {
     return -1;
 }
 
-bool handover_ask(struct handover *h, const struct config *config, int *fds, uint16_t *ports, char *why, size_t size) {
+bool handover_ask(struct handover *h, const struct config *config, char *why, size_t size) {
     struct inbox in = {.n = 0};
     struct frame_listeners found;
     h->socket = call(config->control);
     if (h->socket < 0) return true;
-    bool ok = send_frame(h->socket, false) && get_listeners(h->socket, &in, &found);
-    if (!ok) say(why, size, "the proxy that runs did not hand its sockets over; it may be ending");
-    ok = ok && fits(config, &in, &found, ports, why, size);
-    if (ok) memcpy(fds, in.fds, in.fd_count * sizeof *fds);
-    else close_descriptors(&in);
-    if (!ok) handover_close(h);
-    return ok;
+    if (!send_frame(h->socket, false) || !get_listeners(h->socket, &in, &found) || found.sockets != in.fd_count) {
+        close_descriptors(&in);
+        handover_close(h);
+        return say(why, size, "the proxy that runs did not hand its sockets over; it may be ending");
+    }
+    memcpy(h->fds, in.fds, in.fd_count * sizeof *h->fds);
+    h->fd_count = in.fd_count;
+    h->captured = found.captured;
+    return true;
 }
 
 bool handover_ready(struct handover *h) {
@@ -154,30 +140,45 @@ void handover_close(struct handover *h) {
     h->socket = -1;
 }
 
+/** Those of all workers, which do not change while nothing drains. */
+static unsigned collect_listeners(const struct control *c, int *fds, unsigned most) {
+    unsigned count = 0;
+    for (unsigned i = 0; i < c->worker_count; i++)
+        for (unsigned k = 0; k < c->workers[i]->listener_count && count <= most; k++)
+            if (count++ < most) fds[count - 1] = c->workers[i]->listeners[k].watch.fd;
+    return count;
+}
+
 static bool send_listeners(const struct control *c, int socket) {
-    unsigned listens = c->current->config->listen_count, count = listens * c->worker_count;
+    int fds[HANDOVER_MOST];
+    unsigned count = collect_listeners(c, fds, HANDOVER_MOST);
     union control_space space;
     if (count > HANDOVER_MOST) return false;
     struct frame_buffer out;
     frame_buffer_init(&out);
-    frame_encode_listeners(&out, &(struct frame_listeners){.listens = (uint16_t)listens, .workers = (uint16_t)c->worker_count});
+    frame_encode_listeners(&out, &(struct frame_listeners){.sockets = (uint16_t)count, .captured = c->capture_wanted});
     struct iovec iov = {out.data, out.size};
     struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = space.bytes, .msg_controllen = CMSG_SPACE(count * sizeof(int))};
     struct cmsghdr *header = CMSG_FIRSTHDR(&m);
     *header = (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(count * sizeof(int))};
-    for (unsigned i = 0; i < count; i++) {
-        int fd = c->workers[i / listens]->listeners[i % listens].watch.fd;
-        memcpy(CMSG_DATA(header) + i * sizeof fd, &fd, sizeof fd);
-    }
+    memcpy(CMSG_DATA(header), fds, count * sizeof(int));
     bool ok = sendmsg(socket, &m, MSG_NOSIGNAL) == (ssize_t)out.size;
     free(out.data);
     return ok;
+}
+
+/** Who is at the other end. */
+static uint32_t pid_of(int socket) {
+    struct ucred who = {0};
+    socklen_t length = sizeof who;
+    getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &who, &length);
+    return (uint32_t)who.pid;
 }
 
 bool handover_answer(struct control *c, int socket, bool ready) {
     // Workers close their sockets as they drain.
     if (c->draining) return false;
     if (!ready) return send_listeners(c, socket);
-    control_hand_over(c);
+    control_hand_over(c, pid_of(socket));
     return false;
 }

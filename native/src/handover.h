@@ -3,8 +3,8 @@
  * A new process takes the place of a running one without a connection lost: over the control socket it asks for the
  * listening sockets (the same sockets, so that nobody who knocks meanwhile is refused), starts its workers on them, says
  * so, and takes the control socket over when the old one lets go of it. The old one then drains: it answers what it has,
- * tells idle clients with their next answer to go, and stays for as long as its tunnels do. A new process that dies before
- * it is ready changes nothing.
+ * tells idle clients with their next answer to go, and stays for as long as its tunnels do. Its peers learn of it by a
+ * HandedOver frame; records made before they come are kept for them. A new process that dies before it is ready changes nothing.
  */
 #pragma once
 
@@ -18,16 +18,17 @@ struct peer;
 
 /** The new side of it. */
 struct handover {
-    int socket;  // -1: there is nobody to take over from
+    int socket;               // -1: there is nobody to take over from
+    int fds[HANDOVER_MOST];   // what was handed over; the caller's
+    unsigned fd_count;
+    bool captured;            // a subscriber of exchanges will come
 };
 
 /**
  * Asks the proxy that runs at config->control for its listening sockets.
- * @param fds gets them, workers * listens, in listener_open's order
- * @param ports gets the port of each listen
  * @return false: *why says what is wrong; else h->socket is -1 where no proxy runs, and nothing was got
  */
-bool handover_ask(struct handover *h, const struct config *config, int *fds, uint16_t *ports, char *why, size_t size);
+bool handover_ask(struct handover *h, const struct config *config, char *why, size_t size);
 /** The workers accept: the old process may go. Returns when the control socket's path is free; false: it said nothing in time. */
 bool handover_ready(struct handover *h);
 void handover_close(struct handover *h);

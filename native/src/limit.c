@@ -3,6 +3,8 @@
 #include <math.h>
 #include <sys/random.h>
 
+#include "siphash.h"
+
 struct place {
     uint64_t client;   // 0: free
     uint64_t full_at;
@@ -43,49 +45,13 @@ uint64_t limit_take_shared(_Atomic uint64_t *full_at, const struct limit_rate *r
     }
 }
 
-static uint64_t rotate(uint64_t v, unsigned by) { return v << by | v >> (64 - by); }
-
-static void sip_round(uint64_t v[4]) {
-    v[0] += v[1], v[2] += v[3];
-    v[1] = rotate(v[1], 13) ^ v[0], v[3] = rotate(v[3], 16) ^ v[2];
-    v[0] = rotate(v[0], 32);
-    v[2] += v[1], v[0] += v[3];
-    v[1] = rotate(v[1], 17) ^ v[2], v[3] = rotate(v[3], 21) ^ v[0];
-    v[2] = rotate(v[2], 32);
-}
-
-static void sip_word(uint64_t v[4], uint64_t word) {
-    v[3] ^= word;
-    sip_round(v);
-    sip_round(v);
-    v[0] ^= word;
-}
-
-/** Eight bytes, the least significant first: the same on every machine. */
-static uint64_t little(const unsigned char *p) {
-    uint64_t v = 0;
-    for (unsigned i = 8; i--;) v = v << 8 | p[i];
-    return v;
-}
-
-/** SipHash-2-4 (Aumasson and Bernstein, 2012) of 16 bytes. */
-static uint64_t siphash(const uint64_t k[2], const unsigned char bytes[16]) {
-    uint64_t v[4] = {k[0] ^ 0x736f6d6570736575u, k[1] ^ 0x646f72616e646f6du, k[0] ^ 0x6c7967656e657261u, k[1] ^ 0x7465646279746573u};
-    sip_word(v, little(bytes));
-    sip_word(v, little(bytes + 8));
-    sip_word(v, (uint64_t)16 << 56);
-    v[2] ^= 0xff;
-    for (unsigned i = 0; i < 4; i++) sip_round(v);
-    return v[0] ^ v[1] ^ v[2] ^ v[3];
-}
-
 uint64_t limit_client(const unsigned char address[16], unsigned prefix4, unsigned prefix6) {
     static const unsigned char v4[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
     unsigned char masked[16] = {0};
     unsigned bits = memcmp(address, v4, 12) == 0 ? 96 + prefix4 : prefix6;
     memcpy(masked, address, bits / 8);
     if (bits % 8) masked[bits / 8] = (unsigned char)(address[bits / 8] & (0xff00u >> bits % 8));
-    uint64_t hash = siphash(key, masked);
+    uint64_t hash = siphash(key, masked, sizeof masked);
     return hash ? hash : 1;
 }
 

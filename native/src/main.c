@@ -3,6 +3,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "cache_disk.h"
+#include "cache_store.h"
 #include "control.h"
 #include "handover.h"
 #include "listener.h"
@@ -22,26 +24,33 @@ static int config_failed(const char *file, const struct config_error *error) {
     return EXIT_CONFIG;
 }
 
-/** Every proxied request takes two descriptors; what the system allows is what we take. */
-static void raise_descriptor_limit(void) {
+/** Descriptors of a worker (loop, event, listens) and of the process (control socket, its peers, standard streams). */
+enum { WORKER_DESCRIPTORS = 8, PROCESS_DESCRIPTORS = 32 };
+/** One of so many is for a stored answer that is sent from its file: clients come first. */
+#define CACHE_DESCRIPTORS 16u
+
+/**
+ * What the system allows is what we take. A proxied request takes two descriptors: clients get half of them, and who is one too
+ * many waits in the backlog, or those inside would find none for their nodes.
+ */
+static void raise_descriptor_limit(const struct config *config) {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
+    uint64_t own = PROCESS_DESCRIPTORS + (uint64_t)config->workers * (WORKER_DESCRIPTORS + config->listen_count);
+    uint64_t left = limit.rlim_cur > own + 2 ? limit.rlim_cur - own : 2, files = config->cache.disk_path ? left / CACHE_DESCRIPTORS : 0, clients = (left - files) / 2;
+    cache_body_bound_files(files < UINT_MAX ? (unsigned)files : UINT_MAX);
+    if (clients < UINT_MAX) worker_connections_most = (unsigned)clients;
 }
 
-/** Opens all listening sockets: fds[worker * count + listen]. */
-static bool open_listeners(const struct config *config, int *fds, uint16_t *ports) {
-    int one[64];
-    for (unsigned i = 0; i < config->listen_count; i++) {
-        const struct config_listen *l = &config->listens[i];
-        if (!listener_open(l, config->workers, one, &ports[i])) {
-            fprintf(stderr, "dharma-proxy: listen[%u]: cannot listen on %s port %u: %s\n", i, l->address, l->port, strerror(errno));
-            return false;
-        }
-        for (unsigned w = 0; w < config->workers; w++) fds[w * config->listen_count + i] = one[w];
-    }
-    return true;
+/** Opens all listening sockets that were not taken over. */
+static bool open_listeners(struct listening_set *set, const struct config *config, struct handover *handover) {
+    unsigned failed;
+    if (listener_open_all(set, config, handover->fds, handover->fd_count, &failed)) return true;
+    const struct config_listen *l = &config->listens[failed];
+    fprintf(stderr, "dharma-proxy: listen[%u]: cannot listen on %s port %u: %s\n", failed, l->address, l->port, strerror(errno));
+    return false;
 }
 
 static void announce(const struct config *config, const uint16_t *ports) {
@@ -52,9 +61,7 @@ static void announce(const struct config *config, const uint16_t *ports) {
 /** Everything a running proxy owns beside its workers' own. */
 struct process {
     struct control control;
-    unsigned listens;
-    int *fds;
-    uint16_t *ports;
+    struct listening_set listening;
     bool take_over;
     struct handover handover;
 };
@@ -72,11 +79,11 @@ static bool open_control(struct process *p, const struct config *config) {
 /** The listening sockets: those of the proxy that runs, where there is one and they are wanted. */
 static bool open_or_take(struct process *p, const struct config *config) {
     char why[256];
-    if (p->take_over && !handover_ask(&p->handover, config, p->fds, p->ports, why, sizeof why)) {
+    if (p->take_over && !handover_ask(&p->handover, config, why, sizeof why)) {
         fprintf(stderr, "dharma-proxy: take over: %s\n", why);
         return false;
     }
-    return p->handover.socket >= 0 || open_listeners(config, p->fds, p->ports);
+    return open_listeners(&p->listening, config, &p->handover);
 }
 
 /** Opens what can fail at start. false: said why on stderr. */
@@ -100,10 +107,11 @@ static void run_all(struct process *p) {
     struct control *c = &p->control;
     control_block_signals();
     c->workers = base_alloc(c->worker_count * sizeof *c->workers);
-    for (unsigned i = 0; i < c->worker_count; i++) c->workers[i] = worker_new(i, c->current, p->fds + i * p->listens, p->listens);
+    for (unsigned i = 0; i < c->worker_count; i++) c->workers[i] = worker_new(i, c->current, p->listening.sockets, p->listening.count);
+    if (p->handover.captured) control_await_subscriber(c);
     for (unsigned i = 0; i < c->worker_count; i++) worker_start(c->workers[i]);
     finish_handover(p);
-    announce(c->current->config, p->ports);
+    announce(c->current->config, p->listening.ports);
     control_run(c);
     for (unsigned i = 0; i < c->worker_count; i++) worker_join(c->workers[i]);
     BUG_ON(account_wait_sum() != 0);
@@ -111,23 +119,28 @@ static void run_all(struct process *p) {
     free((void *)(uintptr_t)c->socket_path);
 }
 
+static bool open_cache(const struct config_cache *cache) {
+    char why[256];
+    cache_store_configure(cache->memory_bytes);
+    if (!cache->disk_path || cache_disk_open(cache->disk_path, cache->disk_bytes, why, sizeof why)) return true;
+    fprintf(stderr, "dharma-proxy: cache.diskPath: %s\n", why);
+    return false;
+}
+
 static int serve(const char *file, struct snapshot *snapshot, bool take_over) {
-    unsigned listens = snapshot->config->listen_count, workers = snapshot->config->workers;
     struct process p = {
-        .control = {.current = snapshot, .config_file = file, .worker_count = workers},
-        .listens = listens,
+        .control = {.current = snapshot, .config_file = file, .worker_count = snapshot->config->workers},
         .take_over = take_over,
         .handover = {.socket = -1},
-        .fds = base_alloc(listens * workers * sizeof *p.fds),
-        .ports = base_alloc(listens * sizeof *p.ports),
     };
     mailbox_init(&mailbox_control);
-    bool ok = open_all(&p);
+    bool ok = open_cache(&snapshot->config->cache) && open_all(&p);
     if (ok) run_all(&p);
+    cache_disk_close();
+    cache_store_close();
     snapshot_unref(p.control.current);
     close(mailbox_control.event);
-    free(p.fds);
-    free(p.ports);
+    listener_forget(&p.listening);
     return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -160,6 +173,6 @@ int main(int argc, char **argv) {
         snapshot_unref(snapshot);
         return EXIT_SUCCESS;
     }
-    raise_descriptor_limit();
+    raise_descriptor_limit(snapshot->config);
     return serve(file, snapshot, take_over);
 }

@@ -2,6 +2,13 @@
 
 static struct segment *at(struct outq *q, unsigned i) { return &q->ring[(q->head + i) % OUTQ_SEGMENTS]; }
 
+static void append(struct outq *q, struct segment s) {
+    if (q->count == OUTQ_SEGMENTS) outq_forget(q);
+    BUG_ON(q->count == OUTQ_SEGMENTS);
+    *at(q, q->count) = s;
+    q->count++;
+}
+
 /** Appends; takes over one reference to c. */
 static void push(struct outq *q, struct chunk *c, const unsigned char *p, size_t n) {
     if (!n) {
@@ -11,16 +18,19 @@ static void push(struct outq *q, struct chunk *c, const unsigned char *p, size_t
     q->bytes += (uint32_t)n;
     if (q->count > q->next) {
         struct segment *last = at(q, q->count - 1u);
-        if (c && last->chunk == c && last->p + last->n == p) {
+        if (c && last->chunk == c && last->file < 0 && last->p + last->n == p) {
             last->n += (uint32_t)n;
             chunk_unref(c);
             return;
         }
     }
-    if (q->count == OUTQ_SEGMENTS) outq_forget(q);
-    BUG_ON(q->count == OUTQ_SEGMENTS);
-    *at(q, q->count) = (struct segment){c, p, (uint32_t)n};
-    q->count++;
+    append(q, (struct segment){.chunk = c, .p = p, .n = (uint32_t)n, .file = -1});
+}
+
+void outq_add_file(struct outq *q, struct chunk *c, int file, uint64_t from, size_t n) {
+    if (!n) return;
+    q->bytes += (uint32_t)n;
+    append(q, (struct segment){.chunk = chunk_ref(c), .at = from, .n = (uint32_t)n, .file = file});
 }
 
 void outq_add_ref(struct outq *q, struct chunk *c, const void *p, size_t n) { push(q, chunk_ref(c), p, n); }

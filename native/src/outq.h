@@ -15,17 +15,22 @@
 /** Segments one step of a relay may add; it must find this much room before it starts. */
 #define OUTQ_STEP 4u
 
-/** A piece of a chunk (one reference), or of static memory (chunk NULL). */
+/** A piece of a chunk (one reference), or of static memory (chunk NULL), or of a file that the chunk stands for. */
 struct segment {
     struct chunk *chunk;
-    const unsigned char *p;
+    union {
+        const unsigned char *p;
+        uint64_t at;  // in the file
+    };
     uint32_t n;
+    int file;         // -1: bytes in memory
 };
 
 /**
  * Segments [0, next) were sent and are kept; of segment `next`, `offset` bytes were sent.
  * Invariants: next <= count <= OUTQ_SEGMENTS; next == 0 unless keep; every segment has n > 0;
  * bytes == sum of n over [next, count) - offset; offset < n of segment `next`, 0 if there is none.
+ * Bytes of a file stand only in the queue of a connection without a layer: nobody else can send them unread.
  */
 struct outq {
     struct segment ring[OUTQ_SEGMENTS];
@@ -51,12 +56,18 @@ static inline void outq_init(struct outq *q) {
 /** The i-th unsent segment, without the part of it that was sent. */
 static inline struct segment outq_unsent(const struct outq *q, unsigned i) {
     struct segment s = q->ring[(q->head + q->next + i) % OUTQ_SEGMENTS];
-    if (i == 0) s.p += q->offset, s.n -= q->offset;
+    if (i == 0) {
+        if (UNLIKELY(s.file >= 0)) s.at += q->offset;
+        else s.p += q->offset;
+        s.n -= q->offset;
+    }
     return s;
 }
 
 /** Appends a reference to bytes of a chunk. */
 void outq_add_ref(struct outq *q, struct chunk *c, const void *p, size_t n);
+/** Appends n bytes of a file from `at` on, which stays open as long as `c` is referred to. */
+void outq_add_file(struct outq *q, struct chunk *c, int file, uint64_t at, size_t n);
 /** Appends bytes that live for ever. */
 void outq_add_static(struct outq *q, struct span s);
 /** Appends a copy. */

@@ -13,14 +13,17 @@ uint64_t pace_extend(uint64_t deadline, uint64_t now, uint64_t bytes, uint64_t r
     return later < now + most ? later : now + most;
 }
 
-void pace_watch(struct pace_reader *r, uint64_t now, uint64_t counter, uint64_t grace) { *r = (struct pace_reader){.deadline = now + grace, .mark = counter}; }
+void pace_watch(struct pace_reader *r, uint64_t now, uint64_t counter, uint64_t grace) {
+    uint64_t first = now + grace;
+    r->deadline = r->earned > first ? r->earned : first;
+    r->mark = counter;
+    r->caught_up = false;
+}
 
 bool pace_is_slow(struct pace_reader *r, uint64_t now, uint64_t counter, uint64_t rate, uint64_t grace) {
-    if (!r->deadline || r->caught_up) {
-        pace_watch(r, now, counter, grace);
-        return false;
-    }
-    r->deadline = pace_extend(r->deadline, now, counter - r->mark, rate, READER_GRACES * grace);
+    bool anew = !r->deadline || r->caught_up;
+    if (r->deadline) r->earned = r->deadline = pace_extend(r->deadline, now, counter - r->mark, rate, READER_GRACES * grace);
     r->mark = counter;
+    if (anew) pace_watch(r, now, counter, grace);
     return r->deadline <= now;
 }

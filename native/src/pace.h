@@ -17,14 +17,18 @@
  */
 uint64_t pace_extend(uint64_t deadline, uint64_t now, uint64_t bytes, uint64_t rate, uint64_t most);
 
-/** A reader that is waited for; a zeroed one is not. Progress is told by a counter that only grows. */
+/**
+ * A reader that is waited for; a zeroed one is not. Progress is told by a counter that only grows. What it earned by progress
+ * stays its own when it has caught up, for a while or to the end of an answer: a slow node must not cost it its pauses.
+ */
 struct pace_reader {
     uint64_t deadline;  // ns; 0: not watched
+    uint64_t earned;    // ns: the deadline that progress had bought at the last look
     uint64_t mark;      // the counter at the last look
     bool caught_up;     // it had taken everything at some time since
 };
 
-/** Begins to watch. @param grace ns until the first byte must have been taken */
+/** Begins to watch. @param grace ns until the first byte must have been taken, if no more was earned before */
 void pace_watch(struct pace_reader *r, uint64_t now, uint64_t counter, uint64_t grace);
 /** Looks whether it is too slow. */
 bool pace_is_slow(struct pace_reader *r, uint64_t now, uint64_t counter, uint64_t rate, uint64_t grace);

@@ -4,6 +4,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "cache_disk.h"
+#include "cache_store.h"
 #include "control.h"
 #include "frames.h"
 #include "handover.h"
@@ -65,6 +67,13 @@ static void say_hello(struct peer *p) {
     enqueue_frame(p, &out);
 }
 
+void peer_handed_over(struct peer *p, uint32_t pid) {
+    struct frame_buffer out;
+    frame_buffer_init(&out);
+    frame_encode_handed_over(&out, &(struct frame_handed_over){.pid = pid});
+    enqueue_frame(p, &out);
+}
+
 static void acknowledge(struct peer *p, uint64_t generation, const struct config_error *error) {
     struct frame_buffer out;
     frame_buffer_init(&out);
@@ -99,10 +108,22 @@ static bool take_subscribe(struct peer *p, struct frame_span payload) {
     return true;
 }
 
+static void take_purge(struct peer *p, const struct frame_purge *frame) {
+    struct frame_buffer out;
+    struct span prefix = {(const char *)frame->prefix.data, frame->prefix.size};
+    // Memory first: what is marked there is not written any more.
+    uint64_t count = cache_store_purge(prefix);
+    count += cache_disk_purge(prefix);
+    frame_buffer_init(&out);
+    frame_encode_purged(&out, &(struct frame_purged){.prefix = frame->prefix, .count = count});
+    enqueue_frame(p, &out);
+}
+
 /** false: the peer does not speak our protocol. */
 static bool take_frame(struct peer *p, const struct frame_view *view) {
     struct frame_config config;
     struct frame_hand_over hand_over;
+    struct frame_purge purge;
     switch (view->type) {
         case FRAME_SUBSCRIBE: return take_subscribe(p, view->payload);
         case FRAME_HAND_OVER:
@@ -110,6 +131,10 @@ static bool take_frame(struct peer *p, const struct frame_view *view) {
             // The descriptors must not overtake what is queued, nor wait behind it.
             peer_pump(p);
             return !p->closed && !p->queue_count && handover_answer(p->control, p->watch.fd, hand_over.ready);
+        case FRAME_PURGE:
+            if (frame_decode_purge(view->payload, &purge) != FRAME_OK) return false;
+            take_purge(p, &purge);
+            return true;
         case FRAME_CONFIG:
             if (frame_decode_config(view->payload, &config) != FRAME_OK) return false;
             take_config(p, &config);

@@ -41,6 +41,8 @@ void peer_open(struct control *c, int fd);
 void peer_close(struct peer *p);
 /** Queues a parcel if the peer subscribes to its kind and has room; takes a reference. */
 void peer_offer(struct peer *p, struct parcel *parcel);
+/** Tells that another process has this one's place. */
+void peer_handed_over(struct peer *p, uint32_t pid);
 /** Writes what can be written, tells of drops, answers Config frames that are in force by now. */
 void peer_pump(struct peer *p);
 /** Frees the memory of a closed peer. */

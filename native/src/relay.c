@@ -42,6 +42,13 @@ static void put_piece(const struct pump *p, struct span data) {
     outq_add_static(out, SPAN("\r\n"));
 }
 
+/** Ends chunks by a trailer section, whose size is at most `bound`. */
+static void put_trailers(const struct pump *p, const struct http1_head *trailers, size_t bound) {
+    char *at = (char *)outq_reserve(&p->to->out, &p->x->client->conn.worker->chunks, bound + 8);
+    memcpy(at, "0\r\n", 3);
+    outq_commit(&p->to->out, 3 + rewrite_trailers(at + 3, trailers));
+}
+
 /** Reads the trailer section; WAIT: more bytes are needed. */
 static enum relay_result end_chunks(const struct pump *p) {
     struct worker *w = p->x->client->conn.worker;
@@ -50,9 +57,7 @@ static enum relay_result end_chunks(const struct pump *p) {
         int n = http1_parse_trailers(conn_unread(p->from) ? conn_bytes(p->from) : "", conn_unread(p->from), p->body->trailer_seen, TRAILERS_MAX, head);
         if (n > 0) {
             if (p->chunk_out) {
-                char *at = (char *)outq_reserve(&p->to->out, &w->chunks, (size_t)n + 8);
-                memcpy(at, "0\r\n", 3);
-                outq_commit(&p->to->out, 3 + rewrite_trailers(at + 3, head));
+                put_trailers(p, head, (size_t)n);
             } else if (!p->request && p->x->client->stream) {
                 h2_stream_trail(p->x->client->stream, head);
             }
@@ -99,9 +104,23 @@ static enum relay_result step(const struct pump *p) {
     return RELAY_WAIT;
 }
 
+/** The last chunk of a body whose end is that of its source. false: what came after it is no trailer section. */
+static bool end_chunk_out(const struct pump *p) {
+    struct http1_head *head = &p->x->client->conn.worker->head;
+    struct span section = {0};
+    if (p->request && p->x->client->stream && !h2_stream_trailers(p->x->client->stream, &section)) return false;
+    if (LIKELY(!section.n)) {
+        outq_add_static(&p->to->out, SPAN("0\r\n\r\n"));
+        return true;
+    }
+    if (http1_parse_trailers(section.p, section.n, 0, TRAILERS_MAX, head) <= 0) return false;
+    put_trailers(p, head, section.n);
+    return true;
+}
+
 static enum relay_result end_of_source(const struct pump *p) {
     if (p->body->kind != BODY_UNTIL_CLOSE || p->from->failed) return RELAY_CUT;
-    if (p->chunk_out) outq_add_static(&p->to->out, SPAN("0\r\n\r\n"));
+    if (p->chunk_out && !end_chunk_out(p)) return RELAY_BAD;
     p->body->done = true;
     return RELAY_DONE;
 }

@@ -1,5 +1,6 @@
 #include "reply.h"
 
+#include "cache_fetch.h"
 #include "h2_stream.h"
 #include "worker.h"
 
@@ -47,8 +48,9 @@ struct reply_sent reply_send(struct client *c, const struct reply *r, bool to_he
 void reply_hand_over(struct client *c, const struct reply_sent *sent) {
     struct http1_head *head = &c->conn.worker->head;
     struct framing none = {0};
-    if (LIKELY(!c->stream)) return;
+    if (LIKELY(!c->stream && !c->fetch)) return;
     BUG_ON(http1_parse_response(sent->head.p, sent->head.n, 0, HTTP1_FIELDS_MAX, head) < 0);
-    h2_stream_respond(c->stream, head, &none, false, !sent->body.n);
+    if (c->fetch) cache_fetch_head(c->fetch, head, &(struct framing){.body = sent->body.n ? BODY_LENGTH : BODY_NONE, .length = sent->body.n}, true);
+    else h2_stream_respond(c->stream, head, &none, false, !sent->body.n);
     outq_consume(&c->conn.out, sent->head.n);
 }

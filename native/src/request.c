@@ -1,6 +1,9 @@
 #include "request.h"
 
+#include "cache_fields.h"
+#include "cache_visit.h"
 #include "rewrite.h"
+#include "sigv4.h"
 #include "sticky.h"
 #include "worker.h"
 
@@ -45,6 +48,8 @@ static void classify(struct exchange *x, const struct http1_head *head, struct s
     x->balance.endpoint = s->route_endpoint[route];
     x->balance.sticky = r->sticky;
     x->realtime = r->class == CLASS_REALTIME;
+    x->asset = r->class == CLASS_ASSET && s->config->cache.memory_bytes;
+    if (x->client->fetch) return;
     if (r->sticky == STICKY_COOKIE) x->balance.sticky_key = sticky_read(head, span_of(s->config->sticky_cookie));
     if (r->sticky != STICKY_IP) return;
     struct span client = trusted ? forwarded_client(head) : (struct span){0};
@@ -63,22 +68,70 @@ static void read_request(struct exchange *x, const struct http1_head *head, cons
     chunked_init(&x->request.chunked);
 }
 
-/** Writes the upstream's head into a queue that the first connection tried will take over. */
-static void write_head(struct exchange *x, struct outq *out, size_t head_bytes, bool trusted) {
+/** Gives it its id: the peer's, or a new one. */
+static void identify(struct exchange *x, bool trusted) {
+    struct worker *w = x->client->conn.worker;
+    const struct config *config = x->lease->snapshot->config;
+    struct span field = config->exchange_field;
+    x->id = ((uint64_t)w->index << 48) | w->next_id++;
+    x->from_proxy = field.n && trusted && config->exchange_trusted && received_id(&w->head, field, &x->id);
+}
+
+/**
+ * What the origin of assets is asked: by its own name, below its own path, and without what it is not to see.
+ * @return the target, to be freed; NULL: as it was
+ */
+static char *address_origin(struct worker *w, const struct config_cache *cache) {
+    struct framing *f = &w->framing;
+    cache_fields_hide(&w->head, &cache->shown);
+    if (cache->origin_host) f->host = span_of(cache->origin_host);
+    if (!cache->origin_path || f->target.p[0] != '/') return NULL;
+    size_t path = strlen(cache->origin_path);
+    char *target = base_alloc(path + f->target.n);
+    memcpy(target, cache->origin_path, path);
+    memcpy(target + path, f->target.p, f->target.n);
+    f->target = (struct span){target, path + f->target.n};
+    return target;
+}
+
+/** Signs what reads an object; anything else is for the store to refuse. @return the lines, to be freed, and the target before them; NULL: not signed */
+static char *sign_for_origin(struct worker *w, const struct snapshot *s, struct span *lines) {
+    struct framing *f = &w->framing;
+    const struct config_cache *cache = &s->config->cache;
+    struct span prefix = cache->origin_path ? span_of(cache->origin_path) : SPAN("");
+    size_t most = 3 * (prefix.n + f->target.n);
+    char *text = base_alloc(most + SIGV4_FIELDS + strlen(s->signing->region) + strlen(s->signing->id));
+    size_t n = sigv4_path(text, w->head.method, prefix, f->target);
+    if (!n) {
+        free(text);
+        return NULL;
+    }
+    cache_fields_hide(&w->head, &cache->shown);
+    f->host = span_of(cache->origin_host);
+    f->target = (struct span){text, n};
+    *lines = (struct span){text + n, sigv4_sign(s->signing, time(NULL), w->head.method, f->host, f->target, text + n)};
+    return text;
+}
+
+void request_write_head(struct exchange *x, struct outq *out, size_t head_bytes) {
     struct worker *w = x->client->conn.worker;
     struct snapshot *s = x->lease->snapshot;
+    struct span signature = {0};
+    char *target = UNLIKELY(x->asset && s->signing) ? sign_for_origin(w, s, &signature) : NULL;
+    if (UNLIKELY(x->asset && !target)) target = address_origin(w, &s->config->cache);
     struct rewrite_request how = {
         .client = span_of(x->client->address),
         .fallback_host = s->node_count ? span_of(s->nodes[0].account->host) : SPAN("localhost"),
         .exchange_field = s->config->exchange_field,
+        .exchange_id = x->id,
+        .more = signature,
         .tls = x->client->tls,
-        .trusted = trusted,
+        .trusted = request_trusts(x->client, s),
     };
-    x->id = ((uint64_t)w->index << 48) | w->next_id++;
-    x->from_proxy = how.exchange_field.n && trusted && received_id(&w->head, how.exchange_field, &x->id);
-    how.exchange_id = x->id;
+    if (UNLIKELY(target != NULL)) head_bytes += w->framing.target.n;
     char *at = (char *)outq_reserve(out, &w->chunks, rewrite_request_bound(head_bytes, &w->head, &w->framing, &how));
     outq_commit(out, rewrite_request_head(at, &w->head, &w->framing, &how));
+    free(target);
 }
 
 void request_prepare(struct exchange *x, struct outq *out, size_t head_bytes) {
@@ -87,5 +140,8 @@ void request_prepare(struct exchange *x, struct outq *out, size_t head_bytes) {
     read_request(x, &w->head, &w->framing);
     if (w->draining) x->keep_alive = false;
     classify(x, &w->head, w->framing.target, trusted);
-    write_head(x, out, head_bytes, trusted);
+    identify(x, trusted);
+    if (UNLIKELY(x->lease->snapshot->config->cache.memory_bytes)) cache_visit_note_unsafe(x);
+    // For an asset it is only written when the origin is asked.
+    if (LIKELY(!x->asset)) request_write_head(x, out, head_bytes);
 }

@@ -7,6 +7,8 @@
 bool request_trusts(struct client *c, const struct snapshot *s);
 /**
  * Reads the head in w->head and w->framing into the exchange: endpoint, stickiness, body, connection, trust, id; queues the
- * rewritten head.
+ * rewritten head (not yet that of an asset).
  */
 void request_prepare(struct exchange *x, struct outq *out, size_t head_bytes);
+/** Queues the rewritten head: for an asset, once it is known that the origin is asked. */
+void request_write_head(struct exchange *x, struct outq *out, size_t head_bytes);

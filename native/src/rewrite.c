@@ -48,7 +48,7 @@ static struct forwarded_hop hop_of(const struct framing *f, const struct rewrite
 
 size_t rewrite_request_bound(size_t head_bytes, const struct http1_head *head, const struct framing *f, const struct rewrite_request *how) {
     struct forwarded_hop hop = hop_of(f, how);
-    return head_bytes + hop.host.n + how->exchange_field.n + 256 + forwarded_bound(head, &hop);
+    return head_bytes + hop.host.n + how->exchange_field.n + how->more.n + 256 + forwarded_bound(head, &hop);
 }
 
 /** Whether a request field stays on this side of the proxy. */
@@ -106,6 +106,7 @@ size_t rewrite_request_head(char *out, const struct http1_head *head, const stru
         rewrite_hex16(hex, how->exchange_id);
         put_field(&w, how->exchange_field, (struct span){hex, sizeof hex});
     }
+    if (how->more.n) put(&w, how->more);
     put(&w, SPAN("\r\n"));
     return (size_t)(w.p - out);
 }

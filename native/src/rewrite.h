@@ -14,6 +14,7 @@ struct rewrite_request {
     struct span fallback_host;    // Host for an HTTP/1.0 client that sent none
     struct span exchange_field;   // n == 0: none
     uint64_t exchange_id;
+    struct span more;             // further lines
     bool tls;                     // the client's connection is encrypted
     bool trusted;                 // what the peer claims (claims.h) is believed, and its chain extended
 };

@@ -23,8 +23,7 @@ struct route_trie {
     struct trie_node *nodes;
     unsigned node_count, node_cap;
     struct edge *edges;
-    unsigned edge_cap;  // a power of two
-
+    unsigned edge_count, edge_cap;  // a power of two, at least twice as many as there are
 };
 
 static struct edge *find_edge(const struct route_trie *t, int from, struct span text) {
@@ -33,6 +32,17 @@ static struct edge *find_edge(const struct route_trie *t, int from, struct span 
         struct edge *e = &t->edges[i & (t->edge_cap - 1)];
         if (!e->to || (e->from == from && span_eq(e->text, text))) return e;
     }
+}
+
+/** Doubles the table. It grows with the edges there are: routes share most of their segments, and memory that is only cleared costs, too. */
+static void grow_edges(struct route_trie *t) {
+    struct edge *old = t->edges;
+    unsigned cap = t->edge_cap;
+    t->edge_cap *= 2;
+    t->edges = base_zalloc(t->edge_cap * sizeof *t->edges);
+    for (unsigned i = 0; i < cap; i++)
+        if (old[i].to) *find_edge(t, old[i].from, old[i].text) = old[i];
+    free(old);
 }
 
 static int add_node(struct route_trie *t) {
@@ -85,9 +95,7 @@ static bool add_leaf(struct route_trie *t, struct leaf **list, unsigned route, s
 static bool add_route(struct route_trie *t, unsigned route, struct config_error *error) {
     struct span rest = span_of(t->config->routes[route].pattern), segment;
     int at = 0;
-
     while (next_segment(&rest, &segment)) {
-
         if (segment.n && segment.p[0] == '*') return add_leaf(t, &t->nodes[at].rest, route, error);
         if (segment.n && segment.p[0] == ':') {
             if (t->nodes[at].param < 0) {
@@ -98,10 +106,14 @@ static bool add_route(struct route_trie *t, unsigned route, struct config_error 
             continue;
         }
         struct edge *e = find_edge(t, at, segment);
-        if (!e->to) *e = (struct edge){segment, at, add_node(t)};
+        if (e->to) {
+            at = e->to;
+            continue;
+        }
+        *e = (struct edge){segment, at, add_node(t)};
         at = e->to;
+        if (++t->edge_count * 2 > t->edge_cap) grow_edges(t);
     }
-
     return add_leaf(t, &t->nodes[at].here, route, error);
 }
 
@@ -114,7 +126,6 @@ struct route_trie *route_build(const struct config *config, struct config_error 
     t->node_cap = segments;
     t->nodes = base_alloc(segments * sizeof *t->nodes);
     t->edge_cap = 16;
-    while (t->edge_cap < segments * 2) t->edge_cap *= 2;
     t->edges = base_zalloc(t->edge_cap * sizeof *t->edges);
     add_node(t);
     for (unsigned i = 0; i < config->route_count; i++) {

@@ -4,6 +4,7 @@
 
 #include "loop.h"
 #include "queue.h"
+#include "sigv4.h"
 
 static pthread_mutex_t row_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -69,7 +70,8 @@ static void build_nodes(struct snapshot *s, const struct snapshot *old) {
         s->nodes[i].account->identity = s->nodes[i].identity;
         s->nodes[i].account->generation = s->serial;
         s->nodes[i].account->index = i;
-        s->nodes[i].account->capacity = (uint32_t)n->max_requests;
+        s->nodes[i].account->capacity = c->limits.measure ? 0 : (uint32_t)n->max_requests;
+        s->nodes[i].measured = c->limits.measure ? (uint32_t)n->max_requests : 0;
     }
     s->nowhere = account_node_get("", "", 0);
 }
@@ -95,10 +97,25 @@ static void carry_rows(struct snapshot *s, const struct snapshot *old) {
     }
 }
 
+static void forget_signing(struct sigv4_key *key) {
+    if (key) sigv4_forget(key);
+    free(key);
+}
+
+static bool load_signing(const struct config *c, struct sigv4_key **key, struct config_error *error) {
+    if (!c->cache.signing.secret_file) return true;
+    *key = base_alloc(sizeof **key);
+    if (sigv4_load(*key, &c->cache.signing, error)) return true;
+    forget_signing(*key);
+    return false;
+}
+
 struct snapshot *snapshot_build(struct config *config, uint64_t generation, const struct snapshot *old, struct config_error *error) {
     struct route_trie *routes = route_build(config, error);
     struct tls_context *tls = routes ? tls_context_new(config, error) : NULL;
-    if (!tls) {
+    struct sigv4_key *signing = NULL;
+    if (!tls || !load_signing(config, &signing, error)) {
+        if (tls) tls_context_unref(tls);
         if (routes) route_free(routes);
         config_free(config);
         return NULL;
@@ -110,6 +127,7 @@ struct snapshot *snapshot_build(struct config *config, uint64_t generation, cons
     s->config = config;
     s->routes = routes;
     s->tls = tls;
+    s->signing = signing;
     build_endpoints(s);
     describe_endpoints(s);
     build_nodes(s, old);
@@ -136,6 +154,7 @@ void snapshot_unref(struct snapshot *s) {
     account_node_unref(s->nowhere);
     route_free(s->routes);
     tls_context_unref(s->tls);
+    forget_signing(s->signing);
     config_free(s->config);
     free(s->endpoints);
     free(s->nodes);

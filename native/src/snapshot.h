@@ -17,6 +17,7 @@ struct snapshot_node {
     uint64_t class;           // hash of its class's name; 0: none
     uint64_t identity;        // see tls_context_identity; 0: no TLS
     const char *server_name;  // whom its certificate is for
+    uint32_t measured;        // requests it might have at once if they were not only counted; 0: any number
 };
 
 struct queue_lane;
@@ -33,6 +34,8 @@ struct snapshot_endpoint {
     _Atomic(snapshot_pairs *) row;          // a pair for each node and a last one for "no node"; row and pairs are made at first use
 };
 
+struct sigv4_key;
+
 struct snapshot {
     _Atomic unsigned refs;
     uint64_t generation;
@@ -40,6 +43,7 @@ struct snapshot {
     struct config *config;
     struct route_trie *routes;
     struct tls_context *tls;
+    struct sigv4_key *signing;            // of requests to the origin of assets; NULL: they are not signed
     unsigned node_count, endpoint_count;
     struct snapshot_node *nodes;
     struct snapshot_endpoint *endpoints;  // [0] is "*"

@@ -139,7 +139,7 @@ static void add_piece(struct tape *tape, struct tape_reel *r, struct chunk *c, s
         r->cap = r->cap ? r->cap * 2 : 4;
         r->pieces = base_realloc(r->pieces, r->cap * sizeof *r->pieces);
     }
-    r->pieces[r->count++] = (struct segment){c ? chunk_ref(c) : NULL, at, (uint32_t)s.n};
+    r->pieces[r->count++] = (struct segment){.chunk = c ? chunk_ref(c) : NULL, .p = at, .n = (uint32_t)s.n, .file = -1};
 }
 
 void tape_add(struct tape *tape, enum tape_part part, struct chunk *c, struct span bytes) {
@@ -248,7 +248,7 @@ static void record_large(struct tee *t, struct tape *tape, const struct frame_ex
     p->size = prefix;
     for (unsigned i = 0; i < TAPE_PARTS; i++) {
         struct tape_reel *r = &tape->reels[i];
-        p->pieces[n++] = (struct segment){NULL, out.data + prefix + i * 4, 4};
+        p->pieces[n++] = (struct segment){.p = out.data + prefix + i * 4, .n = 4, .file = -1};
         for (uint32_t k = 0; k < r->count; k++) {
             p->pieces[n] = r->pieces[k];
             if (!p->pieces[n].chunk) p->pieces[n].p = out.data + copies + (r->pieces[k].p - tape->copies);

@@ -1,5 +1,7 @@
 #include "telemetry.h"
 
+#include "cache_disk.h"
+#include "cache_store.h"
 #include "worker.h"
 
 void telemetry_init(struct telemetry *t, uint64_t now) {
@@ -90,6 +92,22 @@ static void put_meter(struct meter *m, struct frame_buffer *out) {
     m->count = m->errors = m->aborts = m->sum_ns = 0;
 }
 
+/** Nodes that get no requests while others do (see balance.c). */
+static void put_nodes_out(const struct worker *w, struct frame_buffer *out) {
+    const struct snapshot *s = w->lease->snapshot;
+    size_t at = out->size;
+    uint32_t entries = 0;
+    frame_put_u32(out, 0);
+    for (unsigned i = 0; i < s->node_count; i++) {
+        const struct account_node *n = s->nodes[i].account;
+        bool ejected = account_is_ejected(n, w->loop.now), unhealthy = s->config->health_path && n->unhealthy;
+        if (!s->nodes[i].active || (!ejected && !unhealthy)) continue;
+        frame_put_node_out(out, &(struct frame_node_out){frame_text(n->name), ejected, unhealthy});
+        entries++;
+    }
+    frame_patch_u32(out, at, entries);
+}
+
 /** Before the meters start anew. */
 static void encode_limits(struct worker *w, struct frame_buffer *out) {
     struct telemetry *t = &w->telemetry;
@@ -108,6 +126,7 @@ static void encode_limits(struct worker *w, struct frame_buffer *out) {
         entries++;
     }
     frame_patch_u32(out, at, entries);
+    put_nodes_out(w, out);
     BUG_ON(!frame_end(out, mark));
     t->queued = t->queue_full = t->queue_expired = t->connections_limited = 0;
 }
@@ -139,6 +158,19 @@ static void encode_requests(struct worker *w, struct frame_buffer *out) {
     t->since = now;
 }
 
+static void encode_cache(struct worker *w, struct frame_buffer *out) {
+    struct cache_counts *c = &w->cache.counts;
+    struct cache_store_counts memory;
+    struct cache_disk_counts disk;
+    cache_store_read_counts(&memory);
+    cache_disk_read_counts(&disk);
+    frame_encode_cache(out, &(struct frame_cache){
+        .worker = (uint16_t)w->index, .hits = c->hits, .stale = c->stale, .misses = c->misses, .validated = c->validated, .collapsed = c->collapsed,
+        .bypassed = c->bypassed, .stored = c->stored, .fetch_bytes = c->fetch_bytes, .bytes = memory.bytes, .objects = memory.objects, .evicted = memory.evicted,
+        .refused = memory.refused, .disk_bytes = disk.bytes, .disk_objects = disk.objects, .disk_hits = disk.hits, .disk_damaged = disk.damaged, .disk_failures = disk.failures});
+    *c = (struct cache_counts){0};
+}
+
 void telemetry_encode(struct worker *w, struct frame_buffer *out) {
     struct frame_buffer limits;
     frame_buffer_init(&limits);
@@ -146,4 +178,5 @@ void telemetry_encode(struct worker *w, struct frame_buffer *out) {
     encode_requests(w, out);
     frame_put_raw(out, limits.data, limits.size);
     free(limits.data);
+    if (worker_config(w)->cache.memory_bytes) encode_cache(w, out);
 }

@@ -41,5 +41,5 @@ void telemetry_limited(struct meter *m);
 void telemetry_failed_try(struct meter *m);
 /** A handshake for a tunnel succeeded; the tunnel stays open. */
 void telemetry_upgraded(struct meter *m, uint64_t duration);
-/** Appends a Telemetry and a Limits frame with everything since the last ones, and starts anew. */
+/** Appends a Telemetry, a Limits and (where there is a cache) a Cache frame with everything since the last ones, and starts anew. */
 void telemetry_encode(struct worker *w, struct frame_buffer *out);

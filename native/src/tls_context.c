@@ -1,53 +1,21 @@
 #include "tls_context.h"
 
 #include <ctype.h>
-#include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "config_file.h"
 #include "tls.h"
 #include "tls_session.h"
 
 /** Forward secrecy and authenticated encryption only; TLS 1.3 has nothing else. Also what HTTP/2 demands (RFC 9113 9.2.2). */
 #define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
-/** A chain or a key is a few KiB; a bundle of the world's CAs 250. */
-#define PEM_MAX (4u << 20)
-
-static bool fault(struct config_error *error, const char *path, const char *what, const char *file) {
-    *error = (struct config_error){0};
-    snprintf(error->path, sizeof error->path, "%s", path);
-    snprintf(error->message, sizeof error->message, "%.150s: %.90s", file, what);
-    ERR_clear_error();
-    return false;
-}
 
 /** Why OpenSSL refused, in its words. */
 static const char *reason(const char *otherwise) {
     const char *text = ERR_reason_error_string(ERR_peek_last_error());
     return text ? text : otherwise;
-}
-
-/** A private key is for its owner, and perhaps a group that may read it: nobody else. */
-static bool is_private(const struct stat *st) { return (st->st_mode & (S_IRWXO | S_IWGRP | S_IXGRP)) == 0 && (st->st_uid == 0 || st->st_uid == geteuid()); }
-
-/** Reads a file whole. NULL: *error is set. The caller cleanses what is secret. */
-static char *read_file(const char *file, bool secret, const char *path, size_t *n, struct config_error *error) {
-    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    struct stat st;
-    const char *why = NULL;
-    if (fd < 0 || fstat(fd, &st) < 0) why = strerror(errno);
-    else if (!S_ISREG(st.st_mode) || st.st_size > PEM_MAX) why = "not a file of at most 4 MiB";
-    else if (secret && !is_private(&st)) why = "others than its owner can get at it: chmod 600, and owned by this user or root";
-    char *text = why ? NULL : base_alloc((size_t)st.st_size + 1);
-    ssize_t got = 0;
-    for (*n = 0; text && *n < (size_t)st.st_size && (got = read(fd, text + *n, (size_t)st.st_size - *n)) > 0; *n += (size_t)got) {}
-    if (fd >= 0) close(fd);
-    if (text) return text;
-    fault(error, path, why, file);
-    return NULL;
 }
 
 static int no_password(char *buffer, int size, int rwflag, void *data) {
@@ -57,17 +25,17 @@ static int no_password(char *buffer, int size, int rwflag, void *data) {
 
 static bool load_key(SSL_CTX *ctx, const char *file, const char *path, struct config_error *error) {
     size_t n;
-    char *text = read_file(file, true, path, &n, error);
+    char *text = config_file_read(file, true, path, &n, error);
     if (!text) return false;
     BIO *bio = BIO_new_mem_buf(text, (int)n);
     EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL);
     BIO_free(bio);
     OPENSSL_cleanse(text, n);
     free(text);
-    if (!key) return fault(error, path, "no private key in PEM (one with a password cannot be used)", file);
+    if (!key) return config_file_fault(error, path, "no private key in PEM (one with a password cannot be used)", file);
     bool ok = SSL_CTX_use_PrivateKey(ctx, key) == 1;
     EVP_PKEY_free(key);
-    return ok || fault(error, path, reason("the key cannot be used"), file);
+    return ok || config_file_fault(error, path, reason("the key cannot be used"), file);
 }
 
 /** Loads a chain and its key, and mixes the chain's bytes into a fingerprint. */
@@ -75,11 +43,11 @@ static bool load_pair(SSL_CTX *ctx, const struct config_certificate *c, const ch
     char path[96];
     size_t n;
     snprintf(path, sizeof path, "%.64s.certificate", parent);
-    char *text = read_file(c->certificate, false, path, &n, error);
+    char *text = config_file_read(c->certificate, false, path, &n, error);
     if (!text) return false;
     if (fingerprint) *fingerprint = span_hash((struct span){text, n}, *fingerprint);
     free(text);
-    if (SSL_CTX_use_certificate_chain_file(ctx, c->certificate) != 1) return fault(error, path, reason("no certificate in PEM"), c->certificate);
+    if (SSL_CTX_use_certificate_chain_file(ctx, c->certificate) != 1) return config_file_fault(error, path, reason("no certificate in PEM"), c->certificate);
     snprintf(path, sizeof path, "%.64s.key", parent);
     return load_key(ctx, c->key, path, error);
 }
@@ -87,11 +55,11 @@ static bool load_pair(SSL_CTX *ctx, const struct config_certificate *c, const ch
 /** Whom to trust as an issuer; mixes the file into the fingerprint. */
 static bool load_ca(SSL_CTX *ctx, const char *file, const char *path, uint64_t *fingerprint, struct config_error *error) {
     size_t n;
-    char *text = read_file(file, false, path, &n, error);
+    char *text = config_file_read(file, false, path, &n, error);
     if (!text) return false;
     *fingerprint = span_hash((struct span){text, n}, *fingerprint);
     free(text);
-    return SSL_CTX_load_verify_file(ctx, file) == 1 || fault(error, path, reason("no certificate in PEM"), file);
+    return SSL_CTX_load_verify_file(ctx, file) == 1 || config_file_fault(error, path, reason("no certificate in PEM"), file);
 }
 
 static SSL_CTX *new_ctx(const SSL_METHOD *method) {

@@ -16,6 +16,7 @@
 #define ROUNDS_MAX 8u
 
 _Atomic unsigned worker_connections;
+unsigned worker_connections_most = UINT_MAX;
 
 struct lease *worker_lease(struct worker *w) {
     w->lease->users++;
@@ -83,16 +84,20 @@ static void adopt(struct worker *w, struct snapshot *next) {
     mailbox_post(&mailbox_control, p);
 }
 
-/** @param at_once idle clients are closed; else they are told to go with their next answer, which no request can cross */
-static void begin_drain(struct worker *w, bool at_once) {
-    if (w->draining) return;
-    if (!w->accept_paused)
-        for (unsigned i = 0; i < w->listener_count; i++) loop_remove(&w->loop, &w->listeners[i].watch);
-    w->draining = true;
+static void stop_listening(struct worker *w) {
     for (unsigned i = 0; i < w->listener_count; i++) {
+        if (!w->accept_paused) loop_remove(&w->loop, &w->listeners[i].watch);
         close(w->listeners[i].watch.fd);
         w->listeners[i].watch.fd = -1;
     }
+}
+
+/** @param at_once idle clients are closed; else they are told to go with their next answer, which no request can cross */
+static void begin_drain(struct worker *w, bool at_once) {
+    if (w->draining && (w->dismissed || !at_once)) return;
+    if (!w->draining) stop_listening(w);
+    w->draining = true;
+    w->dismissed = at_once;
     for (struct list *l = w->clients.next, *next; l != &w->clients; l = next) {
         next = l->next;
         struct client *c = CONTAINER_OF(l, struct client, link);
@@ -127,12 +132,13 @@ static void take_orders(struct watch *watch, uint32_t events) {
     if (next) adopt(w, next);
     // Another worker's request may have ended.
     w->queue.due = w->queue.count != 0;
+    w->cache.due = !list_empty(&w->cache.waiting);
     apply_capture(w, capture);
     if (drain) begin_drain(w, !yield);
     if (telemetry) post_telemetry(w);
 }
 
-static bool has_work(const struct worker *w) { return !list_empty(&w->dirty) || !list_empty(&w->again) || UNLIKELY(w->queue.due); }
+static bool has_work(const struct worker *w) { return !list_empty(&w->dirty) || !list_empty(&w->again) || UNLIKELY(w->queue.due || w->cache.due); }
 
 /** Runs what asked to be run, then writes everything that waits to be written: the "before sleep" of the loop. */
 static void flush_round(struct worker *w) {
@@ -145,6 +151,7 @@ static void flush_round(struct worker *w) {
         c->run(c);
     }
     if (UNLIKELY(w->queue.due)) queue_serve(w);
+    if (UNLIKELY(w->cache.due)) cache_turn(w);
     list_splice(&todo, &w->dirty);
     while ((l = list_shift(&todo))) {
         struct conn *c = CONTAINER_OF(l, struct conn, dirty);
@@ -186,6 +193,7 @@ static void close_all(struct worker *w) {
         else client_close(c);
     }
     health_stop(w);
+    cache_worker_stop(w);
     while (!list_empty(&w->upstreams)) upstream_close(CONTAINER_OF(w->upstreams.next, struct upstream, link));
     bury(w);
     tee_flush(&w->tee);
@@ -203,7 +211,17 @@ static void *thread_main(void *data) {
     return NULL;
 }
 
-struct worker *worker_new(unsigned index, struct snapshot *snapshot, const int *listen_fds, unsigned count) {
+static void take_listeners(struct worker *w, const struct listening *sockets, unsigned count) {
+    w->listeners = base_zalloc(count * sizeof *w->listeners);
+    for (unsigned i = 0; i < count; i++) {
+        if (sockets[i].worker != w->index) continue;
+        struct listener *l = &w->listeners[w->listener_count++];
+        *l = (struct listener){{sockets[i].fd, listener_accept}, w, sockets[i].listen};
+        BUG_ON(!loop_add_level(&w->loop, &l->watch));
+    }
+}
+
+struct worker *worker_new(unsigned index, struct snapshot *snapshot, const struct listening *sockets, unsigned count) {
     struct worker *w = base_zalloc(sizeof *w);
     w->index = index;
     loop_init(&w->loop);
@@ -216,22 +234,19 @@ struct worker *worker_new(unsigned index, struct snapshot *snapshot, const int *
     timer_init(&w->accept_again, accept_again);
     telemetry_init(&w->telemetry, w->loop.now);
     queue_init(&w->queue, w);
+    cache_worker_init(w);
     health_init(&w->health);
     tee_init(&w->tee, index);
     w->lease = new_lease(snapshot_ref(snapshot));
     apply_capture(w, false);
-    w->next_id = 1;
+    // No process before this one on this machine has used them: none made one a microsecond all its life.
+    w->next_id = loop_clock() / 1000u & (((uint64_t)1 << 48) - 1);
     health_adopt(w);
     w->adopted = snapshot->serial;
     pthread_mutex_init(&w->orders.lock, NULL);
     w->wake = (struct watch){eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), take_orders};
     BUG_ON(w->wake.fd < 0 || !loop_add_level(&w->loop, &w->wake));
-    w->listeners = base_zalloc(count * sizeof *w->listeners);
-    w->listener_count = count;
-    for (unsigned i = 0; i < count; i++) {
-        w->listeners[i] = (struct listener){{listen_fds[i], listener_accept}, w};
-        BUG_ON(!loop_add_level(&w->loop, &w->listeners[i].watch));
-    }
+    take_listeners(w, sockets, count);
     return w;
 }
 

@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 
+#include "cache_worker.h"
 #include "conn.h"
 #include "framing.h"
 #include "health.h"
@@ -32,6 +33,8 @@ struct worker_orders {
     bool telemetry;         // a telemetry subscriber is there
 };
 
+struct listening;
+
 struct worker {
     unsigned index;
     struct loop loop;
@@ -44,11 +47,12 @@ struct worker {
     struct listener *listeners;
     unsigned listener_count;
     struct timer accept_again;
-    bool accept_paused, draining, stopping;
+    bool accept_paused, draining, dismissed, stopping;  // dismissed: idle clients were told to go
 
     struct http1_head head;          // scratch: a head is parsed and used within one call
     struct framing framing;
     struct queue queue;
+    struct cache_worker cache;
     struct health health;
     struct exchange *spare;          // free list
     unsigned cursor;                 // balance_pick's
@@ -72,9 +76,11 @@ struct worker {
 
 /** Clients connected to all workers. */
 extern _Atomic unsigned worker_connections;
+/** How many there may be by what the system allows, whatever a config says; set before workers start. */
+extern unsigned worker_connections_most;
 
-/** Prepares a worker with its listening descriptors (one for each config listen; taken over). */
-struct worker *worker_new(unsigned index, struct snapshot *snapshot, const int *listen_fds, unsigned count);
+/** Prepares a worker with those of the listening sockets that are for it (taken over). */
+struct worker *worker_new(unsigned index, struct snapshot *snapshot, const struct listening *sockets, unsigned count);
 /** Starts its thread. */
 void worker_start(struct worker *w);
 /** One round of its loop: for its thread, or for who drives a worker without one. @param timeout_ms as epoll_wait's */

@@ -9,7 +9,7 @@ static char text[1 << 17];
 static void add_text(const char *name, const char *value) { h2_head_add(&head, span_of(name), span_of(value), 4096); }
 
 static const char *written(void) {
-    size_t n = h2_head_write(&head, text);
+    size_t n = h2_head_write(&head, "dGhlIHNhbXBsZSBub25jZQ==", text);
     CHECK(n <= h2_head_bound(&head));
     text[n] = '\0';
     h2_head_clear(&head);
@@ -26,6 +26,32 @@ static void becomes_http1(void) {
     add_text("cookie", "b=2");
     CHECK(!h2_head_is_bad(&head) && !head.large);
     CHECK(strcmp(written(), "GET /x?y HTTP/1.1\r\nhost: a.test\r\naccept: */*\r\ncookie: a=1; b=2\r\n\r\n") == 0);
+}
+
+static void opens_a_websocket_as_http1_does(void) {
+    add_text(":method", "CONNECT");
+    add_text(":protocol", "websocket");
+    add_text(":scheme", "https");
+    add_text(":authority", "a.test");
+    add_text(":path", "/chat");
+    add_text("sec-websocket-key", "the client has no say in it");
+    add_text("sec-websocket-version", "13");
+    CHECK(!h2_head_is_bad(&head) && h2_head_is_websocket(&head));
+    CHECK(strcmp(written(), "GET /chat HTTP/1.1\r\nhost: a.test\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
+                            "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n\r\n") == 0);
+    add_text(":method", "GET");
+    add_text(":path", "/");
+    add_text(":protocol", "websocket");
+    CHECK(h2_head_is_bad(&head));
+    h2_head_clear(&head);
+}
+
+static void keeps_trailers_as_a_section(void) {
+    CHECK(h2_head_trailers(&head).n == 0);
+    add_text("x-sum", "7");
+    add_text("cookie", "no");
+    CHECK(span_eq(h2_head_trailers(&head), SPAN("x-sum: 7\r\n\r\n")));
+    h2_head_clear(&head);
 }
 
 static void one_host_only(void) {
@@ -84,7 +110,7 @@ static void is_one_head_or_refused(void) {
             h2_head_clear(&head);
             continue;
         }
-        size_t n = h2_head_write(&head, text);
+        size_t n = h2_head_write(&head, "", text);
         h2_head_clear(&head);
         int used = http1_parse_request(text, n, 0, 100, &parsed);
         if (used < 0) continue;  // refused with 400
@@ -95,4 +121,4 @@ static void is_one_head_or_refused(void) {
     CHECK(taken > 1000);
 }
 
-TEST_MAIN(becomes_http1, one_host_only, no_second_line, counts_and_drops_what_is_too_large, is_one_head_or_refused)
+TEST_MAIN(becomes_http1, opens_a_websocket_as_http1_does, keeps_trailers_as_a_section, one_host_only, no_second_line, counts_and_drops_what_is_too_large, is_one_head_or_refused)

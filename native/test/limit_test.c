@@ -6,14 +6,6 @@
 
 #define S_NS 1000000000ull
 
-static void the_hash_is_siphash(void) {
-    // SipHash-2-4 of 00 01 .. 0e 0f under the key 00 01 .. 0f, as its reference's vectors have it.
-    unsigned char bytes[16];
-    for (unsigned i = 0; i < 16; i++) bytes[i] = (unsigned char)i;
-    const uint64_t k[2] = {little(bytes), little(bytes + 8)};
-    CHECK(siphash(k, bytes) == 0x3f2acc7f57c29bdbu);
-}
-
 static void a_burst_passes_and_then_the_rate(void) {
     struct limit_rate rate = limit_rate_of(10, 5);
     uint64_t bucket = 0, now = 100 * S_NS, wait;
@@ -94,5 +86,5 @@ static void workers_share_a_bucket(void) {
     CHECK(passed[0][0] + passed[1][0] + passed[2][0] == 1000 && passed[0][1] + passed[1][1] + passed[2][1] == 1000);
 }
 
-TEST_MAIN(the_hash_is_siphash, a_burst_passes_and_then_the_rate, it_decides_as_a_token_bucket, prefixes_are_one_client,
+TEST_MAIN(a_burst_passes_and_then_the_rate, it_decides_as_a_token_bucket, prefixes_are_one_client,
           a_flood_forgets_no_debt_while_a_set_has_full_buckets, connections_keep_their_place, workers_share_a_bucket)

@@ -69,6 +69,8 @@ static void sends_again_what_it_kept(void) {
     chunk_pool_clear(&pool);
 }
 
+static void note_end(void *owner) { ++*(int *)owner; }
+
 static void gives_up_keeping_when_full(void) {
     struct outq q = {0};
     char got[64];
@@ -80,4 +82,26 @@ static void gives_up_keeping_when_full(void) {
     CHECK(!q.keep && q.count == 0 && q.bytes == 0);
 }
 
-TEST_MAIN(keeps_order_and_chunks, sends_again_what_it_kept, gives_up_keeping_when_full)
+/** Bytes of a file stand in their place, never run together with bytes in memory, and hold on to their chunk until they are sent. */
+static void counts_bytes_of_files(void) {
+    struct outq q = {0};
+    int ended = 0;
+    struct chunk *c = chunk_lend(note_end, &ended);
+    outq_add_copy(&q, &pool, "head", 4);
+    outq_add_file(&q, c, 7, 100, 50);
+    outq_add_file(&q, c, 7, 150, 0);
+    outq_add_copy(&q, &pool, "tail", 4);
+    chunk_unref(c);
+    CHECK(q.bytes == 58 && q.count == 3 && outq_unsent(&q, 0).file < 0);
+    outq_consume(&q, 14);
+    struct segment s = outq_unsent(&q, 0);
+    CHECK(s.file == 7 && s.at == 110 && s.n == 40 && !ended);
+    CHECK(outq_unsent(&q, 1).file < 0 && outq_unsent(&q, 1).n == 4);
+    outq_consume(&q, 40);
+    CHECK(ended == 1 && q.bytes == 4 && memcmp(outq_unsent(&q, 0).p, "tail", 4) == 0);
+    outq_clear(&q);
+    CHECK(pool.live == 0);
+    chunk_pool_clear(&pool);
+}
+
+TEST_MAIN(keeps_order_and_chunks, sends_again_what_it_kept, gives_up_keeping_when_full, counts_bytes_of_files)

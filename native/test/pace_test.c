@@ -54,4 +54,20 @@ static void a_reader_is_watched_only_while_it_is_behind(void) {
     CHECK(!pace_is_slow(&r, 6 * S, 1, 0, 5 * S) && pace_is_slow(&r, 90 * S, 1, 0, 5 * S));
 }
 
-TEST_MAIN(bytes_buy_time_up_to_the_most, only_the_rate_counts, a_reader_is_watched_only_while_it_is_behind)
+static void what_was_earned_outlives_having_caught_up(void) {
+    struct pace_reader r = {0};
+    pace_watch(&r, S, 0, 5 * S);
+    CHECK(!pace_is_slow(&r, 2 * S, 10000000, 100, 5 * S) && r.deadline == 22 * S);
+    r.caught_up = true;
+    CHECK(!pace_is_slow(&r, 3 * S, 10000000, 100, 5 * S) && r.deadline == 22 * S);
+    r.deadline = 0;
+    pace_watch(&r, 4 * S, 10000000, 5 * S);
+    CHECK(r.deadline == 22 * S && !pace_is_slow(&r, 21 * S, 10000000, 100, 5 * S));
+    CHECK(pace_is_slow(&r, 22 * S, 10000000, 100, 5 * S));
+    // It is gone with time, and what is watched for from then on has the grace alone.
+    pace_watch(&r, 30 * S, 10000000, 5 * S);
+    CHECK(r.deadline == 35 * S && pace_is_slow(&r, 35 * S, 10000000, 100, 5 * S));
+}
+
+TEST_MAIN(bytes_buy_time_up_to_the_most, only_the_rate_counts, a_reader_is_watched_only_while_it_is_behind,
+          what_was_earned_outlives_having_caught_up)

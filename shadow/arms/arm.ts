@@ -34,7 +34,7 @@ export interface ShadowArmOptions {
   readonly golden: Golden;
   readonly goldenMongo: GoldenMongo | undefined;
   readonly recorded: RecordedCalls;
-  readonly canonical: (text: string) => string;
+  readonly canonical: (text: string) => string | Promise<string>;
   /** Folder of this arm's own: stores, files, log. */
   readonly dir: string;
   /** Folder for this arm's sockets, with a short path. */
@@ -214,7 +214,8 @@ export class ShadowArm implements Arm {
 
   #launchSpec(jailed: boolean): LaunchSpec {
     const { name, release, prepare, enforcement, socketDir } = this.#options;
-    const { live, outbound, env } = prepare;
+    const { live, outbound } = prepare;
+    const env = name.startsWith('new') ? (prepare.newEnv ?? prepare.env) : prepare.env;
     const addresses = jailed ? this.#inJail() : this.#onLoopback();
     const preloads = ['common/preload/context.js'];
     if (prepare.determinism) preloads.push('shadow/preload/determinism.js');

@@ -54,6 +54,7 @@ export function armEnvironment(input: ArmEnvironmentInput): Record<string, strin
         recordedUrl(address, input.outbound[name]),
       ]),
     ),
+    ...tasksEnvironment(input.env.DHARMA_TASKS_REDIS, addresses.redis),
     DHARMA_OUTBOUND: Object.values(addresses.doors).join(','),
     // Old and new of one letter share their randomness; the two letters show what is random at all.
     DHARMA_SEED: input.arm.slice(-1),
@@ -64,6 +65,18 @@ export function armEnvironment(input: ArmEnvironmentInput): Record<string, strin
     DHARMA_GUARD_LOG: input.guardLog,
   };
 }
+
+/**
+ * Tasks of `dharma/tasks`: what waits in live's queues and comes due by live's crons is live's to do, and an arm's library
+ * must not find live's Redis whatever env names it.
+ */
+function tasksEnvironment(live: string | undefined, redis: string | undefined): Record<string, string> {
+  if (live === undefined) return { DHARMA_TASKS_COPY: '1' };
+  return { DHARMA_TASKS_COPY: '1', DHARMA_TASKS_REDIS: mirrorUri(live, redis ?? NOWHERE) };
+}
+
+/** Where nobody listens. */
+const NOWHERE = '127.0.0.1:1';
 
 /**
  * Live's URI at the mirror's address: its database stays, its account, TLS and replica set do not, since the mirror has

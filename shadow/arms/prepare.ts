@@ -6,8 +6,9 @@ import {
   type ArmName,
   type GuardCount,
   type OutboundCall,
+  type StartedStore,
 } from '../../common/index.js';
-import type { ArmSet, PrepareArmsOptions } from '../arms-contract.js';
+import type { ArmSet, BegunWith, Canonical, PrepareArmsOptions } from '../arms-contract.js';
 import type { CloneProgress } from '../clone/progress.js';
 import { GoldenMongo } from '../effects/golden-mongo.js';
 import { RecordedCalls } from '../guard/recorded-calls.js';
@@ -46,7 +47,7 @@ class PreparedArms implements ArmSet {
   #golden: Golden | undefined;
   #goldenMongo: GoldenMongo | undefined;
   #socketRoot: string | undefined;
-  #canonical: (arm: ArmName, text: string) => string = (_arm, text) => text;
+  #canonical: Canonical = (_arm, text) => text;
   #cloneStartedNs = 0n;
   #cloneEndedNs = 0n;
   #stopped: Promise<void> | undefined;
@@ -70,6 +71,18 @@ class PreparedArms implements ArmSet {
 
   get cloneMs(): number {
     return Number(this.#cloneEndedNs - this.#cloneStartedNs) / 1e6;
+  }
+
+  get begun(): BegunWith | undefined {
+    const golden = this.#golden;
+    if (golden === undefined) return undefined;
+    const address = (store: StartedStore | undefined): string | undefined =>
+      store === undefined ? undefined : new URL(store.uri).host;
+    return {
+      mongo: address(golden.mongo),
+      redis: address(golden.redis),
+      folder: (name) => golden.folder(name),
+    };
   }
 
   /** What the copies cannot promise, for the report. */
@@ -104,7 +117,7 @@ class PreparedArms implements ArmSet {
     this.#recorded.forget(exchangeId);
   }
 
-  setCanonical(canonical: (arm: ArmName, text: string) => string): void {
+  setCanonical(canonical: Canonical): void {
     this.#canonical = canonical;
   }
 

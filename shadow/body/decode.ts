@@ -1,3 +1,5 @@
+import { isAscii } from 'node:buffer';
+import { TextDecoder } from 'node:util';
 import * as zlib from 'node:zlib';
 
 /** Bytes a decoded body may have: what inflates further is a bomb, or not worth comparing value by value. */
@@ -48,11 +50,34 @@ export function decodeContent(
   return body;
 }
 
+/** By charset: making one takes longer than decoding a page. */
+const TEXT_DECODERS = new Map<string, TextDecoder>();
+
 /** Text in the charset its type names (UTF-8 where none), or undefined when the bytes are no text in it. */
-export function decodeText(bytes: Uint8Array, charset: string | undefined): string | undefined {
+export function decodeText(bytes: Uint8Array, charset = 'utf-8'): string | undefined {
+  const name = charset.toLowerCase();
+  if (name === 'utf-8' && isAscii(bytes)) return latin1(bytes);
   try {
-    return new TextDecoder(charset ?? 'utf-8', { fatal: true }).decode(bytes);
+    return decoderOf(name)?.decode(bytes);
   } catch {
-    return undefined; // An unknown charset or bytes that are none of it.
+    return undefined; // Bytes that are none of it.
   }
+}
+
+/** Undefined: an unknown charset. */
+function decoderOf(charset: string): TextDecoder | undefined {
+  const known = TEXT_DECODERS.get(charset);
+  if (known !== undefined) return known;
+  try {
+    const decoder = new TextDecoder(charset, { fatal: true, ignoreBOM: true });
+    // Labels of real charsets are few; what is unknown is not kept, so that no app fills the map.
+    TEXT_DECODERS.set(charset, decoder);
+    return decoder;
+  } catch {
+    return undefined;
+  }
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
 }

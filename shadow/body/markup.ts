@@ -12,16 +12,16 @@ const WHITE_SPACE = /[ \t\n\f\r]+/g;
 
 /**
  * HTML or XML as a tree: an element is an object of its name, its attributes (`@name`) and its children, a list of
- * elements and texts. White space between elements carries nothing and is left out. With `decodeEntities` false, texts
- * and attributes are as they are written.
+ * elements and texts. White space between elements carries nothing and is left out. `written`: texts and attributes are as
+ * they are written, with their entities and all of their white space.
  */
-export function parseMarkup(text: string, xml: boolean, decodeEntities = true): Tree {
+export function parseMarkup(text: string, xml: boolean, written = false): Tree {
   const root: OpenElement = { name: '', node: {}, children: [] };
   const open: OpenElement[] = [root];
   let words = '';
   const flush = (): void => {
     const trimmed = words.replace(WHITE_SPACE, ' ').replace(/^ | $/g, '');
-    if (trimmed !== '') open.at(-1)!.children.push(trimmed);
+    if (trimmed !== '') open.at(-1)!.children.push(written ? words : trimmed);
     words = '';
   };
   const parser = new Parser(
@@ -52,7 +52,7 @@ export function parseMarkup(text: string, xml: boolean, decodeEntities = true): 
         open.at(-1)!.children.push({ '#': name, text: data });
       },
     },
-    { xmlMode: xml, decodeEntities },
+    { xmlMode: xml, decodeEntities: !written },
   );
   parser.write(text);
   parser.end();
@@ -68,8 +68,16 @@ export function markupSkeleton(text: string): string {
   return text
     .replace(/<!--[^]*?-->/g, '<!---->')
     .replace(/(<[^<>"']*(?:"[^"]*"[^<>"']*|'[^']*'[^<>"']*)*>)|[^<]+/g, (match, tag?: string) =>
-      tag === undefined ? (/\S/.test(match) ? 'w' : match) : tagSkeleton(tag),
+      tag === undefined ? textSkeleton(match) : tagSkeleton(tag),
     );
+}
+
+/** A text with the white space around it: between words and elements it is seen. */
+function textSkeleton(text: string): string {
+  const words = text.trim();
+  if (words === '') return text;
+  const start = text.indexOf(words);
+  return `${text.slice(0, start)}w${text.slice(start + words.length)}`;
 }
 
 function tagSkeleton(tag: string): string {

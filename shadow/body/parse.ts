@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { decodeContent, decodeText } from './decode.js';
 import { multipartBoundary, parseForm, parseMultipart } from './form.js';
+import { JsonBody } from './json-body.js';
 import { looksLikeJson, parseJson } from './json.js';
 import { parseMarkup } from './markup.js';
 import type { Tree } from './tree.js';
@@ -17,11 +18,15 @@ export interface ParsedBody {
 
 const NONE: ParsedBody = { kind: 'none', tree: null };
 
-/** Parses by content type; what cannot be read value by value is its length and hash. */
+/**
+ * Parses by content type; what cannot be read value by value is its length and hash. `beside`: a body of the same type that
+ * may say nearly the same, whose tree it then has in common.
+ */
 export function parseBody(
   bytes: Uint8Array,
   contentType: string | undefined,
   contentEncoding: string | undefined,
+  beside?: ParsedBody,
 ): ParsedBody {
   if (bytes.length === 0) return NONE;
   const decoded = decodeContent(bytes, contentEncoding);
@@ -32,20 +37,36 @@ export function parseBody(
     const parts = boundary === undefined ? undefined : parseMultipart(decoded, boundary);
     if (parts !== undefined) return { kind: 'multipart', tree: parts };
   }
-  const text = isBinaryType(type) ? undefined : decodeText(decoded, charsetOf(contentType));
-  return text === undefined ? hashed(decoded) : parseText(text, type);
+  const charset = charsetOf(contentType) ?? UTF8;
+  const isUtf8 = charset.toLowerCase() === UTF8;
+  if (isUtf8 && isJsonType(type) && beside instanceof JsonBody) {
+    const near = beside.near(decoded);
+    if (near !== undefined) return near;
+  }
+  const text = isBinaryType(type) ? undefined : decodeText(decoded, charset);
+  if (text === undefined) return hashed(decoded);
+  const body = parseText(text, type);
+  return isUtf8 && body.kind === 'json' ? new JsonBody(body.tree, decoded, text) : body;
+}
+
+const UTF8 = 'utf-8';
+
+function isJsonType(type: string): boolean {
+  return /[/+]json$/.test(type);
 }
 
 /** Parses a text by its type, or by its looks where the type says nothing. */
 export function parseText(text: string, type: string): ParsedBody {
-  if (/[/+]json$/.test(type) || (!/xml|html|form/.test(type) && looksLikeJson(text))) {
-    const tree = parseJson(text);
+  // A byte order mark is a part of the form, and of no value but a plain text's.
+  const marked = text.startsWith('\ufeff') ? text.slice(1) : text;
+  if (isJsonType(type) || (!/xml|html|form/.test(type) && looksLikeJson(marked))) {
+    const tree = parseJson(marked);
     if (tree !== undefined) return { kind: 'json', tree, text };
   }
   if (type === 'text/html' || type === 'application/xhtml+xml')
-    return { kind: 'html', tree: parseMarkup(text, false), text };
-  if (/[/+]xml$/.test(type)) return { kind: 'xml', tree: parseMarkup(text, true), text };
-  if (type === 'application/x-www-form-urlencoded') return { kind: 'form', tree: parseForm(text) };
+    return { kind: 'html', tree: parseMarkup(marked, false), text };
+  if (/[/+]xml$/.test(type)) return { kind: 'xml', tree: parseMarkup(marked, true), text };
+  if (type === 'application/x-www-form-urlencoded') return { kind: 'form', tree: parseForm(marked) };
   // Lines: a line more or less shifts nothing but what follows it.
   return { kind: 'text', tree: text.includes('\n') ? text.split('\n') : text };
 }

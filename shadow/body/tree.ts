@@ -37,13 +37,21 @@ export function canonical(tree: Tree | undefined): string {
 /** Structural equality. */
 export function sameTree(a: Tree | undefined, b: Tree | undefined): boolean {
   if (a === b) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
   if (isArray(a)) return isArray(b) && a.length === b.length && a.every((item, i) => sameTree(item, b[i]));
-  if (!isObject(a) || !isObject(b)) return false;
-  const keys = Object.keys(a);
-  return (
-    keys.length === Object.keys(b).length &&
-    keys.every((key) => Object.hasOwn(b, key) && sameTree(a[key], b[key]))
-  );
+  return !isArray(b) && sameObject(a, b);
+}
+
+/** Walks without making lists of keys: most of what is compared is the same, and there is much of it. */
+function sameObject(a: TreeObject, b: TreeObject): boolean {
+  let more = 0;
+  for (const key in a) {
+    if (!Object.hasOwn(a, key)) continue;
+    if (!Object.hasOwn(b, key) || !sameTree(a[key], b[key])) return false;
+    more += 1;
+  }
+  for (const key in b) if (Object.hasOwn(b, key)) more -= 1;
+  return more === 0;
 }
 
 /** `a` → `.a`, `x-y` → `["x-y"]`: one more step of a path. */

@@ -64,7 +64,8 @@ function whyNotReplayed(exchange: Exchange): string | undefined {
   return exchange.status === 0 ? 'no answer at live' : undefined;
 }
 
-function sizeOf(exchange: Exchange): number {
+/** About what an exchange takes of memory or disk, bytes. */
+export function sizeOf(exchange: Exchange): number {
   const headers = [...exchange.requestHeaders, ...exchange.responseHeaders];
   const headBytes = headers.reduce((sum, [name, value]) => sum + name.length + value.length, 0);
   return exchange.requestBody.length + exchange.responseBody.length + headBytes + exchange.target.length;

@@ -15,3 +15,11 @@ export function fixedBudget(bytes: number): DiskBudget {
 export function shareOfFree(free: () => number): DiskBudget {
   return (heldBytes) => (free() + heldBytes) * SPOOL_SHARE;
 }
+
+/** Of the disk that captured exchanges may take, so much is for those that are kept to be replayed again, for attribution. */
+export const KEPT_SHARE = 0.25;
+
+/** A part of a budget of which `others()` bytes are held by somebody else. */
+export function partOf(whole: DiskBudget, share: number, others: () => number): DiskBudget {
+  return (heldBytes) => whole(heldBytes + others()) * share;
+}

@@ -32,6 +32,11 @@ export class SpillQueue<T> {
     return this.#memory.length + this.#file.length;
   }
 
+  /** Bytes of the disk it holds. */
+  get heldBytes(): number {
+    return this.#file.bytes;
+  }
+
   /** Bytes of the disk that it may still take: nobody else should count on them. */
   get reservedBytes(): number {
     return Math.max(0, this.#budget(this.#file.bytes) - this.#file.bytes);

@@ -62,13 +62,3 @@ export async function keyspaces(redis: Redis): Promise<{ db: number; keys: numbe
   const info = await redis.info('keyspace');
   return [...info.matchAll(/^db(\d+):keys=(\d+)/gm)].map((m) => ({ db: Number(m[1]), keys: Number(m[2]) }));
 }
-
-/** All keys of the selected database, page by page; a key may come twice when the table is resized meanwhile. */
-export async function* scanKeys(redis: Redis, count: number): AsyncGenerator<Buffer[]> {
-  let cursor = '0';
-  do {
-    const [next, keys] = (await callRaw(redis, 'SCAN', cursor, 'COUNT', count)) as [Buffer, Buffer[]];
-    cursor = next.toString();
-    if (keys.length > 0) yield keys;
-  } while (cursor !== '0');
-}

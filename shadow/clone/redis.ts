@@ -1,7 +1,9 @@
 import type { Redis } from 'ioredis';
 import { DharmaError, throwIfAborted } from '../../common/index.js';
 import type { CloneOptions, CloneSummary } from './progress.js';
-import { callRaw, connectRedis, keyspaces, pipelineRaw, scanKeys } from './redis-connection.js';
+import { callRaw, connectRedis, keyspaces, pipelineRaw } from './redis-connection.js';
+import { RedisPipe } from './redis-pipe.js';
+import type { RespArgument, RespReply } from './resp.js';
 
 /** Keys asked for at once, and bytes dumped in one go: live answers nobody else meanwhile, so that stays under about 1 ms. */
 const KEYS_PER_BATCH = 128;
@@ -18,12 +20,34 @@ export async function cloneRedis(from: string, to: string, options: CloneOptions
   try {
     const target = await connectRedis(to, 'golden');
     try {
-      return await new RedisClone(source, target, options).run();
+      return await withPipes(from, to, options, (reading, writing) =>
+        new RedisClone({ source, target, reading, writing }, options).run(),
+      );
     } finally {
       target.disconnect();
     }
   } finally {
     source.disconnect();
+  }
+}
+
+/** Two more connections, by which the keys go. */
+async function withPipes<T>(
+  from: string,
+  to: string,
+  { signal }: CloneOptions,
+  work: (reading: RedisPipe, writing: RedisPipe) => Promise<T>,
+): Promise<T> {
+  const reading = await RedisPipe.connect(from, signal);
+  try {
+    const writing = await RedisPipe.connect(to, signal);
+    try {
+      return await work(reading, writing);
+    } finally {
+      writing.close();
+    }
+  } finally {
+    reading.close();
   }
 }
 
@@ -39,19 +63,32 @@ export async function measureRedis(uri: string): Promise<number> {
   }
 }
 
+interface Connections {
+  readonly source: Redis;
+  readonly target: Redis;
+  readonly reading: RedisPipe;
+  readonly writing: RedisPipe;
+}
+
 class RedisClone {
   readonly #source: Redis;
   readonly #target: Redis;
+  readonly #reading: RedisPipe;
+  readonly #writing: RedisPipe;
   readonly #options: CloneOptions;
   #items = 0;
   #bytes = 0;
   #totalItems = 0;
   /** False once live has refused MEMORY USAGE: then values are dumped one at a time, so that memory stays bounded. */
   #sizesKnown = true;
+  /** What was read last, on its way into the copy. */
+  #written: Promise<void> = Promise.resolve();
 
-  constructor(source: Redis, target: Redis, options: CloneOptions) {
+  constructor({ source, target, reading, writing }: Connections, options: CloneOptions) {
     this.#source = source;
     this.#target = target;
+    this.#reading = reading;
+    this.#writing = writing;
     this.#options = options;
   }
 
@@ -67,30 +104,42 @@ class RedisClone {
   }
 
   async #database(db: number): Promise<void> {
-    await this.#source.select(db);
-    await this.#target.select(db);
-    for await (const page of scanKeys(this.#source, KEYS_PER_BATCH)) {
+    for (const pipe of [this.#reading, this.#writing]) {
+      const [reply] = await pipe.send([['SELECT', db]]);
+      if (reply instanceof Error)
+        throw cloneFailed(reply.message, pipe === this.#reading ? 'live' : 'golden');
+    }
+    let cursor = '0';
+    do {
+      const [reply] = await this.#reading.send([['SCAN', cursor, 'COUNT', KEYS_PER_BATCH]]);
+      // A key may come twice when live's table is resized meanwhile: it is copied twice.
+      if (!Array.isArray(reply)) throw cloneFailed(String(reply), 'live');
+      const [next, page] = reply as [Buffer, Buffer[]];
+      cursor = next.toString();
       for (const keys of await this.#batches(page)) {
         throwIfAborted(this.#options.signal);
         await this.#copy(keys);
       }
-      this.#options.onProgress?.({
-        store: 'redis',
-        scope: `db${db}`,
-        items: this.#items,
-        totalItems: Math.max(this.#totalItems, this.#items),
-        bytes: this.#bytes,
-      });
-    }
+      this.#tell(db);
+    } while (cursor !== '0');
+    await this.#written;
+    this.#tell(db);
+  }
+
+  #tell(db: number): void {
+    this.#options.onProgress?.({
+      store: 'redis',
+      scope: `db${db}`,
+      items: this.#items,
+      totalItems: Math.max(this.#totalItems, this.#items),
+      bytes: this.#bytes,
+    });
   }
 
   /** Splits a page into batches whose values together are small; a big value is a batch of its own. */
   async #batches(page: readonly Buffer[]): Promise<Buffer[][]> {
     const sizes = this.#sizesKnown
-      ? await pipelineRaw(
-          this.#source,
-          page.map((key) => ['MEMORY', 'USAGE', key]),
-        )
+      ? await this.#reading.send(page.map((key) => ['MEMORY', 'USAGE', key]))
       : [];
     if (sizes.some((size) => size instanceof Error)) this.#sizesKnown = false;
     const batches: Buffer[][] = [];
@@ -108,18 +157,27 @@ class RedisClone {
     return batches;
   }
 
+  /** Reads the next keys while the last ones are written: two batches in memory at most. */
   async #copy(keys: readonly Buffer[]): Promise<void> {
     const reads = keys.flatMap((key) => [
       ['DUMP', key],
       ['PTTL', key],
     ]);
     // MULTI makes each value and its TTL of one moment.
-    const replies = await pipelineRaw(this.#source, [['MULTI'], ...reads, ['EXEC']]);
+    const replies = await this.#reading.send([['MULTI'], ...reads, ['EXEC']]);
     const values = replies.at(-1);
     if (!Array.isArray(values)) throw cloneFailed(String(values), 'live');
+    await this.#written;
+    this.#written = this.#restore(keys, values as readonly RespReply[]);
+    // A rejection is thrown at the next await; until then it must not count as unhandled.
+    this.#written.catch(() => undefined);
+  }
+
+  async #restore(keys: readonly Buffer[], values: readonly RespReply[]): Promise<void> {
     // The copies' clock is this machine's, which need not be live's: remaining time, not absolute time, is carried over.
     const now = Date.now();
-    const restores: (string | number | Buffer)[][] = [];
+    const restores: RespArgument[][] = [];
+    let bytes = 0;
     for (const [index, key] of keys.entries()) {
       const dump = values[index * 2] as Buffer | Error | null;
       const ttl = Number(values[index * 2 + 1]);
@@ -130,11 +188,12 @@ class RedisClone {
           ? ['RESTORE', key, 0, dump, 'REPLACE']
           : ['RESTORE', key, now + Math.max(ttl, 1), dump, 'REPLACE', 'ABSTTL'],
       );
-      this.#items += 1;
-      this.#bytes += dump.length;
+      bytes += dump.length;
     }
-    for (const reply of await pipelineRaw(this.#target, restores))
+    for (const reply of await this.#writing.send(restores))
       if (reply instanceof Error) throw cloneFailed(reply.message, 'golden');
+    this.#items += restores.length;
+    this.#bytes += bytes;
   }
 
   /** False: live has none of them to give, or does not allow it. */

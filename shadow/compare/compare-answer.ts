@@ -1,15 +1,17 @@
 import type { DifferenceKind } from '../../common/index.js';
 import type { Answer } from '../answer.js';
 import type { Tree } from '../body/tree.js';
-import { ValuesSeen, compareForm } from './compare-form.js';
+import { compareCookies } from './compare-cookies.js';
+import { compareForm } from './compare-form.js';
 import { compareTree } from './compare-tree.js';
 import type { Comparison } from './comparison.js';
 import type { Four, Place } from './observation.js';
+import { watched } from './values-seen.js';
 
 /** Fields that speak of the connection or the moment, never of the answer. */
 const NEVER_COMPARED = new Set(['date', 'connection', 'keep-alive', 'content-length', 'transfer-encoding']);
 
-/** Fields made from the body's bytes: where those are not the same, they say nothing that the body does not say. */
+/** Fields made from the body's bytes: where those are not the same, only their form says what the body does not say. */
 const DIGESTS = new Set(['etag', 'content-md5', 'digest', 'content-digest', 'repr-digest']);
 
 /** The status of an answer that was not given. */
@@ -29,54 +31,45 @@ export function compareAnswers(
   );
   // An arm that gave no answer has nothing else to be told.
   if (answers.some(({ status }) => status === NO_STATUS)) return;
-  compareHeaders(answers, live, comparison);
-  compareCookies(answers, live, comparison);
-  compareBodies(answers, live, comparison);
-}
-
-function compareHeaders(answers: Four<Answer>, live: Answer | undefined, comparison: Comparison): void {
-  const names = new Set(answers.flatMap((answer) => Object.keys(answer.headers)));
   const bodiesDiffer = !sameBytes(answers);
+  compareHeaders(answers, live, bodiesDiffer, comparison);
+  compareCookies(answers, live, comparison);
+  if (bodiesDiffer) compareBodies(answers, live, comparison);
+}
+
+function compareHeaders(
+  answers: Four<Answer>,
+  live: Answer | undefined,
+  bodiesDiffer: boolean,
+  comparison: Comparison,
+): void {
+  const names = new Set(answers.flatMap((answer) => Object.keys(answer.headers)));
   for (const name of names) {
-    if (NEVER_COMPARED.has(name) || (bodiesDiffer && DIGESTS.has(name))) continue;
-    compareTree(
-      top(`header:${name}`),
-      pick(answers, (a) => a.headers[name]),
-      live?.headers[name],
-      comparison,
-    );
+    if (NEVER_COMPARED.has(name)) continue;
+    const isDigest = bodiesDiffer && DIGESTS.has(name);
+    const read = ({ headers }: Answer): string | undefined =>
+      isDigest ? digestForm(name, headers[name]) : headers[name];
+    compareTree(top(`header:${name}`), pick(answers, read), live && read(live), comparison);
   }
 }
 
-function compareCookies(answers: Four<Answer>, live: Answer | undefined, comparison: Comparison): void {
-  const names = new Set(answers.flatMap((answer) => Object.keys(answer.cookies)));
-  for (const name of names) {
-    const place: Place = { where: 'header:set-cookie', general: 'header:set-cookie', inner: ` ${name}` };
-    compareTree(
-      place,
-      pick(answers, (a) => a.cookies[name]),
-      live?.cookies[name],
-      comparison,
-    );
-  }
+/** What of a digest is not made from the bytes: its algorithm, and whether an ETag is a weak one. */
+function digestForm(name: string, value: string | undefined): string | undefined {
+  if (name === 'etag') return value?.replace(/^(W\/)?.*$/s, '$1"…"');
+  return value?.replace(name === 'content-md5' ? /^.*$/s : /(?<==)[^,]*/g, '…');
 }
 
 function compareBodies(answers: Four<Answer>, live: Answer | undefined, comparison: Comparison): void {
-  if (sameBytes(answers)) return;
   const kind = answers[0].body.kind;
   if (answers.some((answer) => answer.body.kind !== kind)) {
     compareKinds(answers, live, comparison);
     return;
   }
-  const seen = new ValuesSeen();
-  const watching: Comparison = {
-    ...comparison,
+  const { seen, watching } = watched(comparison);
+  const within: Comparison = {
+    ...watching,
     markup: kind === 'html' || kind === 'xml',
     exactIndexes: kind === 'text' || kind === 'html' || kind === 'xml',
-    observe: (observation) => {
-      seen.add(observation);
-      comparison.observe(observation);
-    },
   };
   const place = top(kind === 'json' ? 'body:$' : 'body');
   const liveTree = live?.body.kind === kind ? live.body.tree : undefined;
@@ -84,7 +77,7 @@ function compareBodies(answers: Four<Answer>, live: Answer | undefined, comparis
     place,
     pick(answers, (a) => a.body.tree),
     liveTree,
-    watching,
+    within,
   );
   compareForm(answers, live, comparison, seen);
 }
@@ -118,8 +111,8 @@ function excerpt(answer: Answer): string | undefined {
 }
 
 function sameBytes(answers: Four<Answer>): boolean {
-  const first = Buffer.from(answers[0].bytes);
-  return answers.every((answer) => first.equals(answer.bytes));
+  const [first, ...rest] = answers.map(({ bytes }) => bytes);
+  return rest.every((bytes) => bytes === first || Buffer.compare(first!, bytes) === 0);
 }
 
 function top(name: string): Place {

@@ -1,15 +1,15 @@
-import type { OutboundCall } from '../../common/index.js';
-import { joinHeaders, percentDecode } from '../answer.js';
 import type { EffectDelta, EffectEntry } from '../arms-contract.js';
-import { parseBody } from '../body/parse.js';
-import { canonical, sameTree, type Tree } from '../body/tree.js';
+import { sameTree, type Tree } from '../body/tree.js';
+import { compareCalls } from './compare-calls.js';
 import { compareTree } from './compare-tree.js';
 import type { Comparison } from './comparison.js';
 import { marksOf } from '../effect-cause.js';
-import { deltaOf } from './effect-delta.js';
-import { masked, matchKeys } from './match-keys.js';
-import type { Four, Place } from './observation.js';
+import { deltaOf, formOf } from './effect-delta.js';
+import { generalName, traceOf, type Attribute } from './effect-trace.js';
+import { matchKeys } from './match-keys.js';
+import { innerPlace, type Four, type Place } from './observation.js';
 import type { Symbols } from './symbols.js';
+import { watched } from './values-seen.js';
 
 /** Times to live closer than this are one: arms write at slightly different moments, and stores count in seconds. */
 const TTL_TOLERANCE_MS = 3000;
@@ -17,36 +17,10 @@ const TTL_TOLERANCE_MS = 3000;
 /** Stands for the value of a key that was given another time to live and nothing else. */
 const UNCHANGED = '(unchanged)';
 
-/** Fields of an outbound call that speak of the connection or of tracing, never of what is asked. */
-const NEVER_COMPARED =
-  /^(date|connection|keep-alive|content-length|transfer-encoding|host|traceparent|tracestate|dharma-.*)$/;
-
-/** What is known of who caused an effect: texts with symbols for ids, and the exchange where the app's context told. */
-export interface Trace {
-  readonly key: string;
-  readonly content: string;
-  /** The place's general name. */
-  readonly place: string;
-  readonly exchangeId: string | undefined;
-}
-
-/** The comparison of the exchange that caused an effect; undefined: of none that is compared. */
-export type Attribute = (trace: Trace) => Comparison | undefined;
-
 /** Compares what one exchange (or a few that overlapped) did in each arm: stores, files, outbound calls. */
 export function compareEffects(deltas: Four<EffectDelta>, symbols: Symbols, attribute: Attribute): void {
   compareEntries(deltas, symbols, attribute);
   compareCalls(deltas, symbols, attribute);
-}
-
-function traceOf(name: string, place: Place, trees: Four<Tree | undefined>, symbols: Symbols): Trace {
-  const side = trees.findIndex((tree) => tree !== undefined);
-  return {
-    key: name,
-    content: symbols.apply(side, canonical(trees[side])),
-    place: place.general,
-    exchangeId: undefined,
-  };
 }
 
 function compareEntries(deltas: Four<EffectDelta>, symbols: Symbols, attribute: Attribute): void {
@@ -71,9 +45,24 @@ function compareEntries(deltas: Four<EffectDelta>, symbols: Symbols, attribute: 
     if (comparison === undefined) continue;
     const entries = keys.map((named, side) => (named === undefined ? undefined : byArm[side]!.get(named)));
     if (isTouchedAtTheEdge(changes, entries, comparison)) continue;
-    compareTree(place, changes, undefined, comparison);
+    compareChange(place, changes, entries, comparison);
     compareTtl(place, entries, comparison);
   }
+}
+
+/** What was changed, and where it is one thing in all arms, how it is written. */
+function compareChange(
+  place: Place,
+  changes: Four<Tree | undefined>,
+  entries: readonly (EffectEntry | undefined)[],
+  comparison: Comparison,
+): void {
+  const { seen, watching } = watched(comparison);
+  compareTree(place, changes, undefined, watching);
+  const [first, ...rest] = entries.map((entry) => entry?.after);
+  if (seen.structural || rest.every((after) => sameTree(after, first))) return;
+  const forms = entries.map((entry) => entry && formOf(entry)) as unknown as Four<Tree | undefined>;
+  compareTree(innerPlace(place, ' form'), forms, undefined, comparison);
 }
 
 /** The key as the first arm that has it says it, ids as symbols. */
@@ -89,11 +78,6 @@ function nameOf(entry: EffectEntry): string {
 
 function entryPlace(name: string): Place {
   return { where: name, general: generalName(name), inner: '' };
-}
-
-/** The same for every exchange: without ids. */
-function generalName(name: string): string {
-  return masked(name.replace(/⟨id \d+⟩/g, '*'));
 }
 
 /** Whether the exchange gave the key another time to live, rather than time having run. */
@@ -150,64 +134,4 @@ function compareTtl(
 function nearest(ttl: number, all: readonly number[], skewMs: number): number {
   const close = all.filter((other) => Math.abs(other - ttl) <= TTL_TOLERANCE_MS + skewMs);
   return Math.round(Math.max(...close) / 1000);
-}
-
-function compareCalls(deltas: Four<EffectDelta>, symbols: Symbols, attribute: Attribute): void {
-  const byExchange = new Map<string | undefined, OutboundCall[][]>();
-  for (const [side, delta] of deltas.entries())
-    for (const call of delta.calls) {
-      const sides = byExchange.get(call.exchangeId) ?? deltas.map(() => []);
-      sides[side]!.push(call);
-      byExchange.set(call.exchangeId, sides);
-    }
-  for (const [exchangeId, calls] of byExchange) {
-    const trees = calls.map((list, side) => callsByName(list, (text) => symbols.apply(side, text)));
-    for (const [name, keys] of matchKeys(trees, symbols)) {
-      const four = keys.map((key, side) => (key === undefined ? undefined : trees[side]![key]));
-      const made = four as unknown as Four<Tree | undefined>;
-      const place = { where: name, general: generalName(name), inner: '' };
-      const comparison = attribute({ ...traceOf(name, place, made, symbols), exchangeId });
-      if (comparison === undefined) continue;
-      compareCall(place, made, comparison);
-    }
-  }
-}
-
-/** A call that some arm did not make is one difference; otherwise each of its parts is a place. */
-function compareCall(place: Place, calls: Four<Tree | undefined>, comparison: Comparison): void {
-  if (calls.some((call) => call === undefined)) {
-    compareTree(place, calls, undefined, comparison);
-    return;
-  }
-  const part = (name: string): Four<Tree> =>
-    calls.map((call) => (call as Record<string, Tree>)[name]!) as unknown as Four<Tree>;
-  const at = (name: string): Place => ({
-    where: `${place.where} ${name}`,
-    general: `${place.general} ${name}`,
-    inner: '',
-  });
-  compareTree(at('query'), part('query'), undefined, comparison);
-  compareTree(at('headers'), part('headers'), undefined, comparison);
-  compareTree(at('body:$'), part('body'), undefined, comparison);
-}
-
-/** `egress:<destination> <method> <path>`, numbered where there are several of one name. */
-function callsByName(calls: readonly OutboundCall[], named: (text: string) => string): Record<string, Tree> {
-  const tree: Record<string, Tree> = {};
-  for (const call of calls) {
-    const [path = '', query = ''] = splitOnce(call.target, '?');
-    const base = `egress:${call.destination} ${call.method} ${named(percentDecode(path))}`;
-    let name = base;
-    for (let n = 2; tree[name] !== undefined; n += 1) name = `${base} (${n})`;
-    const headers = joinHeaders(call.requestHeaders);
-    const kept = Object.entries(headers).filter(([key]) => !NEVER_COMPARED.test(key));
-    const body = parseBody(call.requestBody, headers['content-type'], headers['content-encoding']);
-    tree[name] = { query, headers: Object.fromEntries(kept), body: body.tree };
-  }
-  return tree;
-}
-
-function splitOnce(text: string, separator: string): readonly string[] {
-  const at = text.indexOf(separator);
-  return at < 0 ? [text] : [text.slice(0, at), text.slice(at + 1)];
 }

@@ -1,37 +1,13 @@
 import type { Answer } from '../answer.js';
-import { jsonSkeleton, surelySameSkeleton } from '../body/json.js';
-import { markupSkeleton, parseMarkup } from '../body/markup.js';
-import type { Tree } from '../body/tree.js';
-import { compareTree } from './compare-tree.js';
+import { haveOneForm } from '../body/json-body.js';
+import { spellingLabels } from '../body/json-spelling.js';
+import { jsonSkeleton } from '../body/json.js';
+import { markupSkeleton } from '../body/markup.js';
+import { compareSpelling } from './compare-spelling.js';
+import { sameTree } from '../body/tree.js';
 import type { Comparison } from './comparison.js';
-import type { Four, Observation } from './observation.js';
-
-/**
- * What the comparison of values saw of a body, so that its form can be compared where the values are the same: a list
- * that is longer has another form too, and that is no news.
- */
-export class ValuesSeen {
-  readonly #places = new Set<string>();
-  #structural = false;
-
-  add({ place, feature, kind }: Observation): void {
-    this.#places.add(place.where);
-    if (feature === 'type' || feature === 'length' || feature === 'order' || kind !== 'changed')
-      this.#structural = true;
-  }
-
-  get nothing(): boolean {
-    return this.#places.size === 0;
-  }
-
-  get structural(): boolean {
-    return this.#structural;
-  }
-
-  has(where: string): boolean {
-    return this.#places.has(where);
-  }
-}
+import type { Four } from './observation.js';
+import type { ValuesSeen } from './values-seen.js';
 
 /**
  * Compares how equal values are written: the order of keys, white space, quotes, how characters are escaped. Where no value
@@ -44,16 +20,28 @@ export function compareForm(
   seen: ValuesSeen,
 ): void {
   const { kind } = answers[0].body;
-  if (seen.structural || answers.some(({ body }) => body.text === undefined)) return;
+  if (answers.some(({ body }) => body.text === undefined)) return;
   const markup = kind === 'html' || kind === 'xml';
-  if (seen.nothing) observeForm(answers, live, comparison, textOf);
+  if (seen.structural) {
+    // The whole has another form for certain; what stands in the same place may still be written otherwise.
+    if (markup) compareSpelling(answers, live, comparison, seen);
+    return;
+  }
+  // Live's text can only bear witness where it says the same: its own time and ids make it another.
+  if (seen.nothing)
+    observeForm(
+      answers,
+      live && sameTree(live.body.tree, answers[0].body.tree) ? live : undefined,
+      comparison,
+      textOf,
+    );
   else if (kind === 'json') {
     // Nearly always: then there are no skeletons to be made.
-    const [first, ...rest] = answers.map(textOf);
-    if (rest.every((text) => surelySameSkeleton(first!, text))) return;
-    observeForm(answers, live, comparison, (answer, side) =>
+    if (haveOneForm(answers.map(({ body }) => body))) return;
+    const isOfOneForm = observeForm(answers, live, comparison, (answer, side) =>
       jsonSkeleton(side === undefined ? textOf(answer) : comparison.symbols.apply(side, textOf(answer))),
     );
+    if (isOfOneForm) observeJsonSpelling(answers, live, comparison);
   } else if (markup) {
     observeForm(answers, live, comparison, (answer) => markupSkeleton(textOf(answer)));
     compareSpelling(answers, live, comparison, seen);
@@ -64,14 +52,25 @@ function textOf(answer: Answer): string {
   return answer.body.text ?? '';
 }
 
+/** Values that are one and written otherwise, beside others that differ. */
+function observeJsonSpelling(answers: Four<Answer>, live: Answer | undefined, comparison: Comparison): void {
+  const labels = spellingLabels(answers.map(textOf));
+  // Live has other values: it is read beside the first old arm, for those that both have.
+  const [lived, old] = live === undefined ? [] : spellingLabels([textOf(live), textOf(answers[0])]);
+  observeForm(answers, live, comparison, (_, side) =>
+    side === undefined ? (lived === old ? labels[0]! : '(otherwise)') : labels[side]!,
+  );
+}
+
+/** Whether all are of one form; what is not is observed. */
 function observeForm(
   answers: Four<Answer>,
   live: Answer | undefined,
   comparison: Comparison,
   formOf: (answer: Answer, side?: number) => string,
-): void {
+): boolean {
   const labels = answers.map(formOf) as unknown as Four<string>;
-  if (labels.every((label) => label === labels[0])) return;
+  if (labels.every((label) => label === labels[0])) return true;
   comparison.observe({
     place: { where: 'body', general: 'body', inner: ' form' },
     feature: 'form',
@@ -85,36 +84,7 @@ function observeForm(
     new: excerpt(textOf(answers[2]), textOf(answers[0])),
     raw: [],
   });
-}
-
-/** Texts and attributes that mean the same and are escaped otherwise (`&amp;` and `&#38;`), but for what differs anyway. */
-function compareSpelling(
-  answers: Four<Answer>,
-  live: Answer | undefined,
-  comparison: Comparison,
-  seen: ValuesSeen,
-): void {
-  if (!answers.some((answer) => textOf(answer).includes('&'))) return;
-  const xml = answers[0].body.kind === 'xml';
-  const written = (answer: Answer): Tree => parseMarkup(textOf(answer), xml, false);
-  compareTree(
-    { where: 'body', general: 'body', inner: '' },
-    answers.map(written) as unknown as Four<Tree>,
-    live?.body.text === undefined ? undefined : written(live),
-    {
-      ...comparison,
-      markup: true,
-      exactIndexes: true,
-      observe: (observation) => {
-        if (seen.has(observation.place.where)) return;
-        comparison.observe({
-          ...observation,
-          place: { ...observation.place, inner: `${observation.place.inner} spelling` },
-          feature: 'form',
-        });
-      },
-    },
-  );
+  return false;
 }
 
 /** Characters of a body around the first one that is not the same. */

@@ -1,3 +1,4 @@
+import { jsonSkeleton } from '../body/json.js';
 import type { Tree } from '../body/tree.js';
 import { parseTimeNumber, parseTimeText, type TimeText } from '../correlate/time-text.js';
 import { byTime, isRepeated, timesOf, withinSkew, withoutTimes } from './compare-times.js';
@@ -7,7 +8,8 @@ import { namesMeasurement, withoutAmounts } from './measurement.js';
 import { innerPlace, type Four, type Observation, type Place } from './observation.js';
 import { allEqual, named, observeTraits, valueOf, type Leaf } from './observing.js';
 import { LIVE_SIDE } from './symbols.js';
-import { unfold } from './unfold.js';
+import { unfold, type Unfolded } from './unfold.js';
+import { watched } from './values-seen.js';
 
 /** Compares what is inside a value: the tree's own comparison, which this one is called by. */
 export type Descend = (
@@ -141,11 +143,30 @@ function compareInside(
   const inside = texts.map((text, side) => (side === 0 ? first : unfold(text)));
   if (inside.some((one) => one?.as !== as)) return false;
   const liveInside = live === undefined ? undefined : unfold(live);
+  const lived = liveInside?.as === as ? liveInside : undefined;
+  const { seen, watching } = watched(comparison);
   descend(
     innerPlace(place, ` as ${as} $`),
     inside.map((one) => one!.tree) as unknown as Four<Tree>,
-    liveInside?.as === as ? liveInside.tree : undefined,
-    comparison,
+    lived?.tree,
+    watching,
   );
+  if (seen.structural) return true;
+  const isPacked = first.packing !== '' && seen.nothing;
+  // One content that is packed into other bytes; live's own content may be another.
+  const labels = isPacked
+    ? texts
+    : (inside.map((one, side) => formInside(one!, side, comparison)) as unknown as Four<string>);
+  if (!allEqual(labels))
+    comparison.observe({
+      ...valueOf(innerPlace(place, ` as ${as} form`), texts, live, labels, comparison),
+      feature: 'form',
+      liveAgrees: isPacked ? undefined : lived && formInside(lived, LIVE_SIDE, comparison) === labels[0],
+    });
   return true;
+}
+
+/** How what is inside is written: keys in their order, white space, and how it is packed. */
+function formInside({ texts, packing }: Unfolded, side: number, { symbols }: Comparison): string {
+  return [packing, ...texts.map((text) => jsonSkeleton(symbols.apply(side, text)))].join();
 }

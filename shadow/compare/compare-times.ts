@@ -64,8 +64,12 @@ function spreadOf(times: readonly TimeText[]): number {
   return Math.max(...values) - Math.min(...values);
 }
 
+const SECOND_MS = 1000;
+
+/** Whole seconds in all arms were counted in seconds, in whatever form they are written. */
 function toleranceOf(times: Four<TimeText>, comparison: Comparison): number {
-  return comparison.skewMs + Math.max(...times.map(({ stepMs }) => stepMs));
+  const areWhole = times.every(({ ms }) => ms % SECOND_MS === 0);
+  return comparison.skewMs + Math.max(areWhole ? SECOND_MS : 0, ...times.map(({ stepMs }) => stepMs));
 }
 
 const TIMES = new RegExp(TIME_FORMS, 'g');

@@ -9,7 +9,16 @@ import {
   type Place,
 } from './observation.js';
 import { differenceKind, show, type Comparison } from './comparison.js';
-import { inOrderOf, itemNames, sameMultiset, sortedBy, type ItemNames } from './item-order.js';
+import {
+  alignedWith,
+  inOrderOf,
+  itemNames,
+  sameMultiset,
+  sortedBy,
+  type ItemNames,
+  type ListTexts,
+} from './item-order.js';
+import { compareShared } from './shared-items.js';
 import { matchKeys } from './match-keys.js';
 import { LIVE_SIDE, type Symbols } from './symbols.js';
 
@@ -25,8 +34,15 @@ export function compareTree(
   live: Tree | undefined,
   comparison: Comparison,
 ): void {
-  const [first] = trees;
-  if (trees.every((tree) => sameTree(tree, first))) return;
+  if (!allSame(trees)) compareApart(place, trees, live, comparison);
+}
+
+function allSame([first, ...rest]: Trees): boolean {
+  return rest.every((tree) => sameTree(tree, first));
+}
+
+/** Trees that are known not to be all the same. */
+function compareApart(place: Place, trees: Trees, live: Tree | undefined, comparison: Comparison): void {
   const types = trees.map(typeOf);
   if (types.some((type) => type !== types[0])) observeTypes(place, trees, live, comparison);
   else if (types[0] === 'object') compareObjects(place, trees, live, comparison);
@@ -50,6 +66,52 @@ function observeTypes(place: Place, trees: Trees, live: Tree | undefined, compar
 
 function compareObjects(place: Place, trees: Trees, live: Tree | undefined, comparison: Comparison): void {
   const objects = trees.map((tree) => (isObject(tree) ? tree : {}));
+  const keys = commonKeys(objects, comparison.symbols);
+  if (keys !== undefined) compareFields(place, objects, keys, isObject(live) ? live : {}, comparison);
+  else compareMatched(place, trees, objects, live, comparison);
+}
+
+/** The keys, where all have the same ones and none can be the name of a thing; else undefined. */
+function commonKeys(objects: readonly TreeObject[], symbols: Symbols): readonly string[] | undefined {
+  const [first, ...rest] = objects;
+  const keys = Object.keys(first!);
+  for (const object of rest) {
+    let i = 0;
+    for (const key in object) {
+      if (key !== keys[i]) return undefined;
+      i += 1;
+    }
+    if (i !== keys.length) return undefined;
+  }
+  return keys.some((key) => symbols.mayName(key)) ? undefined : keys;
+}
+
+/** Objects of the same keys: each is a place, and nearly all of them hold the same value in all arms. */
+function compareFields(
+  place: Place,
+  objects: readonly TreeObject[],
+  keys: readonly string[],
+  live: TreeObject,
+  comparison: Comparison,
+): void {
+  const [a, b, c, d] = objects as unknown as Four<TreeObject>;
+  for (const key of keys) {
+    const first = a[key];
+    if (first === b[key] && first === c[key] && first === d[key]) continue;
+    const children: Trees = [first, b[key], c[key], d[key]];
+    if (allSame(children)) continue;
+    const liveChild = Object.hasOwn(live, key) ? live[key] : undefined;
+    compareApart(childPlace(place, key), children, liveChild, comparison);
+  }
+}
+
+function compareMatched(
+  place: Place,
+  trees: Trees,
+  objects: readonly TreeObject[],
+  live: Tree | undefined,
+  comparison: Comparison,
+): void {
   if (isAnotherThing(objects, comparison)) {
     observeWhole(place, trees, objects.map(keysOf) as unknown as Four<string>, live, comparison);
     return;
@@ -107,6 +169,8 @@ function compareArrays(
   const [first] = arrays;
   if (arrays.some((array) => array.length !== first.length)) {
     observeLengths(place, arrays, live, comparison);
+    if (!comparison.markup && !comparison.exactIndexes)
+      compareShared(place, arrays, live, comparison, compareTree);
     return;
   }
   const items = arrays.map((array, side) =>
@@ -123,10 +187,16 @@ function compareArrays(
     return;
   }
   const names = itemNames({ arms: four, live: liveItems }, arrays, live, comparison.symbols);
-  if (names?.mixed === true) compareMixed(place, arrays, live, names, comparison);
+  if (names?.mixed === true)
+    compareMixed(place, arrays, live, names, { arms: four, live: liveItems }, comparison);
   else {
     const ordered = names?.live && inOrderOf(live!, names.live, names.arms[0]);
-    compareItems(place, arrays, ordered ?? live, comparison);
+    compareItems(
+      place,
+      arrays,
+      ordered ?? (live && alignedWith(live, liveItems!, items[0]!)) ?? live,
+      comparison,
+    );
   }
 }
 
@@ -136,14 +206,17 @@ function compareMixed(
   arrays: Four<readonly Tree[]>,
   live: readonly Tree[] | undefined,
   names: ItemNames,
+  texts: ListTexts,
   comparison: Comparison,
 ): void {
   observeOrder(place, names.arms, names.live, arrays, comparison);
-  const sorted = arrays.map((array, side) => sortedBy(array, names.arms[side]!));
-  compareItems(place, sorted as unknown as Four<readonly Tree[]>, names.live && sortedBy(live!, names.live), {
-    ...comparison,
-    hasLive: comparison.hasLive && names.live !== undefined,
-  });
+  const sorted = arrays.map((array, side) => sortedBy(array, names.arms[side]!, texts.arms[side]!));
+  compareItems(
+    place,
+    sorted as unknown as Four<readonly Tree[]>,
+    names.live && sortedBy(live!, names.live, texts.live!),
+    { ...comparison, hasLive: comparison.hasLive && names.live !== undefined },
+  );
 }
 
 function compareItems(
@@ -222,7 +295,7 @@ function observeItems(
   });
 }
 
-function observeOrder(
+export function observeOrder(
   place: Place,
   items: Four<readonly string[]>,
   live: readonly string[] | undefined,

@@ -26,8 +26,13 @@ export function isSentence(texts: Four<string>, labels: Four<string>): boolean {
   return !labels.every(isOneWord) && allEqual(labels.map((label) => label.replace(WORD, 'w')));
 }
 
+/** What no word has in it, but for a time or an amount. */
+const APART = /[\s,;:()[\]{}"'<>⟨⟩]/;
+const AMOUNT = new RegExp(MEASUREMENT_FORM);
+
 /** A time or an amount is one word, with white space in it. */
 function isOneWord(text: string): boolean {
+  if (text !== '' && !APART.test(text) && !AMOUNT.test(text)) return true;
   return text.match(WORD)?.[0] === text;
 }
 
@@ -109,8 +114,8 @@ export function observeIds(
   live: string | undefined,
   comparison: Comparison,
 ): void {
-  const rows = texts.map((text) => text.match(WORD) ?? []);
-  if (!isSentence(texts, texts) || rows.some((row) => row.length !== rows[0]!.length)) {
+  const rows = isSentence(texts, texts) ? texts.map((text) => text.match(WORD) ?? []) : [];
+  if (rows.length === 0 || rows.some((row) => row.length !== rows[0]!.length)) {
     observeTraits(place, texts, live, comparison);
     return;
   }

@@ -1,4 +1,4 @@
-import { looksLikeJson, parseJson } from '../body/json.js';
+import { jsonSkeleton, looksLikeJson, parseJson } from '../body/json.js';
 import { canonical, isArray, isObject, sameTree, type Tree, type TreeObject } from '../body/tree.js';
 import type { EffectEntry, EffectValue } from '../arms-contract.js';
 
@@ -20,6 +20,43 @@ function plainDelta(from: EffectValue | undefined, to: EffectValue | undefined):
   return before === undefined ? after : changed(before, after);
 }
 
+/**
+ * How the texts of JSON are written that an exchange wrote: keys in their order, white space. Undefined: there are none. A
+ * list is told by the texts that came to its ends.
+ */
+export function formOf({ store, before, after }: EffectEntry): Tree | undefined {
+  if (after === undefined) return undefined;
+  if (store !== 'file') return writtenForm(before, after);
+  const text = textOf(after);
+  return text === undefined || text === textOf(before) ? undefined : writtenForm(undefined, text);
+}
+
+/** The form of a text of JSON, as a text that is none. */
+export function formText(json: string): string {
+  return `form ${jsonSkeleton(json)}`;
+}
+
+function writtenForm(before: EffectValue | undefined, after: EffectValue): Tree | undefined {
+  if (typeof after === 'string') {
+    const isOne = after !== before && looksLikeJson(after) && parseJson(after) !== undefined;
+    return isOne ? formText(after) : undefined;
+  }
+  if (isArray(after)) {
+    const came = isArray(before) ? changedList(before, after) : after;
+    return childForms((isObject(came) ? Object.values(came)[0] : came) as EffectValue, undefined);
+  }
+  return isObject(after) ? childForms(after, before) : undefined;
+}
+
+function childForms(after: EffectValue, before: EffectValue | undefined): Tree | undefined {
+  const was = isObject(before) ? before : {};
+  const forms = Object.entries(after as TreeObject).flatMap(([key, child]): [string, Tree][] => {
+    const form = writtenForm(was[key], child);
+    return form === undefined ? [] : [[key, form]];
+  });
+  return forms.length === 0 ? undefined : Object.fromEntries(forms);
+}
+
 /** Of a text: its size and hash follow from it, and what stood in it before is told already. */
 function fileDelta({ before, after }: EffectEntry): Tree | undefined {
   const was = textOf(before);
@@ -33,7 +70,7 @@ function fileDelta({ before, after }: EffectEntry): Tree | undefined {
 function textDelta(was: string | undefined, is: string): TreeObject {
   if (was === undefined) return { text: readable(is) };
   if (was !== '' && is.startsWith(was)) return { appended: is.slice(was.length) };
-  return changed({ text: readable(was) }, { text: readable(is) }) as TreeObject;
+  return changed({ text: readable(was) }, { text: readable(is) }, true) as TreeObject;
 }
 
 function modeOf(value: EffectValue | undefined): string {
@@ -65,18 +102,24 @@ function readable(value: EffectValue): Tree {
   return Object.fromEntries(entries);
 }
 
-function changed(before: Tree, after: Tree): Tree | undefined {
+/** `within`: a text of JSON is told by what changed in it, too. */
+function changed(before: Tree, after: Tree, within = false): Tree | undefined {
   if (sameTree(before, after)) return undefined;
-  if (isObject(before) && isObject(after)) {
+  if (isObject(before) && isObject(after) && (within || !(isOpened(before) && isOpened(after)))) {
     const parts: Record<string, Tree> = {};
     for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
       const [was, is] = [before[key], after[key]];
-      const part = is === undefined ? REMOVED : was === undefined ? is : changed(was, is);
+      const part = is === undefined ? REMOVED : was === undefined ? is : changed(was, is, within);
       if (part !== undefined) parts[key] = part;
     }
     return parts;
   }
   return isArray(before) && isArray(after) ? changedList(before, after) : after;
+}
+
+/** A store is given a text of JSON as a whole, whatever of it is new. */
+function isOpened(tree: TreeObject): boolean {
+  return tree.json !== undefined && Object.keys(tree).length === 1;
 }
 
 /** What was put at a list's ends; the whole list where that does not tell it. */

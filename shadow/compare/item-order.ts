@@ -97,10 +97,27 @@ export function sameMultiset(a: readonly string[], b: readonly string[]): boolea
   return [...a].sort().every((item, i) => item === sortedB[i]);
 }
 
-/** The items in the order of their labels. */
-export function sortedBy(array: readonly Tree[], labels: readonly string[]): readonly Tree[] {
-  const order = [...labels.keys()].sort((a, b) => (labels[a]! < labels[b]! ? -1 : 1));
+/**
+ * The items in the order of their labels. Those of one label are in the order of their texts, times apart: the ids in
+ * them are the same symbols in all arms, so that each still stands beside itself.
+ */
+export function sortedBy(
+  array: readonly Tree[],
+  labels: readonly string[],
+  texts: readonly string[],
+): readonly Tree[] {
+  const timeless = texts.map((text) => text.replace(TIMES, '⟨time⟩'));
+  const order = [...labels.keys()].sort(
+    (a, b) =>
+      compareText(labels[a]!, labels[b]!) ||
+      compareText(timeless[a]!, timeless[b]!) ||
+      compareText(texts[a]!, texts[b]!),
+  );
   return order.map((i) => array[i]!);
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
 }
 
 /** The items of live in the order in which an arm has those of the same names. */
@@ -112,4 +129,59 @@ export function inOrderOf(
   const left = new Map<string, number[]>();
   for (const [i, name] of liveNames.entries()) left.set(name, [...(left.get(name) ?? []), i]);
   return names.map((name) => live[left.get(name)!.shift()!]!);
+}
+
+/** Lists are aligned by what their items share as long as that is no more work than so many comparisons. */
+const MOST_PAIRS = 10_000;
+
+/**
+ * Live's items each beside the arm's that it has most in common with: first those of the same text, then those that share
+ * the most words, the largest share first. Undefined: too many, or not as many as the arm's.
+ */
+export function alignedWith(
+  live: readonly Tree[],
+  liveTexts: readonly string[],
+  texts: readonly string[],
+): readonly Tree[] | undefined {
+  if (live.length !== texts.length) return undefined;
+  const [ours, theirs] = [texts.map(wordsOf), liveTexts.map(wordsOf)];
+  if (isInPlace(ours, theirs)) return live;
+  const left = new Map<string, number[]>();
+  for (const [i, text] of liveTexts.entries()) left.set(text, [...(left.get(text) ?? []), i]);
+  const beside: (number | undefined)[] = texts.map((text) => left.get(text)?.shift());
+  const free = [...left.values()].flat();
+  const open = [...beside.keys()].filter((i) => beside[i] === undefined);
+  if (open.length * free.length > MOST_PAIRS) return undefined;
+  const pairs = open
+    .flatMap((i) => free.map((j) => ({ i, j, share: shareOf(ours[i]!, theirs[j]!) })))
+    .sort((a, b) => b.share - a.share || Math.abs(a.i - a.j) - Math.abs(b.i - b.j) || a.i - b.i);
+  const taken = new Set<number>();
+  for (const { i, j } of pairs) {
+    if (beside[i] !== undefined || taken.has(j)) continue;
+    beside[i] = j;
+    taken.add(j);
+  }
+  return beside.map((j) => live[j!]!);
+}
+
+type Words = ReadonlySet<string>;
+
+function wordsOf(text: string): Words {
+  return new Set(text.split(/[^\p{L}\p{N}]+/u));
+}
+
+/** Whether each item has no more in common with its neighbours in the other list than with the one in its place: nearly always. */
+function isInPlace(ours: readonly Words[], theirs: readonly Words[]): boolean {
+  return ours.every((words, i) => {
+    const here = shareOf(words, theirs[i]!);
+    const beside = [theirs.at(i - 1)!, theirs[(i + 1) % theirs.length]!];
+    return beside.every((other) => shareOf(words, other) <= here);
+  });
+}
+
+/** Jaccard's index. */
+function shareOf(a: Words, b: Words): number {
+  let both = 0;
+  for (const word of a) if (b.has(word)) both += 1;
+  return both / (a.size + b.size - both);
 }

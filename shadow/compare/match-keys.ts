@@ -21,7 +21,10 @@ export function matchKeys(objects: readonly TreeObject[], symbols: Symbols): Key
   };
   for (const [side, object] of objects.entries())
     for (const key of Object.keys(object)) put(symbols.apply(side, key), side, key);
-  const masks = masksOf([...matches].filter(([, row]) => row.includes(undefined)));
+  const masks = masksOf(
+    [...matches].filter(([, row]) => row.includes(undefined)),
+    symbols.single,
+  );
   const alone = [...matches].filter(([name]) => masks.has(name));
   for (const [name] of alone) matches.delete(name);
   for (const [side, object] of objects.entries()) {
@@ -41,24 +44,40 @@ export function matchKeys(objects: readonly TreeObject[], symbols: Symbols): Key
   return matches;
 }
 
-/** What is around the ids, for the names that have any and are not in all arms. */
-function masksOf(alone: readonly Match[]): ReadonlyMap<string, string> {
+/**
+ * What is around the ids, for the names that have any and are not in all arms. What both arms of a release have was drawn by
+ * neither, however random it looks (the hash of a question). With one arm a release (`single`), nothing can tell that.
+ */
+function masksOf(alone: readonly Match[], single: boolean): ReadonlyMap<string, string> {
   const masks = new Map<string, string>();
-  for (const [name, loose] of loosely(alone)) masks.set(name, loose);
-  for (const [name] of alone) if (!masks.has(name) && masked(name) !== name) masks.set(name, masked(name));
+  for (const [name, loose] of loosely(alone, single)) masks.set(name, loose);
+  for (const [name, row] of alone) {
+    if (masks.has(name) || (!single && isRepeated(row))) continue;
+    if (masked(name) !== name) masks.set(name, masked(name));
+  }
   return masks;
+}
+
+function isRepeated(row: Match[1]): boolean {
+  return areBoth(row[0], row[1]) || areBoth(row[2], row[3]);
+}
+
+function areBoth(a: unknown, b: unknown): boolean {
+  return a !== undefined && b !== undefined;
 }
 
 /**
  * Names in which a word is another one in every arm, with `*` for it. Only where all arms have as many names around such a
  * word, and no two arms of a release have one in common: a word that a release repeats is none that it drew.
  */
-function loosely(alone: readonly Match[]): ReadonlyMap<string, string> {
+function loosely(alone: readonly Match[], single: boolean): ReadonlyMap<string, string> {
   const arms = alone[0]?.[1].map(() => new Set<string>()) ?? [];
   for (const [name, row] of alone)
     for (const { word } of words(name))
       for (const [side, key] of row.entries()) if (key) arms[side]!.add(word);
-  const isShared = (word: string): boolean => arms.every((of) => of.has(word));
+  const has = (word: string, ...sides: number[]): boolean => sides.every((side) => arms[side]!.has(word));
+  const isShared = (word: string): boolean =>
+    single ? has(word, 0, 1, 2, 3) : has(word, 0, 1) || has(word, 2, 3);
   const groups = new Map<string, Match[]>();
   for (const match of alone) {
     const loose = replaceWords(match[0], (word) => !isShared(word));
@@ -75,9 +94,7 @@ function loosely(alone: readonly Match[]): ReadonlyMap<string, string> {
 function isDrawnApart(group: readonly Match[]): boolean {
   const counts = group[0]![1].map((_, side) => group.filter(([, row]) => row[side] !== undefined).length);
   if (counts.some((count) => count !== counts[0])) return false;
-  const inBoth = (row: Match[1], a: number, b: number): boolean =>
-    row[a] !== undefined && row[b] !== undefined;
-  return !group.some(([, row]) => inBoth(row, 0, 1) || inBoth(row, 2, 3));
+  return !group.some(([, row]) => isRepeated(row));
 }
 
 /** The text with every identifying word as `*`. */

@@ -10,8 +10,9 @@ export type Four<T> = readonly [T, T, T, T];
 export type Feature =
   'value' | 'type' | 'order' | 'length' | 'format' | 'prefix' | 'suffix' | 'form' | DistributionFeature;
 
-/** What shows over many values only: how large they are, and whether characters of a class stand in them. */
-export type DistributionFeature = 'range' | 'digits' | 'lower case' | 'upper case' | `character ${string}`;
+/** What shows over many values only: how varied and how large they are, and whether characters of a class stand in them. */
+export type DistributionFeature =
+  'variety' | 'range' | 'digits' | 'lower case' | 'upper case' | `character ${string}`;
 
 /** Where something stands. */
 export interface Place {

@@ -1,6 +1,7 @@
 import { canonical, type Tree } from '../body/tree.js';
 import { show, type Comparison } from './comparison.js';
 import { mayBeDuration } from './measurement.js';
+import { mayBeOfMoment } from './momentary.js';
 import type { Feature, Four, Observation, Place } from './observation.js';
 import { traitsOf } from './shape.js';
 import { LIVE_SIDE } from './symbols.js';
@@ -54,7 +55,10 @@ export function valueOf(
       return shown(leaves, comparison).new;
     },
     raw: leaves.map(String),
-    ...(mayBeDuration(place.general, leaves.map(String)) ? { frail: true } : {}),
+    ...(mayBeDuration(place.general, leaves.map(String)) ||
+    mayBeOfMoment(place.general, leaves, comparison.skewMs)
+      ? { frail: true }
+      : {}),
   };
 }
 

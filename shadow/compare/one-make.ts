@@ -1,4 +1,4 @@
-import { DIGIT, JOINT, LOWER, UPPER, kindOf } from '../correlate/characters.js';
+import { DIGIT, FINE, JOINT, LOWER, UPPER, kindOf } from '../correlate/characters.js';
 import type { Four } from './observation.js';
 
 /** Shorter ones may be amounts with a unit, and say little by their characters. */
@@ -10,7 +10,7 @@ const UUID_VERSION_AT = 14;
 
 /**
  * Whether four random words are so alike that no trait can differ: one length, the same joints in the same places, letters
- * and digits of the same kinds, and no beginning or end that a release has for itself. Nearly all ids are, and one look at
+ * and digits of the same kinds, and no beginning or end that only some of them share. Nearly all ids are, and one look at
  * each character tells it; what is not of one make is looked at closely (`traitsOf`).
  */
 export function areOfOneMake(texts: Four<string>): boolean {
@@ -28,7 +28,30 @@ export function areOfOneMake(texts: Four<string>): boolean {
     if (areJoints && !sameJoints(text, first)) return false;
     if (text.length === UUID_LENGTH && text[UUID_VERSION_AT] !== first[UUID_VERSION_AT]) return false;
   }
-  return !hasOwnEdge(texts, 0, 1) && !hasOwnEdge(texts, first.length - 1, -1);
+  return !isEdgeShared(texts, 0, 1) && !isEdgeShared(texts, first.length - 1, -1);
+}
+
+/**
+ * The words in which texts are not alike, where all else of them is (`/orders/<id>/payment`); the texts themselves where
+ * there is nothing around, or something that is looked at for itself (numbers, white space).
+ */
+export function coresOf(texts: Four<string>): Four<string> {
+  const [first, ...rest] = texts;
+  let start = 0;
+  while (start < first.length && rest.every((text) => text.charCodeAt(start) === first.charCodeAt(start)))
+    start += 1;
+  while (start > 0 && isInWord(first, start - 1)) start -= 1;
+  const shortest = Math.min(...texts.map((text) => text.length));
+  let end = 0;
+  while (end < shortest - start && rest.every((text) => text.at(-1 - end) === first.at(-1 - end))) end += 1;
+  while (end > 0 && isInWord(first, first.length - end)) end -= 1;
+  if (start === 0 && end === 0) return texts;
+  if (/[\d\s]/.test(first.slice(0, start) + first.slice(first.length - end))) return texts;
+  return texts.map((text) => text.slice(start, text.length - end)) as unknown as Four<string>;
+}
+
+function isInWord(text: string, index: number): boolean {
+  return (kindOf(text.charCodeAt(index)) & FINE) !== 0;
 }
 
 const HEX_LETTER = 32;
@@ -54,10 +77,13 @@ function sameJoints(a: string, b: string): boolean {
   return true;
 }
 
-/** Whether both arms of both releases go on alike where old and new no longer do. */
-function hasOwnEdge([oldA, oldB, newA, newB]: Four<string>, start: number, step: 1 | -1): boolean {
+/**
+ * Whether, where not all go on alike, three of them do, or two and two: both arms of both releases, or any other, by which
+ * the edge is seen to be dealt.
+ */
+function isEdgeShared([a, b, c, d]: Four<string>, start: number, step: 1 | -1): boolean {
   let i = start;
-  while (i >= 0 && i < oldA.length && oldA[i] === oldB[i] && oldA[i] === newA[i] && oldA[i] === newB[i])
-    i += step;
-  return oldA[i] === oldB[i] && newA[i] === newB[i];
+  while (i >= 0 && i < a.length && a[i] === b[i] && a[i] === c[i] && a[i] === d[i]) i += step;
+  if (a[i] === b[i]) return a[i] === c[i] || a[i] === d[i] || c[i] === d[i];
+  return a[i] === c[i] ? c[i] === d[i] || b[i] === d[i] : b[i] === c[i] && (a[i] === d[i] || c[i] === d[i]);
 }

@@ -26,11 +26,13 @@ const PAIRS = [
   [1, 3],
 ] as const;
 
+const SAME: Partition = { pattern: 'same', way: 0 };
+
 export function partitionOf(labels: Four<string>): Partition {
   const [a, b, c, d] = labels;
+  if (a === b && a === c && a === d) return SAME;
   const equal = PAIRS.map(([i, j]) => labels[i] === labels[j]);
   const count = equal.filter(Boolean).length;
-  if (count === 6) return { pattern: 'same', way: 0 };
   if (count === 3) return { pattern: 'single', way: labels.findIndex((_, i) => isOdd(labels, i)) };
   if (count === 2) {
     if (a === b) return { pattern: 'change', way: 0 };

@@ -1,7 +1,8 @@
 import { alphabetOf, alphabetsOf } from './alphabet.js';
-import { areOfOneMake } from './one-make.js';
+import { areOfOneMake, coresOf } from './one-make.js';
 import { measurementForm } from './measurement.js';
 import type { Feature, Four, Observation } from './observation.js';
+import { sharedDraw } from './shared-draw.js';
 
 /** A trait of four noisy texts that is not the same in all. */
 export interface Trait {
@@ -22,7 +23,9 @@ const NATURAL_LENGTH_SPREAD = 2;
  * new arm, whose text stands twice and so shows nothing by agreeing with itself.
  */
 export function traitsOf(texts: Four<string>, live: string | undefined, single: boolean): readonly Trait[] {
-  if (areOfOneMake(texts)) return [];
+  const drawn = single ? undefined : sharedDraw(texts, live);
+  if (drawn !== undefined) return [{ feature: 'form', ...drawn, frail: false }];
+  if (areOfOneMake(coresOf(texts))) return [];
   const measured = measuredTraits(texts, live);
   if (measured !== undefined) return measured;
   const format = formatTrait(texts, live);
@@ -43,7 +46,7 @@ export function traitsOf(texts: Four<string>, live: string | undefined, single: 
   const prefix = fixedPart(words, liveWords, single, (text) => text);
   if (prefix) traits.push({ feature: 'prefix', ...prefix, frail: false });
   const suffix = fixedPart(words, liveWords, single, (text) => [...text].reverse().join(''));
-  if (suffix) traits.push({ feature: 'suffix', ...suffix, frail: false });
+  if (suffix && !endAsBytesDo(texts)) traits.push({ feature: 'suffix', ...suffix, frail: false });
   return traits;
 }
 
@@ -105,9 +108,27 @@ function paddingsOf(texts: Four<string>): Four<string> {
   return (paddings.includes(undefined) ? texts.map(() => '') : paddings) as unknown as Four<string>;
 }
 
+/** Base64 of bytes that all end alike: their end is written in one of three ways, by how many bytes there are. */
+function endAsBytesDo(texts: Four<string>): boolean {
+  if (!texts.every((text) => /^[\w+/-]{8,}={0,2}$/.test(text))) return false;
+  const [first, ...rest] = texts.map((text) => Buffer.from(text, 'base64').reverse().toString('latin1'));
+  return Math.min(...rest.map((bytes) => commonLength(first!, bytes))) * 8 >= PREFIX_BITS;
+}
+
+/** ObjectId, ULID, UUID, KSUID, cuid, xid, numbers. */
+const TIME_FIRST = [
+  /^[0-9a-f]{24}$/i,
+  /^[0-9A-HJKMNP-TV-Z]{26}$/i,
+  /^[0-9a-f]{8}-[0-9a-f-]{27}$/i,
+  /^[0-9A-Za-z]{27}$/,
+  /^c[0-9a-z]{24}$/,
+  /^[0-9a-v]{20}$/,
+  /^\d+$/,
+];
+
 /** Ids that begin with the time of day agree in their beginnings by the moment, not by their making. */
 function hasTimePrefix(text: string): boolean {
-  return /^(?:[0-9a-f]{24}|[0-9A-HJKMNP-TV-Z]{26}|[0-9a-f]{8}-[0-9a-f-]{27}|\d+)$/i.test(text);
+  return TIME_FIRST.some((format) => format.test(text));
 }
 
 /** Amounts of one size begin alike, and amounts of one release are often of one size: their digits fix nothing. */
@@ -117,6 +138,8 @@ function withoutNumbers(text: string): string {
 
 /**
  * The part after what all four begin with in which both pairs agree within: undefined when chance could have done it.
+ * Where it is an old and a new one, or three, that agree so, the beginnings are dealt (a draw of few values, bytes that are
+ * packed): that is told too, so that the place is seen to be noisy in this.
  */
 function fixedPart(
   texts: Four<string>,
@@ -124,19 +147,53 @@ function fixedPart(
   single: boolean,
   read: (text: string) => string,
 ): { labels: Four<string>; live: string | undefined } | undefined {
-  const [oldA, oldB, newA, newB] = texts.map(read) as unknown as Four<string>;
-  const old = commonLength(oldA, oldB);
+  const beginnings = texts.map(read) as unknown as Four<string>;
+  const [oldA, oldB, newA, newB] = beginnings;
+  const both = commonLength(oldA, oldB);
+  // What live has not was alike in the old arms by chance.
+  const old = live === undefined ? both : Math.min(both, commonLength(oldA, read(live)));
   const fresh = commonLength(newA, newB);
   const all = Math.min(commonLength(oldA, newA), old, fresh);
   const length = Math.min(old, fresh);
-  if (length <= all) return undefined;
   const agreed = old - all + (single ? 0 : fresh - all);
-  if (agreed * bitsPerCharacter(texts) < PREFIX_BITS) return undefined;
-  const label = (text: string): string => read(read(text).slice(0, length));
+  const bits = bitsPerCharacter(texts);
+  const isFixed = length > all && agreed * bits >= PREFIX_BITS;
+  const alike = isFixed ? length : single ? undefined : dealtLength(beginnings, bits);
+  if (alike === undefined) return undefined;
+  const label = (text: string): string => read(read(text).slice(0, alike));
   return {
     labels: texts.map(label) as unknown as Four<string>,
     live: live === undefined ? undefined : label(live),
   };
+}
+
+/** How texts may be dealt otherwise than by release: two and two, or three and one. */
+const OTHER_DEALS: readonly (readonly (readonly number[])[])[] = [
+  [
+    [0, 2],
+    [1, 3],
+  ],
+  [
+    [0, 3],
+    [1, 2],
+  ],
+  ...[0, 1, 2, 3].map((alone) => [[0, 1, 2, 3].filter((side) => side !== alone)]),
+];
+
+/** How far texts begin alike that are not of one release, further than all of them and than chance has it. */
+function dealtLength(beginnings: Four<string>, bits: number): number | undefined {
+  const all = commonOf(beginnings);
+  for (const deal of OTHER_DEALS) {
+    const lengths = deal.map((sides) => commonOf(sides.map((side) => beginnings[side]!)));
+    const agreed = deal.reduce((sum, sides, i) => sum + (sides.length - 1) * (lengths[i]! - all), 0);
+    const length = Math.min(...lengths);
+    if (length > all && agreed * bits >= PREFIX_BITS) return length;
+  }
+  return undefined;
+}
+
+function commonOf([first, ...rest]: readonly string[]): number {
+  return Math.min(...rest.map((text) => commonLength(first!, text)));
 }
 
 function commonLength(a: string, b: string): number {

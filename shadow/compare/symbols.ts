@@ -1,5 +1,5 @@
 import { COARSE, FINE, isWord, wordEnd, wordStart } from '../correlate/characters.js';
-import { Replacer } from '../correlate/replacer.js';
+import { Replacer, replace } from '../correlate/replacer.js';
 import { strengthOf } from '../correlate/tokens.js';
 import type { Four } from './observation.js';
 import { formatOf } from './shape.js';
@@ -32,16 +32,17 @@ interface Named {
 export class Symbols {
   /** The four arms', and live's. */
   readonly #sides: readonly Replacer[];
-  readonly #singleNew: boolean;
+  /** There is one arm a release. */
+  readonly single: boolean;
   readonly #most: number;
   #young = new Map<string, Named>();
   #old = new Map<string, Named>();
   #count = 0;
   #hasForgotten = false;
 
-  /** `singleNew`: there is one new arm, whose value stands twice. `names`: how many are remembered, at least. */
-  constructor(singleNew: boolean, names = NAMES) {
-    this.#singleNew = singleNew;
+  /** `single`: there is one new arm, whose value stands twice. `names`: how many are remembered, at least. */
+  constructor(single: boolean, names = NAMES) {
+    this.single = single;
     this.#most = names;
     this.#sides = [0, 1, 2, 3, LIVE_SIDE].map(() => {
       const replacer: Replacer = new Replacer((value) => this.#keep(replacer.get(value)!));
@@ -74,12 +75,17 @@ export class Symbols {
     for (const [side, value] of named.values.entries()) this.#sides[side]!.set(value, name);
     if (named.live !== undefined) this.#sides[LIVE_SIDE]!.set(named.live, name);
     // Of answers, live's stands for the second old arm's; of effects, which live does not show, the old arm's own.
-    if (this.#singleNew) this.#sides[1]!.set(named.values[0], name);
+    if (this.single) this.#sides[1]!.set(named.values[0], name);
+  }
+
+  /** Whether a value of some side may stand in the text: it has a word as long as one of theirs. */
+  mayName(text: string): boolean {
+    return this.#sides.some((side) => side.mayFind(text));
   }
 
   /** The text with every named value as its symbol. */
   apply(side: number, text: string): string {
-    return this.#sides[side]!.replace(text);
+    return replace(this.#sides[side]!, text);
   }
 
   /** Names the words that differ between the texts of one place. `live`: live's text there, when it has one. */
@@ -115,15 +121,14 @@ export class Symbols {
     if (values.every((value) => value === oldA)) return;
     const repeated = oldA === oldB && (live === undefined || live === oldA);
     // With one arm a release and no live to compare with, only its form can tell an issued value.
-    if (repeated && !(this.#singleNew && live === undefined && areIssuedAlike(oldA, newA))) return;
+    if (repeated && !(this.single && live === undefined && areIssuedAlike(oldA, newA))) return;
     // Random before and fixed now is a change, not a name.
-    if (!this.#singleNew && oldA !== oldB && newA === newB) return;
-    const distinct = new Set(values).size === (this.#singleNew ? 3 : 4);
+    if (!this.single && oldA !== oldB && newA === newB) return;
+    const distinct = new Set(values).size === (this.single ? 3 : 4);
+    if (values.some((value, side) => this.#sides[side]!.get(value) !== undefined)) return;
     const identified = values.every((value) => identifies(value, distinct));
     const random = (): boolean => distinct && areRandomTogether(values);
     if (!identified && !random()) return;
-    const named = values.map((value, side) => this.#sides[side]!.get(value));
-    if (named.some((name) => name !== undefined)) return;
     this.#count += 1;
     const name = `⟨id ${this.#count}⟩`;
     const isNamedLive = live !== undefined && (identifies(live, distinct) || random());

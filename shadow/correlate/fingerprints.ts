@@ -34,17 +34,26 @@ function hash(word: string): void {
   hashed = word;
 }
 
+type Bits = Uint8Array | Uint32Array;
+
 /**
  * A set of words, each with a few bits, that keeps not the words but 63 bits of a hash of each: some 16 bytes a word,
  * which the garbage collector never looks at. Two words are taken for one about once in 10^12 questions to a million.
  */
 export class Fingerprints {
+  readonly #bitsOf: new (length: number) => Bits;
   #places = new Uint32Array(2 * FIRST_PLACES);
-  #bits = new Uint8Array(FIRST_PLACES);
+  #bits: Bits;
   #mask = FIRST_PLACES - 1;
   #size = 0;
   /** Places that are not free: with those of removed words. */
   #used = 0;
+
+  /** `bitsOf`: how many bits a word can have, 8 or 32. */
+  constructor(bitsOf: new (length: number) => Bits = Uint8Array) {
+    this.#bitsOf = bitsOf;
+    this.#bits = new bitsOf(FIRST_PLACES);
+  }
 
   get size(): number {
     return this.#size;
@@ -58,7 +67,7 @@ export class Fingerprints {
     return place < 0 ? 0 : this.#bits[place]!;
   }
 
-  /** Adds bits (1 to 255) to the word's. */
+  /** Adds bits to the word's: at least one. */
   add(word: string, bits: number): void {
     hash(word);
     const place = this.#find();
@@ -109,7 +118,7 @@ export class Fingerprints {
     const [places, bits] = [this.#places, this.#bits];
     const count = this.#size * 2 > MOST_LOAD * bits.length ? bits.length * 2 : bits.length;
     this.#places = new Uint32Array(2 * count);
-    this.#bits = new Uint8Array(count);
+    this.#bits = new this.#bitsOf(count);
     this.#mask = count - 1;
     this.#size = 0;
     this.#used = 0;

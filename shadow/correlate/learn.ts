@@ -1,9 +1,10 @@
 import type { Answer } from '../answer.js';
 import { isArray, isObject, type Tree, type TreeObject } from '../body/tree.js';
-import type { Bindings, Role } from './bindings.js';
 import type { GenerationSet } from './generation-set.js';
+import type { Names } from './names.js';
 import { parseTimeText } from './time-text.js';
 import { differingWords, identifyingWords, strengthOf, type WordPair } from './tokens.js';
+import type { Role } from './weak-names.js';
 
 /** One exchange, answered by live and by the arms. An arm that gave no answer is undefined. */
 export interface Answered {
@@ -21,7 +22,7 @@ export interface Answered {
 }
 
 export interface Memory {
-  readonly bindings: readonly Bindings[];
+  readonly names: Names;
   /** Identifying words live's answers held. */
   readonly liveSeen: GenerationSet;
   /** Values live issued that no arm had when they were issued. */
@@ -50,7 +51,7 @@ export function learn(answered: Answered, memory: Memory): void {
   );
   for (const leaf of reading.differing) bindLeaf(leaf, answered, memory);
   for (const word of reading.issued) {
-    if (memory.bindings.some((bindings) => bindings.knows(word))) memory.unbound.delete(word);
+    if (memory.names.anyKnows(word)) memory.unbound.delete(word);
     else memory.unbound.add(word);
   }
 }
@@ -67,8 +68,7 @@ export function noteIssued(
 ): void {
   eachLeaf(safe ? live.cookies : answerTree(live), (text) => {
     for (const word of identifyingWords(text))
-      if (!requestWords.has(word) && !memory.bindings.some((bindings) => bindings.knows(word)))
-        memory.unbound.add(word);
+      if (!requestWords.has(word) && !memory.names.anyKnows(word)) memory.unbound.add(word);
   });
 }
 
@@ -129,7 +129,10 @@ class Reading {
 
   /** `spot`: undefined where nothing is bound. */
   read(live: Tree | undefined, arms: readonly (Tree | undefined)[], spot: Spot | undefined): void {
-    if (isArray(live)) this.#readArray(live, arms, spot);
+    // Trees have in common what is the same in all: nothing can differ below.
+    if (typeof live === 'object' && arms.every((arm) => arm === live))
+      eachLeaf(live, (text) => this.#seeSame(text));
+    else if (isArray(live)) this.#readArray(live, arms, spot);
     else if (isObject(live)) this.#readObject(live, arms, spot);
     else {
       if (typeof live === 'string' || typeof live === 'number') this.#readLeaf(live, arms, spot);
@@ -191,7 +194,7 @@ class Reading {
   #seeSame(text: string): void {
     for (const word of identifyingWords(text)) {
       this.#memory.liveSeen.add(word);
-      for (const bindings of this.#memory.bindings) bindings.see(word);
+      this.#memory.names.seeInAll(word);
       if (!this.#requestWords.has(word)) this.#memory.unbound.delete(word);
     }
   }
@@ -209,9 +212,9 @@ class Reading {
   }
 
   #see(arm: number, tree: Tree | undefined): void {
-    const bindings = this.#memory.bindings[arm]!;
+    const { names } = this.#memory;
     eachLeaf(tree, (text) => {
-      for (const word of identifyingWords(text)) bindings.see(word);
+      for (const word of identifyingWords(text)) names.see(arm, word);
     });
   }
 }
@@ -243,33 +246,36 @@ function bindLeaf(leaf: DifferingLeaf, answered: Answered, memory: Memory): void
   // Old arms that agree with each other and not with live tell of other data, not of a value made up on the spot.
   const random = old.length > 1 ? new Set(old).size > 1 : old.some((arm) => arm !== live);
   const role: Role = { key: spot.key, resources: answered.resources };
-  const isTime = parseTimeText(live, answered.nowMs) !== undefined;
-  for (const [i, arm] of arms.entries()) {
-    if (arm === undefined || arm === live) continue;
-    const bindings = memory.bindings[i]!;
-    if (isTime) bindings.bindWhole(live, arm);
-    else bindTexts(live, arm, role, random, bindings, memory);
-  }
+  const apart = arms.map((arm) => (arm === live ? undefined : arm));
+  if (parseTimeText(live, answered.nowMs) === undefined) bindTexts(live, apart, role, random, memory);
+  else for (const [i, arm] of apart.entries()) if (arm !== undefined) memory.names.bindWhole(i, live, arm);
 }
 
+/** `arms`: what each has instead of live's text; undefined: the same, or nothing. */
 function bindTexts(
   live: string,
-  arm: string,
+  arms: readonly (string | undefined)[],
   role: Role,
   random: boolean,
-  bindings: Bindings,
-  memory: Memory,
+  { names, liveSeen }: Memory,
 ): void {
-  const pairs = differingWords(live, arm);
-  for (const pair of pairs) {
-    // Live's value stands in the arm's data too, or the other way round: another thing, not another name.
-    if (bindings.hasSeen(pair.live) || memory.liveSeen.has(pair.arm)) continue;
-    bindings.bind(pair.live, pair.arm, role, random);
-  }
+  const rows = arms.map((arm) => (arm === undefined ? NO_PAIRS : differingWords(live, arm)));
+  const most = Math.max(...rows.map((pairs) => pairs.length));
+  // Word by word, and of each word arm by arm: most often it is the same word of live's.
+  for (let k = 0; k < most; k += 1)
+    for (const [side, pairs] of rows.entries()) {
+      const pair = pairs[k];
+      // Live's value stands in the arm's data too, or the other way round: another thing, not another name.
+      if (pair === undefined || names.hasSeen(side, pair.live) || liveSeen.has(pair.arm)) continue;
+      names.bind(side, pair.live, pair.arm, role, random);
+    }
   // A value of several words goes back whole: its short pieces would not be found again one by one.
-  if (pairs.length > 0 && pairs[0]!.live !== live && !/\s/.test(live + arm) && pairs.some(isStrong))
-    bindings.bind(live, arm, role, random);
+  for (const [side, pairs] of rows.entries())
+    if (pairs.length > 0 && pairs[0]!.live !== live && !/\s/.test(live + arms[side]!) && pairs.some(isStrong))
+      names.bind(side, live, arms[side]!, role, random);
 }
+
+const NO_PAIRS: readonly WordPair[] = [];
 
 function isStrong(pair: WordPair): boolean {
   return strengthOf(pair.live) === 'strong';

@@ -1,26 +1,28 @@
 import { FINE, kindOf, wordEnd, wordStart } from './characters.js';
+import { FingerprintMap } from './fingerprint-map.js';
 import { strengthOf } from './tokens.js';
 
-interface Anchored {
+interface Anchored<T> {
   readonly from: string;
-  readonly to: string;
+  readonly to: T;
   /** Where the anchor word begins in `from`. */
   readonly offset: number;
 }
 
-interface Hit {
+/** Where in a text a value stands. */
+interface Hit<T> {
   readonly start: number;
   readonly end: number;
-  readonly to: string;
+  readonly to: T;
 }
 
 /** Words of this many characters and more are all looked up: they are rare. */
 const LONGEST_TOLD = 63;
 
 /** Some of the values, all set within one time. */
-class Generation {
-  readonly single = new Map<string, string>();
-  readonly anchored = new Map<string, Anchored[]>();
+class Generation<T> {
+  readonly single = new FingerprintMap<T>();
+  readonly anchored = new Map<string, Anchored<T>[]>();
   /** By length: whether there is such a word among the above. */
   readonly lengths = new Uint8Array(LONGEST_TOLD + 1);
 
@@ -28,7 +30,7 @@ class Generation {
     return this.single.size + this.anchored.size;
   }
 
-  set(from: string, to: string, anchor: Anchor): void {
+  set(from: string, to: T, anchor: Anchor): void {
     this.lengths[lengthClass(anchor.word.length)] = 1;
     if (anchor.word === from) {
       this.single.set(from, to);
@@ -44,7 +46,7 @@ class Generation {
     }
   }
 
-  get(from: string, anchor: Anchor): string | undefined {
+  get(from: string, anchor: Anchor): T | undefined {
     if (anchor.word === from) return this.single.get(from);
     return this.anchored.get(anchor.word)?.find((entry) => entry.from === from)?.to;
   }
@@ -55,12 +57,14 @@ class Generation {
  * with the text and not with the number of values. A value of several words (a signed cookie, base64 with `+` and
  * `/`) is anchored at its most telling word, and compared in full where that stands.
  *
+ * What a value is replaced by is a text, or something (`T`) that each reader reads a text from: one table serves all arms.
+ *
  * Values are of two generations. `rotate()` forgets the old one and makes the young one old; who wants a value that is
  * still used to stay sets it again when told (`onOld`).
  */
-export class Replacer {
-  #young = new Generation();
-  #old = new Generation();
+export class Replacer<T = string> {
+  #young = new Generation<T>();
+  #old = new Generation<T>();
   readonly #onOld: ((from: string) => void) | undefined;
 
   /** `onOld` hears of each value of the old generation that was found in a text. */
@@ -73,13 +77,13 @@ export class Replacer {
   }
 
   /** The replacement of a whole value. */
-  get(from: string): string | undefined {
+  get(from: string): T | undefined {
     const anchor = anchorOf(from);
     return anchor && (this.#young.get(from, anchor) ?? this.#old.get(from, anchor));
   }
 
   /** Values without a word in them cannot be found again and are ignored. */
-  set(from: string, to: string): void {
+  set(from: string, to: T): void {
     const anchor = anchorOf(from);
     if (anchor !== undefined) this.#young.set(from, to, anchor);
   }
@@ -89,23 +93,40 @@ export class Replacer {
     this.#young = new Generation();
   }
 
-  /** Every value of the table that stands in `text` between word boundaries, replaced. */
-  replace(text: string): string {
-    if (this.#young.size === 0 && this.#old.size === 0) return text;
-    const hits: Hit[] = [];
-    const old: string[] = [];
+  /** The values of the table that stand in `text` between word boundaries; undefined: none. */
+  find(text: string): Hit<T>[] | undefined {
+    const young = this.#young;
+    const old = this.#old;
+    if (young.size === 0 && old.size === 0) return undefined;
+    let found: Found<T> | undefined;
     for (let start = wordStart(text, 0, FINE); start < text.length;) {
       const end = wordEnd(text, start, FINE);
       const length = lengthClass(end - start);
-      if (this.#young.lengths[length] === 1 || this.#old.lengths[length] === 1)
-        this.#lookUp(text, start, end, hits, old);
+      if (young.lengths[length] === 1 || old.lengths[length] === 1) {
+        found ??= { hits: [], old: [] };
+        this.#lookUp(text, start, end, found);
+      }
       start = wordStart(text, end, FINE);
     }
-    if (this.#onOld !== undefined) for (const from of old) this.#onOld(from);
-    return hits.length === 0 ? text : splice(text, hits);
+    if (found === undefined || found.hits.length === 0) return undefined;
+    if (this.#onOld !== undefined) for (const from of found.old) this.#onOld(from);
+    return found.hits;
   }
 
-  #lookUp(text: string, start: number, end: number, hits: Hit[], old: string[]): void {
+  /** False: surely none of its values stands in the text. Told by the lengths of its words alone. */
+  mayFind(text: string): boolean {
+    const young = this.#young.lengths;
+    const old = this.#old.lengths;
+    for (let start = wordStart(text, 0, FINE); start < text.length;) {
+      const end = wordEnd(text, start, FINE);
+      const length = lengthClass(end - start);
+      if (young[length] === 1 || old[length] === 1) return true;
+      start = wordStart(text, end, FINE);
+    }
+    return false;
+  }
+
+  #lookUp(text: string, start: number, end: number, { hits, old }: Found<T>): void {
     const word = end - start === text.length ? text : text.slice(start, end);
     const young = this.#young.single.get(word);
     const single = young ?? this.#old.single.get(word);
@@ -113,21 +134,34 @@ export class Replacer {
       hits.push({ start, end, to: single });
       if (young === undefined) old.push(word);
     }
-    for (const entry of this.#young.anchored.get(word) ?? NONE) hitAt(text, start, entry, hits);
-    for (const entry of this.#old.anchored.get(word) ?? NONE) {
-      if (this.#young.anchored.get(word)?.some(({ from }) => from === entry.from) === true) continue;
+    const entries = this.#young.anchored.get(word);
+    if (entries !== undefined) for (const entry of entries) hitAt(text, start, entry, hits);
+    const older = this.#old.anchored.get(word);
+    if (older === undefined) return;
+    for (const entry of older) {
+      if (entries?.some(({ from }) => from === entry.from) === true) continue;
       if (hitAt(text, start, entry, hits)) old.push(entry.from);
     }
   }
 }
 
-const NONE: readonly Anchored[] = [];
+interface Found<T> {
+  readonly hits: Hit<T>[];
+  /** Those that stand in the old generation. */
+  readonly old: string[];
+}
+
+/** Every value of the table that stands in `text` between word boundaries, replaced. */
+export function replace(replacer: Replacer, text: string): string {
+  const hits = replacer.find(text);
+  return hits === undefined ? text : splice(text, hits);
+}
 
 function lengthClass(length: number): number {
   return length > LONGEST_TOLD ? LONGEST_TOLD : length;
 }
 
-function hitAt(text: string, wordAt: number, entry: Anchored, hits: Hit[]): boolean {
+function hitAt<T>(text: string, wordAt: number, entry: Anchored<T>, hits: Hit<T>[]): boolean {
   const start = wordAt - entry.offset;
   if (start < 0 || !text.startsWith(entry.from, start) || !bounded(text, start, entry.from)) return false;
   hits.push({ start, end: start + entry.from.length, to: entry.to });
@@ -170,8 +204,8 @@ function inWord(text: string, index: number): boolean {
   return index >= 0 && index < text.length && (kindOf(text.charCodeAt(index)) & FINE) !== 0;
 }
 
-/** The longest of overlapping hits wins, then the first. */
-function splice(text: string, hits: Hit[]): string {
+/** The text with what was found replaced. The longest of overlapping hits wins, then the first. */
+export function splice(text: string, hits: Hit<string>[]): string {
   const [only] = hits;
   if (hits.length === 1) return text.slice(0, only!.start) + only!.to + text.slice(only!.end);
   hits.sort((a, b) => a.start - b.start || b.end - a.end);
@@ -186,7 +220,7 @@ function splice(text: string, hits: Hit[]): string {
   return out + text.slice(end);
 }
 
-function coveredByLonger(hits: readonly Hit[], index: number): boolean {
+function coveredByLonger(hits: readonly Hit<string>[], index: number): boolean {
   const hit = hits[index]!;
   for (let i = index + 1; i < hits.length && hits[i]!.start < hit.end; i += 1)
     if (hits[i]!.end - hits[i]!.start > hit.end - hit.start) return true;

@@ -1,7 +1,14 @@
-import type { ArmName, CostComparison, Performance } from '../../common/index.js';
-import { noLean, observe, sideOf, SIDE_CHANCE, type Lean } from './lean.js';
+import {
+  noLean,
+  weighLean,
+  type ArmName,
+  type CostComparison,
+  type Lean,
+  type Performance,
+} from '../../common/index.js';
 import { Quantiles } from './quantiles.js';
 import type { Resources } from './resources.js';
+import { sideOf, SIDE_CHANCE } from './side.js';
 
 /** CPU time is told in ticks of 10 ms: exchanges are summed until an arm has taken ten of them. */
 const BLOCK_CPU_MS = 100;
@@ -119,12 +126,12 @@ export class CostBook {
     this.#answered += 1;
     if (this.#answered <= TAIL_EVERY || slowest <= this.#tailMs) return;
     const isOld = this.#isOld(tookMs.indexOf(slowest));
-    this.#tail = { more: observe(this.#tail.more, !isOld), less: observe(this.#tail.less, isOld) };
+    this.#tail = { more: weighLean(this.#tail.more, !isOld), less: weighLean(this.#tail.less, isOld) };
   }
 
   #weigh(before: Leans, values: readonly number[]): Leans {
     const side = sideOf(this.#of('old', values), this.#of('new', values));
-    return { more: observe(before.more, side === 'more'), less: observe(before.less, side === 'less') };
+    return { more: weighLean(before.more, side === 'more'), less: weighLean(before.less, side === 'less') };
   }
 
   #told(evidence: Leans, values: readonly number[], alpha: number): CostComparison {

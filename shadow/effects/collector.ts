@@ -1,5 +1,5 @@
 import { throwIfAborted, type Clock, type OutboundCall } from '../../common/index.js';
-import type { EffectDelta, EffectEntry } from '../arms-contract.js';
+import type { EffectDelta, EffectEntry, EffectValue } from '../arms-contract.js';
 
 /** Something that tells what changed in it since it was last asked. */
 export interface EffectSource {
@@ -95,12 +95,17 @@ function merge(merged: Map<string, EffectEntry>, entry: EffectEntry): void {
     return;
   }
   const { store, key, before, ttlBeforeMs } = first;
-  const { after, ttlAfterMs } = entry;
+  const { ttlAfterMs } = entry;
+  const after = entry.appends === true ? [...listOf(first.after), ...listOf(entry.after)] : entry.after;
   merged.set(id, {
     ...{ store, key, before, after },
     ...(ttlBeforeMs === undefined ? {} : { ttlBeforeMs }),
     ...(ttlAfterMs === undefined ? {} : { ttlAfterMs }),
   });
+}
+
+function listOf(value: EffectValue | undefined): readonly EffectValue[] {
+  return Array.isArray(value) ? (value as readonly EffectValue[]) : [];
 }
 
 /** False for what came and went within one collection. */

@@ -11,7 +11,7 @@ export interface RedisValue {
 }
 
 /** Elements of one value that are compared; a longer list, set or hash is compared by its length and its first ones. */
-const MAX_ELEMENTS = 10_000;
+export const MAX_ELEMENTS = 10_000;
 
 /** Reads one key of the selected database; undefined when there is none. */
 export async function readRedisKey(redis: Redis, key: Buffer): Promise<RedisValue | undefined> {

@@ -1,15 +1,15 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Redis } from 'ioredis';
-import type { EffectEntry } from '../arms-contract.js';
+import type { EffectEntry, EffectValue } from '../arms-contract.js';
 import { connectRedis, keyspaces } from '../clone/redis-connection.js';
-import { readRedisKey, type RedisValue } from './redis-value.js';
-import { nameOfBytes } from './text.js';
+import { MAX_ELEMENTS, readRedisKey, type RedisValue } from './redis-value.js';
+import { nameOfBytes, valueOfBytes } from './text.js';
 
 /** A time to live that moved by less than this, ms, has not changed: arms reach the same step at different moments. */
 export const TTL_TOLERANCE_MS = 3000;
 
 /**
- * What an app changes in its mirror Redis. The server itself tells which keys were touched (client tracking in broadcast
+ * What an app changes in its mirror Redis, and what it publishes. The server itself tells which keys were touched (client tracking in broadcast
  * mode), so that a reading costs what changed, not what is stored; what a key held before is read from golden, which
  * nobody writes. The owner must `close()` it.
  */
@@ -20,6 +20,8 @@ export class RedisEffects {
   /** Touched since the last reading: hex of the key. Tracking does not tell the database. */
   #touched = new Set<string>();
   #flushed = false;
+  /** Channel → what was published on it since the last reading. */
+  #published = new Map<string, EffectValue[]>();
   /** What this arm's keys held at the last reading, where that is not what golden holds. `db:hex` → value. */
   readonly #known = new Map<string, RedisValue | undefined>();
 
@@ -58,8 +60,8 @@ export class RedisEffects {
     this.#touched = new Set();
     if (this.#flushed) for (const key of await this.#everyKnownKey()) touched.add(key);
     this.#flushed = false;
-    if (touched.size === 0) return [];
-    const entries: EffectEntry[] = [];
+    const entries = this.#takePublished();
+    if (touched.size === 0) return entries;
     for (const db of await this.#databases()) {
       await this.#redis.select(db);
       await this.#golden.select(db);
@@ -75,9 +77,33 @@ export class RedisEffects {
       if (keys === null) this.#flushed = true;
       else for (const key of keys) this.#touched.add(key.toString('hex'));
     });
+    this.#listener.on('pmessageBuffer', (_pattern: string, channel: Buffer, message: Buffer) => {
+      this.#hear(nameOfBytes(channel), message);
+    });
     const id = await this.#listener.client('ID');
     await this.#listener.subscribe('__redis__:invalidate');
+    await this.#listener.psubscribe('*');
     await this.#redis.call('CLIENT', 'TRACKING', 'ON', 'REDIRECT', id, 'BCAST');
+  }
+
+  #hear(channel: string, message: Buffer): void {
+    // The server's own word of what changed, where an app has asked for it: what changed is read by itself.
+    if (/^__key(?:space|event)@\d+__:/.test(channel)) return;
+    const messages = this.#published.get(channel) ?? [];
+    if (messages.length < MAX_ELEMENTS) messages.push(valueOfBytes(message));
+    this.#published.set(channel, messages);
+  }
+
+  #takePublished(): EffectEntry[] {
+    const published = [...this.#published];
+    this.#published = new Map();
+    return published.map(([channel, messages]) => ({
+      store: 'redis',
+      key: ['(published)', channel],
+      before: undefined,
+      after: messages,
+      appends: true,
+    }));
   }
 
   /**

@@ -35,7 +35,7 @@ export interface GuardOptions {
   /** The app's own answers for calls that live did not make. */
   readonly stubs: readonly OutboundStub[];
   /** Says an arm's text in live's terms. */
-  readonly canonical: (text: string) => string;
+  readonly canonical: (text: string) => string | Promise<string>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -188,8 +188,8 @@ export class ArmGuard {
     const { arm, recorded, canonical, clock } = this.#options;
     const wanted = {
       ...call,
-      target: canonical(call.target),
-      requestBody: Buffer.from(canonical(Buffer.from(call.requestBody).toString('utf8'))),
+      target: await canonical(call.target),
+      requestBody: Buffer.from(await canonical(Buffer.from(call.requestBody).toString('utf8'))),
     };
     const deadline = clock.monotonic() + RECORD_GRACE_MS;
     for (;;) {

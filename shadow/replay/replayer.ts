@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Exchange } from '../../common/index.js';
 import type { EffectDelta } from '../arms-contract.js';
 import type { Request } from '../correlate/rewrite.js';
+import type { Journal } from '../resume/journal.js';
 import type { ArmLink } from './arm-link.js';
 import { announcesBody, isChunked } from './arm-request.js';
 import { HappensBefore } from './scheduler.js';
@@ -36,6 +37,8 @@ export interface ReplayerOptions {
    * live may overlap here, it need not. Otherwise so only as long as nothing waits to be replayed.
    */
   readonly eachApart: boolean;
+  /** Where it is written down what is done to the arms. */
+  readonly journal: Journal;
   /** Exchanges that wait to be replayed. */
   backlog(): number;
   /** The exchange in the words of the arm of that index. */
@@ -151,7 +154,8 @@ export class Replayer {
   }
 
   async #replay(exchange: Exchange): Promise<void> {
-    const { links, signal } = this.#options;
+    const { links, signal, journal } = this.#options;
+    await journal.note({ kind: 'sending', id: exchange.id });
     const options = {
       deadlineMs: ARM_DEADLINE_MS + Math.ceil(Number(exchange.finishedNs - exchange.startedNs) / 1e6),
       chunked: isChunked(exchange),
@@ -162,7 +166,11 @@ export class Replayer {
     const sending = new Map(
       shuffled(links.length).map((i) => [i, links[i]!.send(this.#options.request(exchange, i), options)]),
     );
-    this.#options.onAnswers(exchange, await Promise.all(links.map((_, i) => sending.get(i)!)));
+    const sent = await Promise.all(links.map((_, i) => sending.get(i)!));
+    // Learnt in the order in which it is written down.
+    const noted = journal.note({ kind: 'answered', id: exchange.id, sent });
+    this.#options.onAnswers(exchange, sent);
+    await noted;
   }
 
   /** Waits until one more exchange is done. */
@@ -176,6 +184,8 @@ export class Replayer {
     while (this.#running.size > 0) await this.#progress();
     if (this.#failure !== undefined) throw this.#failure.error;
     if (this.#segment.length === 0) return;
+    const { journal } = this.#options;
+    await journal.note({ kind: 'collecting' });
     const startedAt = performance.now();
     const deltas = await Promise.all(
       this.#options.links.map((link) => link.arm.collect(this.#options.signal)),
@@ -184,7 +194,9 @@ export class Replayer {
     this.#segment = [];
     this.#collectedAt = performance.now();
     this.#collectMs = this.#collectedAt - startedAt;
+    const noted = journal.note({ kind: 'collected', ids: exchanges.map(({ id }) => id), deltas });
     this.#options.onEffects(exchanges, deltas);
+    await noted;
   }
 }
 

@@ -5,63 +5,80 @@ import type { EffectDelta, EffectEntry, EffectValue } from '../arms-contract.js'
 /** What stands for an app's folder in answers and effects (stack traces, mostly). */
 const ROOT = '/app';
 
-/** The answer with the folders its app runs in named alike for all arms. */
-export function withoutRoots(answer: RawAnswer, roots: readonly string[]): RawAnswer {
-  const headers = answer.headers.map(([name, value]): [string, string] => [name, textWithout(value, roots)]);
-  return { ...answer, headers, body: bytesWithout(answer.body, roots) };
-}
+/** The folders one arm's app runs in, which are named alike for all arms. */
+export class Roots {
+  readonly #folders: readonly string[];
+  /** As they stand in texts, in this order. */
+  readonly #written: readonly string[];
 
-/** The same of what the app did to its stores and files, and what it called out for. */
-export function effectsWithoutRoots(delta: EffectDelta, roots: readonly string[]): EffectDelta {
-  if (roots.length === 0) return delta;
-  return {
-    ...delta,
-    entries: delta.entries.map((entry) => entryWithout(entry, roots)),
-    calls: delta.calls.map((call) => callWithout(call, roots)),
-  };
-}
+  constructor(folders: readonly string[]) {
+    this.#folders = folders;
+    this.#written = folders.flatMap((folder) => [folder, encodeURIComponent(folder)]);
+  }
 
-function entryWithout(entry: EffectEntry, roots: readonly string[]): EffectEntry {
-  return {
-    ...entry,
-    key: entry.key.map((part) => textWithout(part, roots)),
-    before: entry.before === undefined ? undefined : valueWithout(entry.before, roots),
-    after: entry.after === undefined ? undefined : valueWithout(entry.after, roots),
-  };
-}
+  /** The answer without them. */
+  inAnswer(answer: RawAnswer): RawAnswer {
+    if (this.#folders.length === 0) return answer;
+    const body = this.#bytes(answer.body);
+    if (body === answer.body && !answer.headers.some(([, value]) => this.#standIn(value))) return answer;
+    const headers = answer.headers.map(([name, value]): [string, string] => [name, this.#text(value)]);
+    return { ...answer, headers, body };
+  }
 
-function callWithout(call: OutboundCall, roots: readonly string[]): OutboundCall {
-  return {
-    ...call,
-    target: textWithout(call.target, roots),
-    requestHeaders: call.requestHeaders.map(([name, value]) => [name, textWithout(value, roots)]),
-    requestBody: bytesWithout(call.requestBody, roots),
-  };
-}
+  /** The same of what the app did to its stores and files, and what it called out for. */
+  inEffects(delta: EffectDelta): EffectDelta {
+    if (this.#folders.length === 0) return delta;
+    return {
+      ...delta,
+      entries: delta.entries.map((entry) => this.#entry(entry)),
+      calls: delta.calls.map((call) => this.#call(call)),
+    };
+  }
 
-function valueWithout(value: EffectValue, roots: readonly string[]): EffectValue {
-  if (typeof value === 'string') return textWithout(value, roots);
-  if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return value.map((item: EffectValue) => valueWithout(item, roots));
-  return Object.fromEntries(
-    Object.entries(value).map(([key, child]) => [textWithout(key, roots), valueWithout(child, roots)]),
-  );
-}
+  #entry(entry: EffectEntry): EffectEntry {
+    return {
+      ...entry,
+      key: entry.key.map((part) => this.#text(part)),
+      before: entry.before === undefined ? undefined : this.#value(entry.before),
+      after: entry.after === undefined ? undefined : this.#value(entry.after),
+    };
+  }
 
-function textWithout(text: string, roots: readonly string[]): string {
-  let out = text;
-  for (const root of roots)
-    for (const written of [root, encodeURIComponent(root)])
-      if (out.includes(written)) out = out.replaceAll(written, ROOT);
-  return out;
-}
+  #call(call: OutboundCall): OutboundCall {
+    return {
+      ...call,
+      target: this.#text(call.target),
+      requestHeaders: call.requestHeaders.map(([name, value]) => [name, this.#text(value)]),
+      requestBody: this.#bytes(call.requestBody),
+    };
+  }
 
-/** The same array where there is nothing to be done. */
-function bytesWithout(bytes: Uint8Array, roots: readonly string[]): Uint8Array {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const present = roots.filter((root) => buffer.includes(root));
-  if (present.length === 0) return bytes;
-  let text = buffer.toString('latin1');
-  for (const root of present) text = text.replaceAll(Buffer.from(root).toString('latin1'), ROOT);
-  return Buffer.from(text, 'latin1');
+  #value(value: EffectValue): EffectValue {
+    if (typeof value === 'string') return this.#text(value);
+    if (typeof value !== 'object' || value === null) return value;
+    if (Array.isArray(value)) return value.map((item: EffectValue) => this.#value(item));
+    return Object.fromEntries(
+      Object.entries(value).map(([key, child]) => [this.#text(key), this.#value(child)]),
+    );
+  }
+
+  #text(text: string): string {
+    let out = text;
+    for (const written of this.#written) if (out.includes(written)) out = out.replaceAll(written, ROOT);
+    return out;
+  }
+
+  #standIn(text: string): boolean {
+    return this.#written.some((written) => text.includes(written));
+  }
+
+  /** The same array where there is nothing to be done. */
+  #bytes(bytes: Uint8Array): Uint8Array {
+    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const present = this.#folders.filter((folder) => buffer.includes(folder));
+    if (present.length === 0) return bytes;
+    let text = buffer.toString('latin1');
+    for (const folder of present) text = text.replaceAll(Buffer.from(folder).toString('latin1'), ROOT);
+    return Buffer.from(text, 'latin1');
+  }
 }

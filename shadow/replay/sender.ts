@@ -18,7 +18,13 @@ export interface SendOptions {
 
 /** What an arm made of a request. */
 export type Sent =
-  | { readonly kind: 'answered'; readonly answer: RawAnswer; readonly tookMs: number }
+  | {
+      readonly kind: 'answered';
+      readonly answer: RawAnswer;
+      /** When it was asked, milliseconds since 1970. */
+      readonly askedAt: number;
+      readonly tookMs: number;
+    }
   | {
       readonly kind: 'failed';
       readonly reason: string;
@@ -53,7 +59,12 @@ export class Sender {
       const answer = await withDeadline(options.deadlineMs, options.signal, (signal) =>
         this.#exchange(request, options, signal),
       );
-      return { kind: 'answered', answer, tookMs: performance.now() - startedAt };
+      return {
+        kind: 'answered',
+        answer,
+        askedAt: performance.timeOrigin + startedAt,
+        tookMs: performance.now() - startedAt,
+      };
     } catch (error) {
       options.signal.throwIfAborted();
       return {

@@ -70,7 +70,7 @@ export function changedPackages(old: Release, fresh: Release): ShadowReport['pac
 }
 
 /** The verdict where no difference is open. */
-function concludeRest(
+export function concludeRest(
   decisions: readonly Decision[],
   compared: number,
   untold: number,

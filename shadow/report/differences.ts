@@ -142,6 +142,7 @@ const FEATURES: readonly Feature[] = [
   'prefix',
   'suffix',
   'form',
+  'variety',
   'range',
   'digits',
   'lower case',

@@ -4,7 +4,7 @@ import type { PushSource } from '../capture/push-source.js';
 import type { Request } from '../correlate/rewrite.js';
 import { Sender, type Sent } from '../replay/sender.js';
 import type { PlayedRequest } from './requests.js';
-import { captureFrom, fillIn, type Variables } from './variables.js';
+import { captureFrom, fillIn, pathIn, type Variables } from './variables.js';
 
 /** What a request names when it names no host. */
 const DEFAULT_HOST = 'app.example.test';
@@ -83,7 +83,7 @@ function requestOf(played: PlayedRequest, variables: Variables): Request {
         : JSON.stringify(played.body);
   return {
     method: played.method.toUpperCase(),
-    target: encodeTarget(fillIn(played.path, variables)),
+    target: encodeTarget(pathIn(played.path, variables)),
     headers: headers.filter(([name]) => name.toLowerCase() !== 'content-length'),
     body: Buffer.from(fillIn(body, variables)),
   };

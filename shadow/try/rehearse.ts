@@ -12,6 +12,7 @@ import {
 } from '../../common/index.js';
 import type { PrepareArms } from '../arms-contract.js';
 import { PushSource } from '../capture/push-source.js';
+import { isReady } from '../readiness.js';
 import { runShadow } from '../upgrade.js';
 import { play } from './player.js';
 import type { PlayedRequest } from './requests.js';
@@ -132,17 +133,6 @@ export async function rehearse(
   } finally {
     for (const close of closers) await close();
     await rm(options.workDir, { recursive: true, force: true });
-  }
-}
-
-/** False: the new release does not start, which the report tells. Any other failure is thrown. */
-async function isReady(run: { ready(): Promise<void>; report(): Promise<ShadowReport> }): Promise<boolean> {
-  try {
-    await run.ready();
-    return true;
-  } catch (error) {
-    if ((await run.report()).verdict === 'differs') return false;
-    throw error;
   }
 }
 

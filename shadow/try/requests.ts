@@ -6,7 +6,7 @@ const playedSchema = z.strictObject({
     .string()
     .regex(/^[A-Za-z]+$/, 'expected an HTTP method')
     .default('GET'),
-  path: z.string().startsWith('/', 'expected a path that starts with "/"'),
+  path: z.string().regex(/^(?:\/|\{\{)/, 'expected a path that starts with "/", or with a variable'),
   headers: z.record(z.string(), z.union([z.string(), z.number()]).transform(String)).default({}),
   /** A string is sent as it is; anything else as JSON. */
   body: z.unknown().optional(),

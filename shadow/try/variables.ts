@@ -9,6 +9,14 @@ export function fillIn(text: string, variables: Variables): string {
   return text.replace(/\{\{([\w.-]+)\}\}/g, (whole, name: string) => variables.get(name) ?? whole);
 }
 
+/** A path filled in. What a variable it begins with was told (a Location, say) may be a whole URL, or relative to the root. */
+export function pathIn(text: string, variables: Variables): string {
+  const filled = fillIn(text, variables);
+  if (text.startsWith('/')) return filled;
+  const path = filled.replace(/^https?:\/\/[^/?#]*/i, '').replace(/#.*$/s, '');
+  return path.startsWith('/') ? path : `/${path}`;
+}
+
 /**
  * What a capture expression finds in an answer: `$.a.b[0]` (JSON body), `header:name`, `cookie:name` (as it stands in
  * Set-Cookie), `regex:…(group)` on the body. Undefined: nothing.

@@ -13,6 +13,12 @@ export interface ChangeForm {
 /** Forms told apart for one kind and class; a place that shows more holds other words each time. */
 const MOST_FORMS = 64;
 
+/** Kinds and classes told apart; a place that shows more holds another structure each time. */
+const MOST_CLASSES = 256;
+
+/** Stands for all others: no accepted rule covers it. */
+const OTHERS = 'any other';
+
 interface Seen {
   count: number;
   overflown: boolean;
@@ -48,8 +54,11 @@ export class ChangeForms {
     }
   }
 
-  #add(form: ChangeForm): void {
-    const key = JSON.stringify([form.kind, classOf(form.old), classOf(form.new)]);
+  #add(told: ChangeForm): void {
+    const own = JSON.stringify([told.kind, classOf(told.old), classOf(told.new)]);
+    const isTold = this.#byClass.has(own) || this.#byClass.size < MOST_CLASSES;
+    const form = isTold ? told : { ...told, old: OTHERS, new: OTHERS };
+    const key = isTold ? own : OTHERS;
     const seen: Seen = this.#byClass.get(key) ?? {
       count: 0,
       overflown: false,

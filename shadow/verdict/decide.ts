@@ -1,3 +1,4 @@
+import type { Feature } from '../compare/observation.js';
 import { chanceOfCoincidence, chanceOfCollision, exchangesUntil } from './evidence.js';
 import type { Tally } from './tally.js';
 
@@ -35,7 +36,7 @@ export function decide(
   const chance = chanceImitation(noisy);
   const noisyPlaces = [...placesOf(noisy)].length;
   const noisyShare = (noisyPlaces + 1) / ([...placesOf(all)].length + 2);
-  return all.map((tally) => {
+  const decisions = all.map((tally): Decision => {
     const looks = tally.changes + tally.suspects;
     if (isClean(tally))
       return {
@@ -53,6 +54,32 @@ export function decide(
     }
     return undecided(tally, noisyPlaces, alpha);
   });
+  return withSiblings(decisions);
+}
+
+/** Features of which a difference is one, whatever chance does: no length, no range. */
+const EXACT: ReadonlySet<Feature> = new Set<Feature>(['value', 'type', 'order']);
+
+/**
+ * What else was looked at in a place that changed, and was never seen to be noise, is that change too: where live's time
+ * of day or its id make it doubtful by itself, another trait of the same value has told it.
+ */
+function withSiblings(decisions: readonly Decision[]): readonly Decision[] {
+  const confidence = new Map<string, number>();
+  for (const { tally, decided, confidence: own } of decisions)
+    if (decided === 'change')
+      confidence.set(placeKey(tally), Math.max(own, confidence.get(placeKey(tally)) ?? 0));
+  return decisions.map((decision) => {
+    const { tally, decided } = decision;
+    const known = confidence.get(placeKey(tally));
+    if (decided === 'change' || known === undefined) return decision;
+    if (!EXACT.has(tally.feature) || tally.noise > 0 || tally.suspects + tally.changes === 0) return decision;
+    return { tally, decided: 'change', confidence: known, needs: undefined };
+  });
+}
+
+function placeKey({ endpoint, place }: Tally): string {
+  return `${endpoint}\n${place.general}\n${place.inner}`;
 }
 
 /** Pairs of arms, each of which might have drawn the same. */
@@ -61,12 +88,32 @@ const PAIRS_OF_ARMS = 6;
 /** The chance that noise of the kind seen there looked so often like a change. */
 function imitationOf(tally: Tally, of: number): number {
   const { changes, suspects, witnessed, noise, scattered, seeded } = tally;
+  if (tally.of !== undefined) return likenessByChance(tally, tally.of);
   if (noise === 0) return 1;
   const byDeviation = chanceOfCoincidence(changes, noise, of);
   // What has a few values only coincides before long; draws that never did are of many.
   const areMany = suspects === 0 && (scattered === noise || seeded === noise);
   const pairs = scattered * PAIRS_OF_ARMS + seeded;
   return areMany ? Math.min(byDeviation, chanceOfCollision(2 * changes + witnessed, pairs)) : byDeviation;
+}
+
+/** Of the pairs of arms, those that are not alike where one release's are. */
+const PAIRS_UNLIKE = PAIRS_OF_ARMS - 1;
+
+/** Draws of six values, where two are alike often, look so twice in 2 of 100 reports, and three times in 2 of 1000. */
+const LEAST_LIKENESSES = 3;
+
+/**
+ * The chance that one release's arms were alike so often, and the other's never, though both draw from the same values: of
+ * values that are many, as no other arms were ever seen to coincide.
+ */
+function likenessByChance({ alike, suspects }: Tally, of: Tally): number {
+  const [old, fresh] = alike;
+  const coincided = of.changes + of.suspects + of.noise - of.scattered - suspects;
+  if (coincided > 0 || (old > 0 && fresh > 0)) return 1;
+  const times = old + fresh;
+  if (times < LEAST_LIKENESSES) return 1;
+  return chanceOfCollision(times, PAIRS_UNLIKE * times + PAIRS_OF_ARMS * of.scattered);
 }
 
 /** An effect that comes and goes: a document, a key, a file or a call as a whole. Empty: it is none. */
@@ -112,8 +159,7 @@ function rejected(noisy: readonly Tally[], alpha: number): readonly Tally[] {
 function placesOf(tallies: readonly Tally[]): Iterable<readonly Tally[]> {
   const places = new Map<string, Tally[]>();
   for (const tally of tallies) {
-    const { endpoint, place } = tally;
-    const key = `${endpoint}\n${place.general}\n${place.inner}`;
+    const key = placeKey(tally);
     const there = places.get(key);
     if (there === undefined) places.set(key, [tally]);
     else there.push(tally);

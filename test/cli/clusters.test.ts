@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '../../common/index.js';
 import type { FederationStatus } from '../../federator/api/schemas.js';
+import { load } from '../native/proxy-load.js';
 import { FREE_PORTS, processesWithEnv, sandbox, sayingApp, type CliResult, type Sandbox } from './support.js';
 
 const CONFIG = { nodes: 1, measure: false };
@@ -79,6 +80,32 @@ describe('clusters of a real app', () => {
       ['green', 2],
     ]);
     expect(await answer()).toMatch(/^old \d+$/);
+  });
+
+  test('have their proxies replaced, and the edge by its changed settings, without a failed request', async () => {
+    const before = await status();
+    const clients = load(Number(new URL(before.edge.url).port), 4);
+    const file = join(box.home, 'federation.json');
+    const settings = JSON.parse(await readFile(file, 'utf8')) as { edge: object };
+    const write = (edge: object): Promise<void> => writeFile(file, JSON.stringify({ ...settings, edge }));
+    await write({ ...settings.edge, limits: { client: { rate: 'many' } } });
+    const refused = await box.run('replace-proxy', 'edge', '--json');
+    expect([refused.code, errorOf(refused).code]).toEqual([2, 'CONFIG_INVALID']);
+    await write({ ...settings.edge, limits: { measure: true } });
+    const result = await box.run('replace-proxy', '--json');
+    expect(result).toMatchObject({ code: 0 });
+    const { replaced } = JSON.parse(result.out) as { replaced: { name: string; pid: number }[] };
+    expect(replaced.map(({ name }) => name)).toEqual(['blue', 'green', 'edge']);
+    await systemClock.sleep(200, AbortSignal.timeout(5000));
+    const { done, failed } = await clients.stop();
+    expect(failed).toEqual([]);
+    expect(done).toBeGreaterThan(0);
+    const after = await status();
+    expect(after).toMatchObject({ health: 'ok', edge: { url: before.edge.url, restarts: 0 } });
+    expect(after.edge.pid).not.toBe(before.edge.pid);
+    expect(after.edge.limits?.measure).toBe(true);
+    const unknown = await box.run('replace-proxy', 'red', '--json');
+    expect([unknown.code, errorOf(unknown).code]).toEqual([1, 'CLUSTER_UNKNOWN']);
   });
 
   test('are told apart by name', async () => {

@@ -44,8 +44,10 @@ export function federate(
   argv: readonly string[],
   home: string,
 ): { process: ChildProcess; result: Promise<CliResult> } {
+  const { PATH, HOME, DHARMA_MONGOD } = process.env;
+  const env = { PATH, HOME, ...(DHARMA_MONGOD === undefined ? {} : { DHARMA_MONGOD }) };
   const process_ = spawn(process.execPath, [distPath('federator/cli/main.js'), ...argv], {
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, DHARMA_HOME: home, DHARMA_LOG: 'info' },
+    env: { ...env, DHARMA_HOME: home, DHARMA_LOG: 'info' },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const [out, err] = [collect(process_.stdout), collect(process_.stderr)];
@@ -62,7 +64,7 @@ export interface Sandbox {
   readonly home: string;
   /** `federate up` at free ports; throws with all it said when it fails. */
   up(): Promise<CliResult>;
-  /** Runs `federate` to its end. */
+  /** Runs `federate` to its end: `up` and `down` as users do, in a process; what asks a federation in this one. */
   run(...argv: string[]): Promise<CliResult>;
   /** Writes a file below the sandbox and tells its path. */
   file(name: string, content: unknown): Promise<string>;
@@ -72,10 +74,14 @@ export interface Sandbox {
   close(): Promise<void>;
 }
 
+/** Commands that start processes or stay: what they give their children is their own environment. */
+const OF_PROCESSES: readonly string[] = ['up', 'down'];
+
 export async function sandbox(): Promise<Sandbox> {
   const dir = await mkdtemp(join(tmpdir(), 'dharma-c-'));
   const home = join(dir, 'h');
-  const run = (...argv: string[]): Promise<CliResult> => federate(argv, home).result;
+  const run = (...argv: string[]): Promise<CliResult> =>
+    OF_PROCESSES.includes(argv[0]!) ? federate(argv, home).result : cli(argv, { env: { DHARMA_HOME: home } });
   const file = async (name: string, content: unknown): Promise<string> => {
     const path = join(dir, name);
     await mkdir(join(path, '..'), { recursive: true });

@@ -32,12 +32,18 @@ describe('wrong usage exits 2, with one error and its remedy', () => {
     [['shadow', 'begin'], "unknown command 'begin'"],
     [['status', '--frob'], "unknown option '--frob'"],
     [['add-cluster', 'blue'], "required option '--config <file>' not specified"],
-    [['deploy'], "missing required argument 'dir'"],
+    [['deploy'], 'deploy brings one thing'],
+    [['deploy', 'shop', '--size', 'large'], 'deploy brings one thing'],
+    [['deploy', '--assets', 'a', '--config', 'b'], 'deploy brings one thing'],
     [['up', '--edge-port', '99999'], '--edge-port: expected a whole number from 0 to 65535'],
     [['promote', '--rollback-window', 'soon'], '--rollback-window: expected a duration'],
     [['shadow', 'accept', 'd1'], "required option '--reason <text>' not specified"],
     [['shadow', 'start'], 'an update changes something'],
     [['shadow', 'start', '--env', '1=2'], '--env: expected NAME=VALUE'],
+    [
+      ['shadow', 'start', '--update', 'x', '--no-attribute', '--attribute-timeout', '1m'],
+      '--attribute-timeout says how long to do what --no-attribute leaves out',
+    ],
     [['shadow', 'start', '--arms', '3x3', '--update', 'x'], 'is invalid'],
   ])('federate %j', async (argv, message) => {
     const { code, out, err } = await cli(at(...argv));

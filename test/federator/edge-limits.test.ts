@@ -25,6 +25,7 @@ const frames: fc.Arbitrary<LimitsFrame> = fc.record({
   queueExpired: fc.nat(9),
   clientConnections: fc.nat(9),
   forgotten: fc.nat(99),
+  nodesOut: fc.constant([]),
   endpoints: fc.array(
     fc.record({
       endpoint: fc.constantFrom('a', 'b', '__proto__'),
@@ -54,11 +55,9 @@ async function edgeWith(limits: unknown): Promise<{ edge: Edge; url: string }> {
   stops.push(() => rm(dir, { recursive: true, force: true }));
   const home = new Home(dir);
   await home.prepare();
-  const settings = await loadSettings(home);
-  await writeFile(
-    home.settingsFile,
-    JSON.stringify({ ...settings, rollbackWindow: '1m', edge: { address: '127.0.0.1', port: 0, limits } }),
-  );
+  const { id } = await loadSettings(home);
+  const edgeSettings = { address: '127.0.0.1', port: 0, limits };
+  await writeFile(home.settingsFile, JSON.stringify({ id, edge: edgeSettings }));
   const node = createServer((socket) =>
     socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')),
   );
@@ -96,6 +95,7 @@ describe('the limits of the edge', () => {
             clientRate: 2,
             clientConnections: 0,
             forgotten: 0,
+            nodesOut: [],
             endpoints: [
               { endpoint: '*', clientRate: 1, endpointRate: 0 },
               { endpoint: '/a', clientRate: 1, endpointRate },

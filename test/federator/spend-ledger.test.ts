@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   applySpend,
   committed,
+  left,
   NO_SPENDING,
   strays,
   type Ledger,
@@ -199,6 +200,85 @@ describe('the spend ledger', () => {
     );
     expect(outcomes).toEqual(['granted', 'granted', 'refused']);
     expect(committed(ledger)).toBe(9);
+  });
+
+  const HOUR = 3_600_000;
+  const month: Ledger = { ...NO_SPENDING, monthly: 100, spent: { usd: 0, at: Date.UTC(2026, 1, 1) } };
+
+  it('keeps the month to its ceiling though nothing is ever stopped for it, and begins anew with the next', () => {
+    const moment = fc.record({
+      afterHours: fc.integer({ min: 0, max: 300 }),
+      hourly: fc.integer({ min: 1, max: 50 }),
+    });
+    fc.assert(
+      fc.property(fc.array(moment, { maxLength: 30 }), (moments) => {
+        let ledger = month;
+        let now = month.spent.at;
+        moments.forEach(({ afterHours, hourly }, i) => {
+          now += afterHours * HOUR;
+          for (const event of [reserve(`m${i}`, hourly / 100), { kind: 'create', id: `m${i}` } as const])
+            ledger = applySpend(ledger, event, now).ledger;
+          expect(ledger.spent.usd).toBeLessThanOrEqual(100 + 1e-3);
+        });
+        // At the end of the month that it is now, with all that runs still running.
+        const end = Date.UTC(new Date(now).getUTCFullYear(), new Date(now).getUTCMonth() + 1, 1) - 1;
+        const { spent } = applySpend(ledger, { kind: 'ceiling', hourly: null, monthly: 100 }, end).ledger;
+        expect(spent.usd).toBeLessThanOrEqual(100 + 1e-3);
+      }),
+    );
+  });
+
+  it('counts what hosts cost from when they were asked for, over the turn of a month', () => {
+    const from = Date.UTC(2026, 1, 28, 22);
+    const begin: Ledger = { ...NO_SPENDING, spent: { usd: 7, at: from } };
+    const running = [reserve('x', 1), { kind: 'create', id: 'x' } as const].reduce(
+      (ledger, event) => applySpend(ledger, event, from).ledger,
+      begin,
+    );
+    const after = (hours: number): number =>
+      applySpend(running, { kind: 'listing', cluster: 'other', askedAt: 0, hosts: [] }, from + hours * HOUR)
+        .ledger.spent.usd;
+    expect(after(1)).toBeCloseTo(8);
+    expect(after(5)).toBeCloseTo(3);
+    expect(after(-1)).toBe(7);
+  });
+
+  it('tells what is left, and how much too much runs', () => {
+    expect(left(NO_SPENDING, 0)).toBeUndefined();
+    expect(left({ ...NO_SPENDING, ceiling: 5 }, 0)).toBe(5);
+    expect(left(month, month.spent.at)).toBeCloseTo(100 / (31 * 24));
+    const dear = { ...month, spent: { usd: 90, at: month.spent.at } };
+    expect(left(dear, month.spent.at)).toBeCloseTo(10 / (28 * 24));
+    const { ledger } = run([reserve('x', 9), 0]);
+    expect(left({ ...ledger, ceiling: 5 }, 1)).toBe(-4);
+  });
+
+  it('lets only the agent that claimed a cluster last reserve for it, and both say what became of their hosts', () => {
+    const ask = (session: string, id: string): SpendEvent => ({ ...reserve(id, 1), session }) as SpendEvent;
+    const claim = (session: string): SpendEvent => ({ kind: 'claim', cluster: 'c', session });
+    expect(
+      run(
+        [claim('a'), 0],
+        [ask('a', 'x'), 1],
+        [claim('b'), 2],
+        [ask('a', 'y'), 3],
+        [ask('b', 'z'), 4],
+        [{ kind: 'release', id: 'x' }, 5],
+      ).outcomes,
+    ).toEqual(['granted', 'granted', 'granted', 'superseded', 'granted', 'granted']);
+  });
+
+  it('believes a listing as soon as the provider cannot act any more, and forgets a cluster that is gone', () => {
+    const { ledger } = run(
+      [reserve('x', 9), 0],
+      [{ kind: 'create', id: 'x', withinMs: 0 }, 1],
+      [{ kind: 'confirm', id: 'x' }, 2],
+      [{ kind: 'listing', cluster: 'c', askedAt: 3, hosts: [] }, 4],
+    );
+    expect(ledger.entries).toEqual([]);
+    const claimed = run([{ kind: 'claim', cluster: 'c', session: 'a' }, 0], [reserve('x', 9), 0]).ledger;
+    const gone = applySpend(claimed, { kind: 'forget', cluster: 'c' }, 1, TIMES).ledger;
+    expect(gone).toMatchObject({ entries: [], claims: {} });
   });
 
   it('grants nothing under a ceiling below what runs, and ends nothing for it', () => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../common/index.js';
 import { committed } from '../../federator/spend/ledger.js';
 import { SpendStore } from '../../federator/state/spend-store.js';
@@ -10,7 +10,10 @@ beforeAll(async () => {
 });
 afterAll(() => stores.close());
 
-const signal = AbortSignal.timeout(50_000);
+let signal: AbortSignal;
+beforeEach(() => {
+  signal = AbortSignal.timeout(50_000);
+});
 
 describe('the spend ledger in the store', () => {
   it('grants no more than the ceiling to many who ask at once, and the same to one who asks again', async () => {

@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createLogger } from '../../common/index.js';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { createLogger, type Logger } from '../../common/index.js';
 import { migrate, pendingSteps, STEPS, type MigrationStep } from '../../migrations/index.js';
 import { startTestStores, type TestStores } from '../federator/support/stores.js';
 
@@ -9,7 +9,10 @@ beforeAll(async () => {
 });
 afterAll(() => stores.close());
 
-const options = { log: createLogger('test', 'silent'), signal: AbortSignal.timeout(60_000) };
+let options: { readonly log: Logger; readonly signal: AbortSignal };
+beforeEach(() => {
+  options = { log: createLogger('test', 'silent'), signal: AbortSignal.timeout(60_000) };
+});
 
 test('brings an empty database to the newest version, and the second run finds nothing to do', async () => {
   const { db } = await stores.database();

@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from 'node:util';
+
 import { afterEach, describe, expect, it } from 'vitest';
 
 import {
@@ -157,16 +159,19 @@ describe('a node that fails more than its peers', () => {
       await send(proxy.at, 20, 4);
       return /"event":"ejected","node":"bad","ms":1000\}/.test(proxy.stderr) ? true : undefined;
     });
-    const before = bad.requests;
-    // While it is out it gets nothing at all.
-    await send(proxy.at, 40, 4);
-    expect(bad.requests).toBe(before);
+    // While it is out it gets nothing at all. A busy machine may need a later, longer ejection to see that.
+    const before = await eventually(async () => {
+      const { requests } = bad;
+      await send(proxy.at, 40, 4);
+      return bad.requests === requests ? requests : undefined;
+    });
     well = true;
+    const { length } = proxy.stderr.match(/"ejected"/g)!;
     await eventually(async () => {
       await send(proxy.at, 20, 4);
       return bad.requests > before + 5 ? true : undefined;
     });
-    expect(proxy.stderr.match(/"ejected"/g)).toHaveLength(1);
+    expect(proxy.stderr.match(/"ejected"/g)).toHaveLength(length);
   });
 
   it('stays where the others fail as well, and where ejection is off', async () => {
@@ -212,6 +217,7 @@ describe('a node that is not well', () => {
       workers: 2,
       health: { path: '/health?x=1', interval: 70 },
     });
+    const peer = await subscribe(proxy, {});
     const gets = async (): Promise<boolean> =>
       (await Promise.all(Array.from({ length: 8 }, () => exchange(proxy.at, lastGet('/'))))).some((answer) =>
         answer.endsWith('sick'),
@@ -219,6 +225,8 @@ describe('a node that is not well', () => {
     expect(await gets()).toBe(true);
     well = false;
     await eventually(() => (proxy.stderr.includes('"event":"unhealthy","node":"sick"') ? true : undefined));
+    const out = { node: 'sick', ejected: false, unhealthy: true };
+    await eventually(() => peer.of('Limits').find(({ nodesOut }) => isDeepStrictEqual(nodesOut, [out])));
     expect(await gets()).toBe(false);
     // Better than none.
     await other.close();

@@ -91,6 +91,22 @@ describe('capture', () => {
     expect(new Set(records.map((r) => r.id)).size).toBe(200);
   });
 
+  it('makes an id of its own where trusted peers are no proxies of ours', async () => {
+    const node = await startNode(echo);
+    const proxy = await startProxy([node.node], {
+      ...capture,
+      trusted: ['127.0.0.0/8'],
+      exchangeHeaderTrusted: false,
+    });
+    const peer = await subscribe(proxy, { exchanges: true });
+    const claimed = '00c0ffee00c0ffee';
+    const answer = await exchange(proxy.at, lastGet('/', `dharma-exchange: ${claimed}\r\n`));
+    const id = (await peer.exchanges(1))[0]!.id.toString(16).padStart(16, '0');
+    expect(id).not.toBe(claimed);
+    expect(answer).toContain(id);
+    expect(answer).not.toContain(claimed);
+  });
+
   it('takes a trusted peer’s exchange header for the id', async () => {
     const node = await startNode(echo);
     const proxy = await startProxy([node.node], { ...capture, trusted: ['127.0.0.1'] });

@@ -103,6 +103,15 @@ function rudeNode(socket: Socket, random: () => number): void {
 }
 
 describe('chaos', () => {
+  it('more clients than there are descriptors wait their turn, and all get answers: none is taken in without one for its node', async () => {
+    const node = await startNode((_request, response) => setTimeout(() => response.end('ok'), 20));
+    const proxy = await startProxy([node.node], {}, 'ulimit -n 128 && exec "$@"');
+    const peer = await subscribe(proxy, {});
+    const all = await Promise.all(Array.from({ length: 400 }, () => exchange(proxy.at, lastGet('/'))));
+    expect(all.filter((answer) => !answer.startsWith('HTTP/1.1 200 '))).toEqual([]);
+    expect((await settled(peer)).waitSumNs).toBe(0n);
+  });
+
   it.each([1, 2, 3])(
     'rude clients, rude nodes and reloads leave a proxy that works and an account of zero (seed %i)',
     async (seed) => {

@@ -123,10 +123,11 @@ export class Proxy {
   }
 }
 
-/** Starts a proxy on a free port with a control socket; it must end by exit 0 at clean-up. */
+/** Starts a proxy on a free port with a control socket; it must end by exit 0 at clean-up. `shell`: commands before it, the last of which is exec "$@". */
 export async function startProxy(
   nodes: readonly NodeConfig[],
   more: ProxyConfig = {},
+  shell?: string,
 ): Promise<Proxy & { at: number }> {
   const folder = await temporaryFolder();
   const controlPath = join(folder, 'control.sock');
@@ -140,12 +141,15 @@ export async function startProxy(
   };
   const file = join(folder, 'proxy.json');
   await writeFile(file, JSON.stringify(config));
-  return launch(folder, file, controlPath, config, []);
+  return launch(folder, file, controlPath, config, [], shell);
 }
 
-/** Another process takes the place of a proxy that runs. */
-export const takeOver = (old: Proxy): Promise<Proxy & { at: number }> =>
-  launch(old.folder, old.file, old.controlPath, old.config, ['--take-over']);
+/** Another process takes the place of a proxy that runs, with its config but for `change`. */
+export async function takeOver(old: Proxy, change: ProxyConfig = {}): Promise<Proxy & { at: number }> {
+  const config = { ...old.config, ...change };
+  await writeFile(old.file, JSON.stringify(config));
+  return launch(old.folder, old.file, old.controlPath, config, ['--take-over']);
+}
 
 async function launch(
   folder: string,
@@ -153,8 +157,10 @@ async function launch(
   controlPath: string,
   config: ProxyConfig,
   more: readonly string[],
+  shell = 'exec "$@"',
 ): Promise<Proxy & { at: number }> {
-  const child = spawn(proxyBinary, ['--config', file, ...more], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const command = [proxyBinary, '--config', file, ...more];
+  const child = spawn('/bin/sh', ['-c', shell, 'sh', ...command], { stdio: ['ignore', 'ignore', 'pipe'] });
   const proxy = new Proxy(child, folder, file, controlPath, config);
   cleanups.push(async () => {
     const ended = await proxy.stop();
@@ -200,11 +206,15 @@ async function listen(server: Server | HttpServer, name: string, port: number): 
 }
 
 /** A node that speaks HTTP properly. */
-export async function startNode(handler: RequestListener, name = 'app-1', port = 0): Promise<Upstream> {
+export async function startNode(
+  handler: RequestListener,
+  name = 'app-1',
+  port = 0,
+): Promise<Upstream & { server: HttpServer }> {
   const server = createHttpServer({ keepAliveTimeout: 60_000 }, handler);
   const upstream = await listen(server, name, port);
   server.on('request', () => upstream.requests++);
-  return upstream;
+  return Object.assign(upstream, { server });
 }
 
 /** A node whose bytes the test writes itself. */

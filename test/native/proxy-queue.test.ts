@@ -107,6 +107,22 @@ describe('a node with maxRequests', () => {
     expect((await settled(peer)).waitSumNs).toBe(0n);
   });
 
+  it('lets nobody wait where limits are only measured, and counts who would have', async () => {
+    const node = await gate('a');
+    const proxy = await startProxy([{ ...node.node, maxRequests: 1 }], {
+      limits: { queue: 0, measure: true },
+    });
+    const peer = await subscribe(proxy, {});
+    const answers = Array.from({ length: 3 }, (_, i) => exchange(proxy.at, lastGet(`/${i}`)));
+    await eventually(() => (node.present === 3 ? true : undefined));
+    for (let i = 0; i < 3; i++) node.release();
+    expect((await Promise.all(answers)).map(status)).toEqual(['200', '200', '200']);
+    await settled(peer);
+    const limits = peer.of('Limits');
+    expect(limits.reduce((sum, { queued }) => sum + queued, 0)).toBe(2);
+    expect(limits.every(({ waiting, queueFull }) => waiting === 0 && queueFull === 0)).toBe(true);
+  });
+
   it('forgets clients that leave the queue, and sends bodies that waited whole', async () => {
     const node = await gate('a');
     const proxy = await startProxy([{ ...node.node, maxRequests: 1 }]);

@@ -12,6 +12,7 @@ import {
   echo,
   eventually,
   exchange,
+  freePort,
   get,
   lastGet,
   open,
@@ -127,17 +128,89 @@ describe('a new process that takes over', () => {
     expect(await exchange(next.at, lastGet('/'))).toMatch(/^HTTP\/1.1 200/);
   });
 
+  it('may have more or fewer workers, other nodes, and listens that come and go', async () => {
+    const node = await startNode(echo, 'a');
+    const other = await startNode(echo, 'b');
+    let proxy = await startProxy([node.node]);
+    const stays = { address: '127.0.0.1', port: proxy.at };
+    const comes = { address: '127.0.0.1', port: await freePort() };
+    const clients = load(proxy.at, 16);
+    const all = [proxy];
+    for (const change of [
+      { workers: 3 },
+      { workers: 2, listen: [comes, stays] },
+      { workers: 1, nodes: [other.node] },
+      { workers: 2, listen: [stays] },
+    ]) {
+      proxy = await takeOver(proxy, { listen: [stays], ...change });
+      all.push(proxy);
+      await delay(50);
+      expect(await exchange(stays.port, lastGet('/'))).toMatch(/^HTTP\/1.1 200/);
+    }
+    const { failed } = await clients.stop();
+    expect(failed).toEqual([]);
+    expect(other.requests).toBeGreaterThan(0);
+    await expect(open(comes.port)).rejects.toThrow('ECONNREFUSED');
+    for (const old of all.slice(0, -1)) expect((await old.ended).code).toBe(0);
+  });
+
+  it('records every exchange for who was subscribed to the old one, under ids that were never used', async () => {
+    const node = await startNode(echo);
+    const first = await startProxy([node.node], { capture: { enabled: true } });
+    const before = await subscribe(first, { exchanges: true });
+    const clients = load(first.at, 8);
+    const told = eventually(() => before.of('HandedOver')[0]);
+    const second = await takeOver(first);
+    expect((await told).pid).toBe(second.child.pid);
+    await delay(100); // Clients go on with nobody subscribed.
+    const after = await subscribe(second, { exchanges: true });
+    const { done } = await clients.stop();
+    await first.ended;
+    const records = await eventually(() => {
+      const all = [...before.of('Exchange'), ...after.of('Exchange')];
+      return all.length >= done ? all : undefined;
+    });
+    expect([before.of('Dropped'), after.of('Dropped')]).toEqual([[], []]);
+    expect(before.of('Exchange').length).toBeGreaterThan(0);
+    expect(after.of('Exchange').length).toBeGreaterThan(0);
+    expect(new Set(records.map(({ id }) => id)).size).toBe(done);
+    expect(records.length).toBe(done);
+  });
+
+  it('lets the old one be configured and ended in order while it has something open', async () => {
+    let finish: (() => void) | undefined;
+    const node = await startNode((_request, response) => {
+      finish = () => response.end('slow');
+    });
+    const quick = await startNode(echo, 'quick');
+    const first = await startProxy([node.node], { drainTimeout: 20_000 });
+    const peer = await subscribe(first, {});
+    const slow = exchange(first.at, lastGet('/slow'));
+    const idle = await open(first.at);
+    await eventually(() => finish);
+    await takeOver(first);
+    await eventually(() => peer.of('HandedOver')[0]);
+    // An idle client of the old one may still ask once: of the nodes that are there by then.
+    expect(await peer.configure(7, { ...first.config, nodes: [quick.node] })).toMatchObject({ ok: true });
+    const answer = once(idle, 'data') as Promise<[Buffer]>;
+    idle.write(get('/idle'));
+    expect(String((await answer)[0])).toContain('"url":"/idle"');
+    first.child.kill('SIGTERM');
+    await delay(50);
+    expect(first.child.exitCode).toBeNull();
+    finish?.();
+    expect(await slow).toMatch(/slow$/);
+    expect((await first.ended).code).toBe(0);
+  });
+
   it('leaves the old one as it was where it does not fit, or dies before it is ready', async () => {
     const node = await startNode(echo);
     const first = await startProxy([node.node], { workers: 2 });
     const other = `${first.file}.other`;
+    const here = { address: '127.0.0.1', port: first.at };
+    const taken = { address: '127.0.0.1', port: node.port };
     for (const [change, why] of [
-      [{ workers: 3 }, 'the proxy that runs has 1 listens and 2 workers'],
-      [
-        { listen: [{ address: '127.0.0.1', port: 1 }] },
-        'the proxy that runs does not listen at 127.0.0.1 port 1',
-      ],
-      [{ listen: [{ address: '127.0.0.2', port: 0 }] }, 'the proxy that runs does not listen at 127.0.0.2'],
+      [{ workers: 3, listen: [here, taken] }, `listen[1]: cannot listen on 127.0.0.1 port ${node.port}`],
       [{ nodes: 7 }, 'nodes: found a number'],
     ] as const) {
       await writeFile(other, JSON.stringify({ ...first.config, ...change }));

@@ -63,7 +63,7 @@ it('README tells every command of federate, and none that is not there', async (
     return names.map((name) => (name.startsWith(group) ? name : `${group}${name}`));
   });
   expect(told.sort()).toEqual([...commands].sort());
-  for (const [, typed = ''] of readme.matchAll(/federate ((?:shadow )?[a-z-]+)/g))
+  for (const [, typed = ''] of readme.matchAll(/federate ((?:shadow |assets )?[a-z-]+)/g))
     if (typed !== 'federate')
       expect(
         commands.filter((name) => `${typed} `.startsWith(`${name} `)),

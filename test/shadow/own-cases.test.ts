@@ -16,6 +16,8 @@ const DEFAULT_CASES = ['bcryptjs-accounts', 'compression-brotli', 'glob-listing'
 const NOT_YET: Readonly<Record<string, string>> = {};
 
 interface Truth {
+  /** False: the copies draw and look at the clock for themselves. */
+  readonly determinism?: boolean;
   /** Which of `differing` show it is chance (an alphabet): one of them is enough. */
   readonly anyOf?: boolean;
   readonly differing: readonly {
@@ -34,7 +36,7 @@ describe('our own cases', { concurrent: all }, () => {
     const release = await slot();
     try {
       const truth = JSON.parse(readFileSync(join(CASES, name, 'truth.json'), 'utf8')) as Truth;
-      const deviations = deviationsOf(await runTry(join(CASES, name)), truth);
+      const deviations = deviationsOf(await runTry(join(CASES, name), truth), truth);
       if (NOT_YET[name] === undefined) expect(deviations).toEqual([]);
       else expect(deviations, `${NOT_YET[name]} is cured: take ${name} off NOT_YET`).not.toEqual([]);
     } finally {
@@ -44,7 +46,7 @@ describe('our own cases', { concurrent: all }, () => {
 });
 
 /** Runs the case as a user would. Each case is several apps and stores, so no more of them than cores run at once. */
-async function runTry(dir: string): Promise<ShadowReport> {
+async function runTry(dir: string, { determinism }: Truth): Promise<ShadowReport> {
   const args = [
     '--app',
     join(dir, 'app'),
@@ -52,6 +54,7 @@ async function runTry(dir: string): Promise<ShadowReport> {
     join(dir, 'to.json'),
     '--requests',
     join(dir, 'requests.jsonl'),
+    ...(determinism === false ? ['--no-determinism'] : []),
   ];
   const cli = distPath('federator/cli/main.js');
   const child = spawn(process.execPath, [cli, 'shadow', 'try', ...args, '--json'], {

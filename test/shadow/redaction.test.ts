@@ -1,6 +1,6 @@
 import { describe, expect, it, test } from 'vitest';
 import { Redaction } from '../../shadow/redaction.js';
-import { Tallies } from '../../shadow/verdict/tally.js';
+import { Tallies } from '../../shadow/verdict/tallies.js';
 
 const redaction = new Redaction(['X-Trace-Secret', '$.card.number', '$.users[*].mail', '$..pin', '$.all.*']);
 const HIDDEN = '"⟨redacted⟩"';

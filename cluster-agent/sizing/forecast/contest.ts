@@ -17,8 +17,8 @@ interface Standing {
 
 /** Two standard errors: one step in forty is by chance, and the way back is as long (hysteresis). */
 const SURE = 2;
-/** Fewer ticks than an hour's are no walk forward. */
-const LEAST_TICKS = 60;
+/** Below so many ticks the error of a mean is itself a guess, and two of them mean nothing. */
+const LEAST_TICKS = 20;
 
 export function newContest(methods: number): Contest {
   return {

@@ -6,7 +6,7 @@ import { follow, NO_SIGNALS, type Signals } from './signals.js';
 
 /**
  * What will be asked of the cluster, with how sure that is. Everything is learned from the cluster's own seconds; the
- * state is plain data of bounded size (about 30 KB), so that it is kept over restarts and recorded with decisions.
+ * state is plain data of bounded size (about 45 KB), so that it is kept over restarts and recorded with decisions.
  */
 export interface Forecaster {
   readonly signals: Signals;
@@ -85,10 +85,23 @@ function settle(state: Forecaster, past: Pending): Forecaster {
   const price = Math.exp(state.logPrice);
   const costs = past.choices.map((nodes) => {
     if (nodes === null) return undefined;
-    return nodes * past.seen.length + price * past.seen.filter((work) => work + past.extra > nodes).length;
+    return nodes * past.seen.length + price * shortSeconds(past, nodes);
   });
   return { ...state, residuals, contest: charge(state.contest, costs, keep) };
 }
+
+/** Seconds at whose end work would have been left waiting: what a second leaves, the next ones have to work off. */
+function shortSeconds({ seen, extra }: Pending, nodes: number): number {
+  let [waiting, short] = [0, 0];
+  for (const work of seen) {
+    waiting = Math.max(0, waiting + work + extra - nodes);
+    if (waiting > ROUNDING) short += 1;
+  }
+  return short;
+}
+
+/** Less work than this is what sums of fractions leave. */
+const ROUNDING = 1e-9;
 
 /**
  * The price of a short second after a tick in which the share `short` of seconds was short: dual ascent towards the share

@@ -18,6 +18,8 @@ export interface Method {
 const LEAST_SCALE = 0.01;
 /** Work below which everything is idle: a hundredth of a node. */
 const LEAST_WORK = 0.01;
+/** A peak is held for so many ticks. */
+const PEAK_TICKS = 5;
 /** A trend is followed with half its slope gone every two minutes (damped: Gardner and McKenzie 1985). */
 const TREND_HALF_MS = 120_000;
 
@@ -25,6 +27,12 @@ type Point = (signals: Signals, leadMs: number) => number | undefined;
 
 const persistence: Point = ({ recent }) => recent;
 const tickMean: Point = ({ mean }) => mean;
+
+/** What a load that only wavers comes back to. */
+const level: Point = ({ means }) => means.reduce((sum, mean) => sum + mean, 0) / Math.max(1, means.length);
+
+/** What was just there may be back: after a crowd, an outage, a batch. */
+const peak: Point = ({ means, recent }) => Math.max(recent, ...means.slice(-PEAK_TICKS));
 
 const trend: Point = ({ recent, slope }, leadMs) => {
   const life = TREND_HALF_MS / Math.LN2;
@@ -70,7 +78,12 @@ function moving(name: string, point: Point): Method {
 export const METHODS: readonly Method[] = [
   relative('persistence', persistence),
   moving('persistence', persistence),
+  relative('tick mean', tickMean),
   moving('tick mean', tickMean),
+  relative('level', level),
+  moving('level', level),
+  relative('peak', peak),
+  moving('peak', peak),
   relative('trend', trend),
   moving('trend', trend),
   relative('line', line),

@@ -8,6 +8,8 @@ export interface Signals {
   /** Mean of the last seconds, and of the last whole tick. */
   readonly recent: number;
   readonly mean: number;
+  /** Means of the last ticks, the newest last. */
+  readonly means: readonly number[];
   /** Work gained a second, smoothed over ticks. */
   readonly slope: number;
   /** Where the straight line through the last tick ends, and how it rises a second (least squares). */
@@ -28,6 +30,8 @@ export const RECENT_SECONDS = 15;
 const VOLATILITY_TICKS = 8;
 /** A slope is believed after about two ticks: it may end any time. */
 const SLOPE_TICKS = 2;
+/** As many means are kept as the longest look back takes. */
+export const LATELY_TICKS = 10;
 const DAY_MS = 86_400_000;
 /** Five minutes: the shortest that traffic of a small team shows a daily pattern in. */
 export const DAY_BINS = 288;
@@ -38,6 +42,7 @@ export const NO_SIGNALS: Signals = {
   at: 0,
   recent: 0,
   mean: 0,
+  means: [],
   slope: 0,
   lineEnd: 0,
   lineSlope: 0,
@@ -67,12 +72,30 @@ export function follow(before: Signals, seconds: readonly number[], at: number):
     at,
     recent,
     mean,
+    means: [...before.means, mean].slice(-LATELY_TICKS),
     slope: blend(before.slope, slope, SLOPE_TICKS),
     ...lineThrough(seconds, mean),
     between: first ? 0 : blend(before.between, (recent - before.recent) ** 2, VOLATILITY_TICKS),
     within: blend(before.within, average(steps), VOLATILITY_TICKS),
     ...dayed,
     ticks: before.ticks + 1,
+  };
+}
+
+/** What they would be had all work so far been `factor` times what it was. */
+export function scaleSignals(signals: Signals, factor: number): Signals {
+  const { recent, mean, slope, lineEnd, lineSlope, between, within } = signals;
+  return {
+    ...signals,
+    recent: recent * factor,
+    mean: mean * factor,
+    means: signals.means.map((value) => value * factor),
+    slope: slope * factor,
+    lineEnd: lineEnd * factor,
+    lineSlope: lineSlope * factor,
+    between: between * factor ** 2,
+    within: within * factor ** 2,
+    day: signals.day.map((value) => value * factor),
   };
 }
 

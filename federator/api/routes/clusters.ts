@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { nameSchema } from '../../../common/index.js';
+import { identitySchema } from '../../daemon/protocol.js';
 import { activeRole, type ApiOptions } from '../role.js';
-import { addClusterSchema, clusterSchema } from '../schemas.js';
+import { addClusterSchema, clusterSchema, configureSchema } from '../schemas.js';
 import type { TypedServer } from './types.js';
 
 const accepted = z.object({ operation: z.string() });
@@ -21,6 +22,21 @@ export function clusterRoutes(app: TypedServer, options: ApiOptions): void {
       return reply.code(202).send({ operation: await commands.addCluster(body.name, body.config, body.app) });
     },
   );
+  app.patch(
+    '/v1/clusters/:name',
+    {
+      schema: {
+        summary: 'Give a running cluster another config; rollback takes it back',
+        params: named,
+        body: configureSchema,
+        response: { 202: accepted },
+      },
+    },
+    async ({ params, body }, reply) => {
+      const { commands } = await activeRole(options);
+      return reply.code(202).send({ operation: await commands.configure({ ...body, cluster: params.name }) });
+    },
+  );
   app.delete(
     '/v1/clusters/:name',
     { schema: { summary: 'Drain and remove a cluster', params: named, response: { 202: accepted } } },
@@ -28,6 +44,27 @@ export function clusterRoutes(app: TypedServer, options: ApiOptions): void {
       const { commands } = await activeRole(options);
       return reply.code(202).send({ operation: await commands.removeCluster(params.name) });
     },
+  );
+  app.post(
+    '/v1/clusters/:name/proxy/replace',
+    {
+      schema: {
+        summary: "Put another process in the place of a cluster's proxy, without a connection lost",
+        params: named,
+        response: { 200: identitySchema },
+      },
+    },
+    async ({ params }) => (await activeRole(options)).commands.replaceProxy(params.name),
+  );
+  app.post(
+    '/v1/edge/proxy/replace',
+    {
+      schema: {
+        summary: "Put another process in the edge proxy's place, by federation.json as it now is",
+        response: { 200: identitySchema },
+      },
+    },
+    async () => (await activeRole(options)).commands.replaceProxy(undefined),
   );
   app.route({
     method: ['GET', 'HEAD'],

@@ -1,7 +1,13 @@
 import { z } from 'zod';
-import { DharmaError } from '../../../common/index.js';
+import { DharmaError, nameSchema } from '../../../common/index.js';
 import { activeRole, type ApiOptions } from '../role.js';
-import { deploySchema, operationSchema, statusSchema } from '../schemas.js';
+import {
+  deploySchema,
+  endpointsSchema,
+  explanationsSchema,
+  operationSchema,
+  statusSchema,
+} from '../schemas.js';
 import { operationView } from '../views.js';
 import type { TypedServer } from './types.js';
 
@@ -20,6 +26,34 @@ export function federationRoutes(app: TypedServer, options: ApiOptions): void {
       const { views } = await activeRole(options);
       return views.status({ name: options.instance.name, url: `http://${request.host}` });
     },
+  );
+  const asked = z.object({ cluster: nameSchema.optional() });
+  app.get(
+    '/v1/endpoints',
+    { schema: { summary: 'The route map', querystring: asked, response: { 200: endpointsSchema } } },
+    async ({ query }) => (await activeRole(options)).views.endpoints(query.cluster),
+  );
+  app.get(
+    '/v1/plan',
+    {
+      schema: {
+        summary: 'What the next decisions on size would be; nothing comes of it',
+        querystring: asked,
+        response: { 200: explanationsSchema },
+      },
+    },
+    async ({ query }) => (await activeRole(options)).views.explanations('next', query.cluster),
+  );
+  app.get(
+    '/v1/explain',
+    {
+      schema: {
+        summary: 'Why the clusters have so many nodes',
+        querystring: asked,
+        response: { 200: explanationsSchema },
+      },
+    },
+    async ({ query }) => (await activeRole(options)).views.explanations('last', query.cluster),
   );
   app.get(
     '/v1/operations/:id',
@@ -41,14 +75,16 @@ export function federationRoutes(app: TypedServer, options: ApiOptions): void {
     '/v1/deploys',
     {
       schema: {
-        summary: 'Bring a folder as the new release to all clusters',
+        summary: 'Bring a folder, other static files, or other configs to clusters',
         body: deploySchema,
         response: { 202: accepted },
       },
     },
     async ({ body }, reply) => {
       const { commands } = await activeRole(options);
-      return reply.code(202).send({ operation: await commands.deploy(body.app) });
+      const isRelease = 'app' in body || 'assets' in body;
+      const operation = await (isRelease ? commands.deploy(body) : commands.configure(body));
+      return reply.code(202).send({ operation });
     },
   );
   app.post(

@@ -8,7 +8,7 @@ import {
   startShadowSchema,
   upgradeSchema,
 } from '../schemas.js';
-import { upgradeView } from '../views.js';
+import { upgradeView, withoutUndefined } from '../views.js';
 import type { TypedServer } from './types.js';
 
 const accepted = z.object({ operation: z.string() });
@@ -23,17 +23,13 @@ export function upgradeRoutes(app: TypedServer, options: ApiOptions): void {
     { schema: { summary: 'Start a shadow upgrade', body: startShadowSchema, response: { 202: accepted } } },
     async ({ body }, reply) => {
       const { commands } = await activeRole(options);
-      const { packages, files, env } = body.change;
-      const change = {
-        ...(packages === undefined ? {} : { packages }),
-        ...(files === undefined ? {} : { files }),
-        ...(env === undefined ? {} : { env }),
-      };
+      const change = withoutUndefined(body.change);
       const shadow = {
         ...(body.arms === undefined ? {} : { arms: body.arms }),
         ...(body.redact === undefined ? {} : { redact: body.redact }),
         ...(body.unguarded === undefined ? {} : { unguarded: body.unguarded }),
         ...(body.spoolBytes === undefined ? {} : { spoolBytes: body.spoolBytes }),
+        ...(body.attributeMs === undefined ? {} : { attributeMs: body.attributeMs }),
         ...(body.sample === undefined ? {} : { sample: body.sample }),
       };
       return reply.code(202).send({ operation: await commands.startShadow(change, shadow) });

@@ -7,12 +7,13 @@ import {
   nameSchema,
   parseConfig,
   readConfig,
+  sizingBounds,
 } from '../../../common/index.js';
 import type { Command } from '../command.js';
 import { textOption } from '../options.js';
 
-/** Keys of the config that only sizing will read. */
-const SIZING_KEYS = ['waitMultiplier', 'reconfigure', 'nodeSize'];
+/** Keys of the config that say how sizing decides, and change nothing where the number of nodes is fixed. */
+const SIZING_KEYS = ['waitMultiplier', 'targetCeiling', 'shortShare'];
 
 export const addCluster: Command = {
   name: 'add-cluster',
@@ -31,7 +32,7 @@ export const addCluster: Command = {
   run: async ({ client, printer, signal }, { args, options }) => {
     const name = parseConfig(nameSchema, args[0], "the cluster's name");
     const file = resolve(textOption(options, 'config') ?? '');
-    await readConfig(clusterConfigSchema, file); // Said here, with the file's name, before anything is asked of anybody.
+    const checked = await readConfig(clusterConfigSchema, file); // Said here, with the file's name, before anything is asked of anybody.
     const config = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
     const app = textOption(options, 'app');
     const api = await client();
@@ -42,10 +43,10 @@ export const addCluster: Command = {
     printer.doing(`adding cluster ${name}`);
     await api.follow(operation, (doing) => printer.doing(doing), signal);
     printer.done(`cluster ${name} serves`);
-    const kept = SIZING_KEYS.filter((key) => key in config);
-    if (kept.length > 0)
+    const idle = SIZING_KEYS.filter((key) => key in config);
+    if (sizingBounds(checked) === undefined && idle.length > 0)
       printer.note(
-        `note: sizing is not built yet: ${kept.join(', ')} change nothing, nodes stays as configured`,
+        `note: nodes is fixed at ${checked.nodes}, so ${idle.join(', ')} only inform federate plan; minNodes or maxNodes has it sized`,
       );
     const cluster = (await api.status(signal)).clusters.find((each) => each.name === name);
     return { data: cluster ?? null };

@@ -1,5 +1,5 @@
 import { ExitCode } from '../../../common/index.js';
-import { examine, type Finding } from '../../doctor/examine.js';
+import type { Finding } from '../../doctor/examine.js';
 import type { Command } from '../command.js';
 
 export const doctor: Command = {
@@ -10,6 +10,7 @@ export const doctor: Command = {
   examples: ['federate doctor', 'federate doctor --json'],
   run: async ({ home, printer, signal }) => {
     printer.doing('looking at this machine');
+    const { examine } = await import('../../doctor/examine.js');
     const findings = await examine(home, signal);
     return {
       data: { ok: findings.every(isGood), checks: findings },

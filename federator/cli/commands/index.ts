@@ -1,12 +1,17 @@
 import type { Command } from '../command.js';
 import { addCluster } from './add-cluster.js';
+import { assetsPurge } from './assets-purge.js';
 import { deploy } from './deploy.js';
 import { doctor } from './doctor.js';
 import { down } from './down.js';
+import { endpoints } from './endpoints.js';
+import { explain } from './explain.js';
 import { logs } from './logs.js';
 import { migrateCommand } from './migrate.js';
+import { plan } from './plan.js';
 import { promote } from './promote.js';
 import { removeCluster } from './remove-cluster.js';
+import { replaceProxy } from './replace-proxy.js';
 import { rollback } from './rollback.js';
 import { shadowAccept } from './shadow-accept.js';
 import { shadowAccepted } from './shadow-accepted.js';
@@ -18,6 +23,7 @@ import { shadowStop } from './shadow-stop.js';
 import { shadowTry } from './shadow-try.js';
 import { shadowUnaccept } from './shadow-unaccept.js';
 import { status } from './status.js';
+import { tuningOff, tuningOn, tuningPin, tuningStatus, tuningUndo, tuningUnpin } from './tuning.js';
 import { up } from './up.js';
 
 /** Every command, in the order of the help. */
@@ -27,7 +33,17 @@ export const COMMANDS: readonly Command[] = [
   status,
   addCluster,
   removeCluster,
+  replaceProxy,
   deploy,
+  endpoints,
+  plan,
+  explain,
+  tuningStatus,
+  tuningOn,
+  tuningOff,
+  tuningPin,
+  tuningUnpin,
+  tuningUndo,
   shadowStart,
   shadowStatus,
   shadowReport,
@@ -39,6 +55,7 @@ export const COMMANDS: readonly Command[] = [
   shadowTry,
   promote,
   rollback,
+  assetsPurge,
   logs,
   doctor,
   migrateCommand,

@@ -1,12 +1,10 @@
 import { createLogger } from '../../../common/index.js';
-import { migrate } from '../../../migrations/index.js';
 import { readIfThere } from '../../home/files.js';
 import type { Home } from '../../home/home.js';
 import { lockHolder } from '../../home/lock.js';
 import { readRuntime } from '../../home/runtime.js';
 import { loadSettings } from '../../home/settings.js';
 import { notRunning } from '../../home/token.js';
-import { Database } from '../../state/database.js';
 import type { Command } from '../command.js';
 
 export const migrateCommand: Command = {
@@ -16,7 +14,12 @@ export const migrateCommand: Command = {
     'Applies the migrations that are missing. federate up does so by itself; twice changes nothing.',
   examples: ['federate migrate'],
   run: async ({ home, printer, signal }) => {
-    const database = await Database.open(await mongoUri(home));
+    const uri = await mongoUri(home);
+    const [{ migrate }, { Database }] = await Promise.all([
+      import('../../../migrations/index.js'),
+      import('../../state/database.js'),
+    ]);
+    const database = await Database.open(uri);
     try {
       printer.doing('looking at the schema');
       const outcome = await migrate(database.db, { log: createLogger('migrate', 'silent'), signal });

@@ -3,7 +3,6 @@ import { DharmaError, ExitCode, messageOf, type ShadowReport } from '../../../co
 import type { Command } from '../command.js';
 import { numberOption } from '../options.js';
 import { reportNotReady } from '../show-shadow.js';
-import { ReviewServer } from '../review/review-server.js';
 
 export const shadowReview: Command = {
   name: 'shadow review',
@@ -21,6 +20,7 @@ export const shadowReview: Command = {
       throw reportNotReady(told);
     };
     await report(); // What keeps it from being shown is told here, not in the browser.
+    const { ReviewServer } = await import('../review/review-server.js');
     const server = await ReviewServer.listen(
       {
         report,

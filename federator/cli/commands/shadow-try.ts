@@ -1,7 +1,6 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { createLauncher, createReleaseStore } from '../../../cluster-agent/index.js';
 import {
   acceptedRulesSchema,
   createLogger,
@@ -11,7 +10,7 @@ import {
   readConfig,
   type Stores,
 } from '../../../common/index.js';
-import { tryUpgrade, type TryStores } from '../../../shadow/index.js';
+import type { TryStores } from '../../../shadow/index.js';
 import type { Command } from '../command.js';
 import { envOption } from '../env-options.js';
 import { durationOption, numberOption, redactOption, textOption } from '../options.js';
@@ -61,6 +60,10 @@ export const shadowTry: Command = {
     const rules = textOption(options, 'accept');
     const accepted = rules === undefined ? [] : await readConfig(acceptedRulesSchema, rules);
     const appDir = await appFolder(textOption(options, 'app') ?? '');
+    const [{ createLauncher, createReleaseStore }, { tryUpgrade }] = await Promise.all([
+      import('../../../cluster-agent/index.js'),
+      import('../../../shadow/index.js'),
+    ]);
     const dir = await mkdtemp(join(tmpdir(), 'dharma-try-'));
     try {
       const report = await tryUpgrade({

@@ -10,7 +10,6 @@ import {
 } from '../../../common/index.js';
 import { FederationClient } from '../../client/client.js';
 import { SupervisorClient } from '../../daemon/client.js';
-import { runSupervisor } from '../../daemon/run.js';
 import { isStartMessage } from '../../daemon/protocol.js';
 import type { Home } from '../../home/home.js';
 import { lockHolder } from '../../home/lock.js';
@@ -98,6 +97,7 @@ async function inForeground(
   input: CommandInput,
 ): Promise<Outcome> {
   const ports = portsOf(input);
+  const { runSupervisor } = await import('../../daemon/run.js');
   await runSupervisor({
     home,
     ...(ports.edge === undefined ? {} : { edgePort: ports.edge }),

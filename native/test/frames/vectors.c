@@ -717,20 +717,22 @@ static void vector_11(void)
 static void vector_12(void)
 {
     static const uint8_t golden[] = {
-        0x00, 0x00, 0x00, 0x4f, 0x01, 0x08, 0x00, 0x01, 0x01, 0x00, 0x00, 0x00, 0x03, 0x00, 0x00, 0x00,
+        0x00, 0x00, 0x00, 0x5b, 0x01, 0x08, 0x00, 0x01, 0x01, 0x00, 0x00, 0x00, 0x03, 0x00, 0x00, 0x00,
     0x00, 0x00, 0x00, 0x01, 0x02, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x04, 0x00, 0x00, 0x00,
     0x00, 0x00, 0x00, 0x00, 0x05, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x06, 0x00, 0x00, 0x00,
     0x00, 0x00, 0x00, 0x00, 0x07, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x06, 0x47, 0x45, 0x54,
     0x20, 0x2f, 0x61, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00,
-    0x01, 0x00, 0x00
+    0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x02, 0x6e, 0x31, 0x01, 0x00
     };
     struct frame_limits in, back;
     struct frame_view view;
     struct frame_buffer out;
     struct frame_buffer buffer_0;
+    struct frame_buffer buffer_1;
     size_t mark;
 
     frame_buffer_init(&buffer_0);
+    frame_buffer_init(&buffer_1);
     in.worker = 1;
     in.measure = true;
     in.waiting = 3;
@@ -747,6 +749,14 @@ static void vector_12(void)
         frame_put_endpoint_limits(&buffer_0, &element_1);
     }
     in.endpoints = (struct frame_array){{buffer_0.data, buffer_0.size}, 1};
+    {
+        struct frame_node_out element_2;
+        element_2.node = frame_bytes("\x6e\x31", 2);
+        element_2.ejected = true;
+        element_2.unhealthy = false;
+        frame_put_node_out(&buffer_1, &element_2);
+    }
+    in.nodes_out = (struct frame_array){{buffer_1.data, buffer_1.size}, 1};
     frame_buffer_init(&out);
     CHECK(frame_encode_limits(&out, &in));
     CHECK_GOLDEN(out);
@@ -754,6 +764,7 @@ static void vector_12(void)
     mark = frame_begin(&out, FRAME_LIMITS);
     frame_put_limits_prefix(&out, &in);
     frame_put_array(&out, in.endpoints);
+    frame_put_array(&out, in.nodes_out);
     CHECK(frame_end(&out, mark));
     CHECK_GOLDEN(out);
     CHECK(frame_peek(golden, sizeof golden, &view) == FRAME_OK);
@@ -779,6 +790,18 @@ static void vector_12(void)
         }
         CHECK(frame_reader_finish(&reader_0) == FRAME_OK);
     }
+    CHECK(back.nodes_out.count == 1);
+    {
+        struct frame_reader reader_0 = frame_array_reader(back.nodes_out);
+        {
+            struct frame_node_out got_0;
+            frame_get_node_out(&reader_0, &got_0);
+            CHECK_SPAN(got_0.node, frame_bytes("\x6e\x31", 2));
+            CHECK(got_0.ejected == true);
+            CHECK(got_0.unhealthy == false);
+        }
+        CHECK(frame_reader_finish(&reader_0) == FRAME_OK);
+    }
     for (size_t cut = 0; cut < view.payload.size; cut++)
         CHECK(frame_decode_limits(frame_bytes(view.payload.data, cut), &back) == FRAME_SHORT);
     for (size_t cut = 0; cut < sizeof golden; cut++)
@@ -786,6 +809,7 @@ static void vector_12(void)
     CHECK_BOUNDED(frame_encode_limits);
     frame_buffer_release(&out);
     frame_buffer_release(&buffer_0);
+    frame_buffer_release(&buffer_1);
 }
 
 /* hand over */
@@ -818,27 +842,176 @@ static void vector_13(void)
 static void vector_14(void)
 {
     static const uint8_t golden[] = {
-        0x00, 0x00, 0x00, 0x06, 0x01, 0x0a, 0x00, 0x02, 0x01, 0x02
+        0x00, 0x00, 0x00, 0x05, 0x01, 0x0a, 0x01, 0x02, 0x01
     };
     struct frame_listeners in, back;
     struct frame_view view;
     struct frame_buffer out;
 
-    in.listens = 2;
-    in.workers = 258;
+    in.sockets = 258;
+    in.captured = true;
     frame_buffer_init(&out);
     CHECK(frame_encode_listeners(&out, &in));
     CHECK_GOLDEN(out);
     CHECK(frame_peek(golden, sizeof golden, &view) == FRAME_OK);
     CHECK(view.type == 10 && view.total == sizeof golden);
     CHECK(frame_decode_listeners(view.payload, &back) == FRAME_OK);
-    CHECK(back.listens == 2);
-    CHECK(back.workers == 258);
+    CHECK(back.sockets == 258);
+    CHECK(back.captured == true);
     for (size_t cut = 0; cut < view.payload.size; cut++)
         CHECK(frame_decode_listeners(frame_bytes(view.payload.data, cut), &back) == FRAME_SHORT);
     for (size_t cut = 0; cut < sizeof golden; cut++)
         CHECK(frame_peek(golden, cut, &view) == FRAME_INCOMPLETE);
     CHECK_BOUNDED(frame_encode_listeners);
+    frame_buffer_release(&out);
+}
+
+/* purge */
+static void vector_15(void)
+{
+    static const uint8_t golden[] = {
+        0x00, 0x00, 0x00, 0x0b, 0x01, 0x0b, 0x00, 0x00, 0x00, 0x05, 0x2f, 0x69, 0x6d, 0x67, 0x2f
+    };
+    struct frame_purge in, back;
+    struct frame_view view;
+    struct frame_buffer out;
+
+    in.prefix = frame_bytes("\x2f\x69\x6d\x67\x2f", 5);
+    frame_buffer_init(&out);
+    CHECK(frame_encode_purge(&out, &in));
+    CHECK_GOLDEN(out);
+    CHECK(frame_peek(golden, sizeof golden, &view) == FRAME_OK);
+    CHECK(view.type == 11 && view.total == sizeof golden);
+    CHECK(frame_decode_purge(view.payload, &back) == FRAME_OK);
+    CHECK_SPAN(back.prefix, frame_bytes("\x2f\x69\x6d\x67\x2f", 5));
+    for (size_t cut = 0; cut < view.payload.size; cut++)
+        CHECK(frame_decode_purge(frame_bytes(view.payload.data, cut), &back) == FRAME_SHORT);
+    for (size_t cut = 0; cut < sizeof golden; cut++)
+        CHECK(frame_peek(golden, cut, &view) == FRAME_INCOMPLETE);
+    CHECK_BOUNDED(frame_encode_purge);
+    frame_buffer_release(&out);
+}
+
+/* purged */
+static void vector_16(void)
+{
+    static const uint8_t golden[] = {
+        0x00, 0x00, 0x00, 0x0e, 0x01, 0x0c, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    0x01, 0x02
+    };
+    struct frame_purged in, back;
+    struct frame_view view;
+    struct frame_buffer out;
+
+    in.prefix = frame_bytes(NULL, 0);
+    in.count = UINT64_C(258);
+    frame_buffer_init(&out);
+    CHECK(frame_encode_purged(&out, &in));
+    CHECK_GOLDEN(out);
+    CHECK(frame_peek(golden, sizeof golden, &view) == FRAME_OK);
+    CHECK(view.type == 12 && view.total == sizeof golden);
+    CHECK(frame_decode_purged(view.payload, &back) == FRAME_OK);
+    CHECK_SPAN(back.prefix, frame_bytes(NULL, 0));
+    CHECK(back.count == UINT64_C(258));
+    for (size_t cut = 0; cut < view.payload.size; cut++)
+        CHECK(frame_decode_purged(frame_bytes(view.payload.data, cut), &back) == FRAME_SHORT);
+    for (size_t cut = 0; cut < sizeof golden; cut++)
+        CHECK(frame_peek(golden, cut, &view) == FRAME_INCOMPLETE);
+    CHECK_BOUNDED(frame_encode_purged);
+    frame_buffer_release(&out);
+}
+
+/* cache */
+static void vector_17(void)
+{
+    static const uint8_t golden[] = {
+        0x00, 0x00, 0x00, 0x8c, 0x01, 0x0d, 0x00, 0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02,
+    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x03, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x04,
+    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x05, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x06,
+    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x07, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x08,
+    0x00, 0x00, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x09,
+    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x0a, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x0b,
+    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x0c, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x0d,
+    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x0e, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x0f,
+    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x10, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x11
+    };
+    struct frame_cache in, back;
+    struct frame_view view;
+    struct frame_buffer out;
+
+    in.worker = 1;
+    in.hits = UINT64_C(2);
+    in.stale = UINT64_C(3);
+    in.misses = UINT64_C(4);
+    in.validated = UINT64_C(5);
+    in.collapsed = UINT64_C(6);
+    in.bypassed = UINT64_C(7);
+    in.stored = UINT64_C(8);
+    in.fetch_bytes = UINT64_C(65536);
+    in.bytes = UINT64_C(9);
+    in.objects = UINT64_C(10);
+    in.evicted = UINT64_C(11);
+    in.refused = UINT64_C(12);
+    in.disk_bytes = UINT64_C(13);
+    in.disk_objects = UINT64_C(14);
+    in.disk_hits = UINT64_C(15);
+    in.disk_damaged = UINT64_C(16);
+    in.disk_failures = UINT64_C(17);
+    frame_buffer_init(&out);
+    CHECK(frame_encode_cache(&out, &in));
+    CHECK_GOLDEN(out);
+    CHECK(frame_peek(golden, sizeof golden, &view) == FRAME_OK);
+    CHECK(view.type == 13 && view.total == sizeof golden);
+    CHECK(frame_decode_cache(view.payload, &back) == FRAME_OK);
+    CHECK(back.worker == 1);
+    CHECK(back.hits == UINT64_C(2));
+    CHECK(back.stale == UINT64_C(3));
+    CHECK(back.misses == UINT64_C(4));
+    CHECK(back.validated == UINT64_C(5));
+    CHECK(back.collapsed == UINT64_C(6));
+    CHECK(back.bypassed == UINT64_C(7));
+    CHECK(back.stored == UINT64_C(8));
+    CHECK(back.fetch_bytes == UINT64_C(65536));
+    CHECK(back.bytes == UINT64_C(9));
+    CHECK(back.objects == UINT64_C(10));
+    CHECK(back.evicted == UINT64_C(11));
+    CHECK(back.refused == UINT64_C(12));
+    CHECK(back.disk_bytes == UINT64_C(13));
+    CHECK(back.disk_objects == UINT64_C(14));
+    CHECK(back.disk_hits == UINT64_C(15));
+    CHECK(back.disk_damaged == UINT64_C(16));
+    CHECK(back.disk_failures == UINT64_C(17));
+    for (size_t cut = 0; cut < view.payload.size; cut++)
+        CHECK(frame_decode_cache(frame_bytes(view.payload.data, cut), &back) == FRAME_SHORT);
+    for (size_t cut = 0; cut < sizeof golden; cut++)
+        CHECK(frame_peek(golden, cut, &view) == FRAME_INCOMPLETE);
+    CHECK_BOUNDED(frame_encode_cache);
+    frame_buffer_release(&out);
+}
+
+/* handed over */
+static void vector_18(void)
+{
+    static const uint8_t golden[] = {
+        0x00, 0x00, 0x00, 0x06, 0x01, 0x0e, 0x00, 0x01, 0x02, 0x03
+    };
+    struct frame_handed_over in, back;
+    struct frame_view view;
+    struct frame_buffer out;
+
+    in.pid = 66051;
+    frame_buffer_init(&out);
+    CHECK(frame_encode_handed_over(&out, &in));
+    CHECK_GOLDEN(out);
+    CHECK(frame_peek(golden, sizeof golden, &view) == FRAME_OK);
+    CHECK(view.type == 14 && view.total == sizeof golden);
+    CHECK(frame_decode_handed_over(view.payload, &back) == FRAME_OK);
+    CHECK(back.pid == 66051);
+    for (size_t cut = 0; cut < view.payload.size; cut++)
+        CHECK(frame_decode_handed_over(frame_bytes(view.payload.data, cut), &back) == FRAME_SHORT);
+    for (size_t cut = 0; cut < sizeof golden; cut++)
+        CHECK(frame_peek(golden, cut, &view) == FRAME_INCOMPLETE);
+    CHECK_BOUNDED(frame_encode_handed_over);
     frame_buffer_release(&out);
 }
 
@@ -889,6 +1062,22 @@ enum frame_result decode_any(const void *data, size_t size)
     case FRAME_LISTENERS: {
         struct frame_listeners frame;
         return frame_decode_listeners(view.payload, &frame);
+    }
+    case FRAME_PURGE: {
+        struct frame_purge frame;
+        return frame_decode_purge(view.payload, &frame);
+    }
+    case FRAME_PURGED: {
+        struct frame_purged frame;
+        return frame_decode_purged(view.payload, &frame);
+    }
+    case FRAME_CACHE: {
+        struct frame_cache frame;
+        return frame_decode_cache(view.payload, &frame);
+    }
+    case FRAME_HANDED_OVER: {
+        struct frame_handed_over frame;
+        return frame_decode_handed_over(view.payload, &frame);
     }
     default:
         return FRAME_BAD_TYPE;
@@ -960,6 +1149,10 @@ void run_vectors(void)
     RUN_TEST(vector_12);
     RUN_TEST(vector_13);
     RUN_TEST(vector_14);
+    RUN_TEST(vector_15);
+    RUN_TEST(vector_16);
+    RUN_TEST(vector_17);
+    RUN_TEST(vector_18);
     RUN_TEST(bad_frames_are_refused);
     RUN_TEST(durations_find_their_buckets);
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { plan, type PlanInput } from '../../../cluster-agent/agent/plan.js';
+import { plan, type PlanInput, type PlannedNode } from '../../../cluster-agent/agent/plan.js';
 import type { NodeState } from '../../../common/index.js';
 
 const GROUPS = ['a', 'b', 'c'];
@@ -11,6 +11,7 @@ const inputs = fc
     active: fc.constantFrom(...GROUPS),
     warm: fc.uniqueArray(fc.constantFrom(...GROUPS), { maxLength: 2 }),
     count: fc.integer({ min: 1, max: 4 }),
+    spares: fc.integer({ min: 0, max: 2 }),
     serving: fc.option(fc.constantFrom(...GROUPS), { nil: undefined }),
     states: fc.array(fc.tuple(fc.constantFrom(...GROUPS), fc.constantFrom(...STATES)), { maxLength: 12 }),
   })
@@ -65,9 +66,21 @@ describe('plan', () => {
         const end = plan(state);
         expect(end).toMatchObject({ start: [], retire: [], serving: input.active });
         expect(end.traffic).toHaveLength(input.count);
-        expect(state.nodes).toHaveLength(new Set([input.active, ...input.warm]).size * input.count);
+        expect(state.nodes).toHaveLength(
+          new Set([input.active, ...input.warm]).size * input.count + input.spares,
+        );
       }),
     );
+  });
+
+  it('gives a spare the requests of a node that is lost, at once and no sooner', () => {
+    const nodes = (states: NodeState[]): PlannedNode[] =>
+      states.map((state, i) => ({ name: `n${i}`, group: 'a', state }));
+    const traffic = (...states: NodeState[]): readonly string[] =>
+      plan({ active: 'a', warm: [], count: 2, spares: 1, serving: 'a', nodes: nodes(states) }).traffic;
+    expect(traffic('ready', 'ready', 'ready')).toEqual(['n0', 'n1']);
+    expect(traffic('starting', 'ready', 'ready')).toEqual(['n1', 'n2']);
+    expect(traffic('starting', 'ready', 'failed')).toEqual(['n1']);
   });
 
   it('takes away nodes that do not work before those that do', () => {
@@ -76,6 +89,9 @@ describe('plan', () => {
       group: 'a',
       state,
     }));
-    expect(plan({ active: 'a', warm: [], count: 2, serving: 'a', nodes }).retire).toEqual(['n0', 'n2']);
+    expect(plan({ active: 'a', warm: [], count: 2, spares: 0, serving: 'a', nodes }).retire).toEqual([
+      'n0',
+      'n2',
+    ]);
   });
 });

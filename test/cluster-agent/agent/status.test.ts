@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { proxySettings } from '../../../cluster-agent/agent/proxy-settings.js';
-import { clusterStatus, type StatusInput } from '../../../cluster-agent/agent/status.js';
+import { clusterStatus, emptyStatus, type StatusInput } from '../../../cluster-agent/agent/status.js';
 import {
   clusterConfigSchema,
   manifestSchema,
@@ -45,11 +45,14 @@ function node(group: string, state: NodeState, error?: StatusInput['error']): St
 function statusOf(nodes: StatusInput['nodes'], more: Partial<StatusInput> = {}) {
   return clusterStatus({
     spec,
+    count: 1,
+    spares: 0,
+    sizing: SIZING,
     activeGroup: 'new',
     warmGroups: ['old'],
     serving: SERVING,
     nodes,
-    proxy: { pid: 1, address: '', port: 1, restarts: 0 },
+    proxy: { ...emptyStatus('c').proxy, pid: 1, port: 1 },
     error: undefined,
     windows: [],
     measurements: [],
@@ -57,6 +60,15 @@ function statusOf(nodes: StatusInput['nodes'], more: Partial<StatusInput> = {}) 
   });
 }
 
+const SIZING: StatusInput['sizing'] = {
+  mode: 'fixed',
+  least: 1,
+  most: 1,
+  wanted: 1,
+  spares: 0,
+  reasons: [],
+  problems: [],
+};
 const SERVING = {
   generation: 3,
   group: 'new',
@@ -134,20 +146,42 @@ describe('the status of a cluster', () => {
 
   it('names the release that has the traffic, and has every endpoint that was measured or used', () => {
     const measured = { endpoint: 'GET /a', median: 5, mean: 6, loadedMedian: undefined, count: 9, errors: 0 };
-    const used = { endpoint: '*', count: 2, errors: 1, median: 3, p99: 4 };
+    const tally = { count: 2, errors: 1, median: 3, p90: 4, p99: 4, open: 1 };
+    const used = { endpoint: '*', frequency: 2, ...tally, nodes: [{ node: 'new-1', ...tally }] };
     const status = statusOf([], { serving: undefined, measurements: [measured], windows: [used] });
     expect(status.activeRelease).toBe('');
     expect(status.endpoints).toEqual([
-      { endpoint: '*', perfAvg: undefined, count: 2, errors: 1, median: 3, p99: 4 },
-      { endpoint: 'GET /a', perfAvg: 5, count: 0, errors: 0, median: undefined, p99: undefined },
+      { ...used, routes: [], perfAvg: undefined, target: undefined },
+      {
+        endpoint: 'GET /a',
+        routes: ['GET /a'],
+        perfAvg: 5,
+        target: 10,
+        count: 0,
+        errors: 0,
+        median: undefined,
+        p90: undefined,
+        p99: undefined,
+        open: 0,
+        frequency: 0,
+        nodes: [],
+      },
     ]);
+  });
+
+  it('has converged with a spare that waits, and not without it', () => {
+    const first = node('new', 'ready');
+    const spare = { ...first, status: { ...first.status, name: 'new-2' } };
+    const nodes = [spare, first];
+    expect(statusOf(nodes, { warmGroups: [], spares: 1 }).state).toBe('converged');
+    expect(statusOf(nodes.slice(1), { warmGroups: [], spares: 1 }).state).toBe('converging');
   });
 });
 
 describe('the settings of a proxy', () => {
   it('say what config and manifest say', () => {
     const nodes = [{ name: 'n', address: '127.1.1.1', port: 9, state: 'active' as const }];
-    expect(proxySettings(config, manifest.routes, nodes)).toEqual({
+    expect(proxySettings(config, manifest, nodes)).toEqual({
       nodes,
       routes: [
         { pattern: '/a', methods: ['GET'], endpoint: 'GET /a', class: 'app', sticky: 'ip' },
@@ -158,6 +192,42 @@ describe('the settings of a proxy', () => {
       exchangeHeader: 'dharma-exchange',
       trusted: ['127.0.0.0/8'],
       drainTimeout: 7000,
+    });
+  });
+
+  it('keep routes to nodes of their class, ask for health as readiness does, and only measure where that is wanted', () => {
+    const nodes = ['a', 'b', 'c'].map((name) => ({ name, address: '127.1.1.1', port: 9 }));
+    const told = proxySettings(
+      clusterConfigSchema.parse({
+        nodes: 3,
+        nodeClasses: { slow: 1 },
+        proxy: { maxRequests: 4, measureLimits: true, slowStart: '3s' },
+      }),
+      manifestSchema.parse({
+        name: 'x',
+        health: { path: '/up' },
+        routes: [
+          { pattern: '/report', nodeClass: 'slow' },
+          { pattern: '/other', nodeClass: 'elsewhere' },
+          { pattern: '/' },
+        ],
+      }),
+      nodes,
+    );
+    expect(told.nodes.map(({ name, class: kind, maxRequests }) => [name, kind, maxRequests])).toEqual([
+      ['a', 'slow', 4],
+      ['b', '*', 4],
+      ['c', '*', 4],
+    ]);
+    expect(told.routes!.map(({ nodeClasses }) => nodeClasses)).toEqual([
+      ['slow'],
+      ['*', 'slow'],
+      ['*', 'slow'],
+    ]);
+    expect(told).toMatchObject({
+      health: { path: '/up' },
+      balance: { slowStart: 3000 },
+      limits: { measure: true },
     });
   });
 });

@@ -33,6 +33,27 @@ describe('an agent', () => {
     expect(used.endpoints[0]!.median).toBeGreaterThan(4);
   });
 
+  it('gives a cluster nodes of another size under load without one failed request', async () => {
+    const root = await temporaryFolder();
+    const release = await releaseOf(root, version('v1'), manifest);
+    const { client } = await startAgent(root);
+    const first = await specOf(root, release);
+    await client.putSpec(first, soon());
+    const small = await client.waitUntil(converged(1), soon());
+    const load = startLoad(urlOf(first));
+    await answered(load, 50);
+    await client.putSpec(
+      await specOf(root, release, { before: first, config: { nodeSize: 'large' } }),
+      soon(),
+    );
+    const large = await client.waitUntil(converged(2), soon());
+    const pids = new Set(small.nodes.map(({ pid }) => pid));
+    expect(large.nodes).toHaveLength(2);
+    expect(large.nodes.some(({ pid }) => pids.has(pid))).toBe(false);
+    await answered(load, 50);
+    expect((await load.stop()).failures).toEqual([]);
+  });
+
   it('promotes and rolls back under load without one failed request', async () => {
     const root = await temporaryFolder();
     const [old, next] = await Promise.all([
@@ -76,6 +97,28 @@ describe('an agent', () => {
     const { answers, failures } = await load.stop();
     expect(failures).toEqual([]);
     expect([...answers.keys()].sort()).toEqual(['200 new', '200 old']);
+  });
+
+  it('replaces its proxy under load, when it is told to and for other workers, without one failed request', async () => {
+    const root = await temporaryFolder();
+    const release = await releaseOf(root, version('v1'), manifest);
+    const { client } = await startAgent(root);
+    await expect(client.replaceProxy(soon())).rejects.toMatchObject({ code: 'PROXY_NOT_RUNNING' });
+    const first = await specOf(root, release);
+    await client.putSpec(first, soon());
+    const { proxy } = await client.waitUntil(converged(1), soon());
+    const load = startLoad(urlOf(first));
+    await answered(load, 20);
+    const { pid } = await client.replaceProxy(soon());
+    expect(pid).not.toBe(proxy.pid);
+    await answered(load, 20);
+    const wider = await specOf(root, release, { before: first, config: { proxy: { workers: 2 } } });
+    await client.putSpec(wider, soon());
+    const status = await client.waitUntil(converged(wider.generation), soon());
+    expect(status.proxy).toMatchObject({ restarts: 0, port: proxy.port });
+    await answered(load, 20);
+    const { answers, failures } = await load.stop();
+    expect([failures, [...answers.keys()]]).toEqual([[], ['200 v1']]);
   });
 
   it('replaces the release in one step, lets old requests finish, and changes env and count without a loss', async () => {

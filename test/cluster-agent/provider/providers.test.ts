@@ -1,10 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { DigitalOceanProvider, LocalProvider } from '../../../cluster-agent/index.js';
 import { FakeDigitalOcean, dropletOf } from '../support/digitalocean.js';
 
-const signal = AbortSignal.timeout(55_000);
+let signal: AbortSignal;
+beforeEach(() => {
+  signal = AbortSignal.timeout(55_000);
+});
 const intent = { intent: 'blue-7', name: 'blue-7', cluster: 'blue', size: 's-1' };
 
 async function provider(more: { token?: string; callDeadlineMs?: number } = {}) {

@@ -1,12 +1,15 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { NodeCaller } from '../../../cluster-agent/routetest/caller.js';
 import { measureRoutes } from '../../../cluster-agent/routetest/measure.js';
 import { runRouteTests } from '../../../cluster-agent/routetest/run.js';
 import { manifestSchema } from '../../../common/index.js';
 
-const signal = AbortSignal.timeout(50_000);
+let signal: AbortSignal;
+beforeEach(() => {
+  signal = AbortSignal.timeout(50_000);
+});
 
 const { routes } = manifestSchema.parse({
   name: 'shop',
@@ -52,7 +55,9 @@ describe('the short load of a deploy', () => {
     expect([...hits.keys()].sort()).toEqual(['/broken', '/fast', '/search', '/slow']);
     // A route that fails is not hammered: one line of requests alone, four together.
     expect(hits.get('/broken')).toBe(5);
-    expect(connections()).toBeLessThan(20);
+    // Connections are kept: many requests go over each.
+    const requests = [...hits.values()].reduce((sum, count) => sum + count, 0);
+    expect(connections()).toBeLessThan(requests / 2);
   });
 
   it('ends when it is told to', async () => {

@@ -270,7 +270,7 @@ describe('bad input', () => {
     ['TELEMETRY_INVALID', (at) => ({ observation: observation({ at, work: [NaN] }) })],
     ['TELEMETRY_INVALID', (at) => ({ observation: observation({ at, work: [-1] }) })],
     ['TELEMETRY_INVALID', (at) => ({ observation: observation({ at, work: [1e12] }) })],
-    ['TELEMETRY_INVALID', (at) => ({ observation: observation({ at, work: [] }) })],
+    ['TELEMETRY_STOPPED', (at) => ({ observation: observation({ at, work: [] }) })],
     ['READINESS_INVALID', () => ({ readyMs: NaN })],
   ];
   it.each(bad)('%s is said once, with a remedy, and the last good plan holds', (code, input) => {

@@ -9,6 +9,12 @@ import {
   reprice,
 } from '../../../cluster-agent/sizing/forecast/forecaster.js';
 import { chooseNodes } from '../../../cluster-agent/sizing/forecast/newsvendor.js';
+import {
+  follow,
+  NO_SIGNALS,
+  scaleSignals,
+  type Signals,
+} from '../../../cluster-agent/sizing/forecast/signals.js';
 import { learn, NO_RESIDUALS, tails } from '../../../cluster-agent/sizing/forecast/residuals.js';
 
 const residuals = fc.array(fc.double({ min: -5, max: 50, noNaN: true }), { minLength: 1, maxLength: 300 });
@@ -38,6 +44,37 @@ describe('residuals', () => {
     let calm = storm;
     for (let i = 0; i < 200; i += 1) calm = learn(calm, new Array<number>(60).fill(-1), 0.95);
     expect(tails(calm, [5], 1)[0]!).toBeLessThan(tails(storm, [5], 1)[0]! / 50);
+  });
+});
+
+describe('signals', () => {
+  it('of other work are those that other work leaves', () => {
+    const works = fc.array(
+      fc.array(fc.double({ min: 0, max: 50, noNaN: true }), { minLength: 3, maxLength: 9 }),
+      {
+        minLength: 1,
+        maxLength: 14,
+      },
+    );
+    fc.assert(
+      fc.property(works, fc.double({ min: 0, max: 10, noNaN: true }), (ticks, factor) => {
+        const after = (of: number): Signals =>
+          ticks.reduce(
+            (known, seconds, i) =>
+              follow(
+                known,
+                seconds.map((work) => work * of),
+                i * 9000,
+              ),
+            NO_SIGNALS,
+          );
+        const [told, truly] = [scaleSignals(after(1), factor), after(factor)];
+        for (const key of Object.keys(truly) as (keyof Signals)[])
+          for (const [i, value] of [truly[key]].flat().entries())
+            expect([told[key]].flat()[i]).toBeCloseTo(value, 5);
+      }),
+      { numRuns: 50 },
+    );
   });
 });
 
@@ -88,7 +125,7 @@ describe('the contest of methods', () => {
 
   it('keeps the baseline where a challenger is no better for certain', () => {
     expect(run(0, 3000)).toBe(0);
-    expect(run(40, 30)).toBe(0);
+    expect(run(40, 19)).toBe(0);
   });
 
   it('trusts the better one', () => expect(run(20, 3000)).toBe(1));
@@ -135,6 +172,15 @@ describe('a forecaster', () => {
     );
     expect(calm.upper).toBeLessThan(5.5);
     expect(wild.upper).toBeGreaterThan(calm.upper + 0.5);
+  });
+
+  it('charges a choice for what a short second leaves to the next ones', () => {
+    const fresh = newForecaster();
+    const choices = [2, 3, ...fresh.residuals.slice(2).map(() => null)];
+    const window = { from: 0, to: 3000, seen: [], forecasts: choices.map(() => null), choices, extra: 0 };
+    const { standings } = observeWork({ ...fresh, pending: [window] }, [5, 1, 1], 3000).contest;
+    // Two nodes leave 3, 2 and 1 waiting; three leave 2, then nothing.
+    expect(standings[1]!.sum).toBeCloseTo(3 * 2 - 3 * 3 + 2 * Math.exp(fresh.logPrice), 6);
   });
 
   it('trusts what follows a trend where the load has one', () => {

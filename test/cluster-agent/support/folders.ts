@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { onTestFinished } from 'vitest';
-import { removeTree } from '../../../cluster-agent/release/files.js';
+import { removeTree } from '../../../common/index.js';
 
 const run = promisify(execFile);
 

@@ -36,7 +36,7 @@ export function startLoad(
     stop: async () => {
       stopped = true;
       await lines;
-      await pool.close();
+      if (!pool.closed) await pool.close(); // Also called by whoever ends a test that failed.
       return { answers, failures };
     },
   };

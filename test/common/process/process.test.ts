@@ -174,6 +174,29 @@ describe('a supervised process', () => {
     expect(supervised.child).toBeUndefined();
   });
 
+  it('is no crash when it ends because another is ready to take its place', async () => {
+    const spec = await nodeSpec('setInterval(() => {}, 1000)');
+    const supervised = await new Promise<Supervised>((resolve) => {
+      const made: Supervised = new Supervised({
+        spec: () => spec,
+        log,
+        backoff,
+        onStart: () => resolve(made),
+      });
+      onTestFinished(() => made.stop(100));
+    });
+    const old = supervised.child!;
+    let ended: readonly ChildExit[] = [];
+    await supervised.replace(spec, async () => {
+      ended = [await old.stop(100)];
+      // Whoever waits for the end of the old one has heard of it before we say that the new one is ready.
+      await new Promise((resolve) => setTimeout(resolve, 5 * backoff.most));
+    });
+    expect(ended).toHaveLength(1);
+    expect(supervised.child?.pid).not.toBe(old.pid);
+    expect(supervised.restarts).toBe(0);
+  });
+
   it('tries again when its spec cannot be made', async () => {
     let attempts = 0;
     const spec = await nodeSpec('setInterval(() => {}, 1000)');

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
@@ -12,6 +14,7 @@ import {
   withoutCredentials,
   type StartedStore,
 } from '../../../common/index.js';
+import { onPort } from '../../../common/stores/started.js';
 
 let dir: string;
 beforeAll(async () => {
@@ -115,6 +118,24 @@ describe('startMongo', () => {
       expect(error.code).toBe('STORE_NOT_STARTED');
       expect(error.found).toContain('in use');
     });
+  });
+
+  it('goes to another port where a free one was taken before it could have it, and to none where one was wanted', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { port: taken } = other.address() as AddressInfo;
+    const options = { dir: join(dir, 'raced'), persist: false };
+    let tries = 0;
+    const start = (port: number): Promise<StartedStore> =>
+      startRedis({ ...options, port: (tries += 1) === 1 ? taken : port });
+    await using(onPort(0, start), async ({ uri }) => {
+      expect(tries).toBe(2);
+      expect(uri).not.toContain(String(taken));
+    });
+    tries = 0;
+    expect((await codeOf(onPort(taken, start))).code).toBe('STORE_NOT_STARTED');
+    expect(tries).toBe(1);
+    other.close();
   });
 
   it('stops trying when it is told to', async () => {

@@ -10,6 +10,7 @@ import {
 } from '../../../common/index.js';
 import type { AgentPort } from '../../../federator/clusters/agent-port.js';
 import type { SupervisorClient } from '../../../federator/daemon/client.js';
+import type { EdgeCounts } from '../../../federator/daemon/edge-counts.js';
 import type { EdgeConfig, SupervisorState } from '../../../federator/daemon/protocol.js';
 import { Home } from '../../../federator/home/home.js';
 import { manifestSchema } from '../../../common/index.js';
@@ -63,6 +64,8 @@ export class FakeMachine {
   readonly specs = new Map<string, ClusterSpec>();
   readonly broken = new Set<string>();
   edge: EdgeConfig | undefined;
+  /** What clients saw of clusters. */
+  counts: EdgeCounts = { since: 1, clusters: {} };
   /** Called when a shadow worker is started: stands for the worker. */
   onWorker: (upgrade: string) => void = () => undefined;
 
@@ -78,6 +81,7 @@ export class FakeMachine {
       this.onWorker(upgrade);
     },
     stopWorker: async (upgrade: string) => void this.workers.delete(upgrade),
+    edgeCounts: async () => this.counts,
     configureEdge: async (config: EdgeConfig) => void (this.edge = config),
     // The rest of the client is not asked for.
   } as unknown as SupervisorClient;
@@ -89,13 +93,17 @@ export class FakeMachine {
         if (!this.running.has(name)) throw new Error('the agent does not run');
         return this.#status(name);
       },
+      explanation: async () => {
+        throw new Error('no size is decided here');
+      },
+      replaceProxy: async () => ({ pid: 1, version: '0.0.0' }),
     };
   }
 
   #status(name: string): ClusterStatus {
     const spec = this.specs.get(name);
     const wanted = spec === undefined ? [] : [spec.active, ...spec.warm].map(({ id }) => id);
-    const failed = wanted.find((id) => this.broken.has(id));
+    const failed = wanted.find((id) => this.broken.has(id) || this.broken.has(spec?.config.nodeSize ?? ''));
     return {
       name,
       generation: spec?.generation ?? 0,
@@ -106,7 +114,18 @@ export class FakeMachine {
       activeRelease: spec?.active.id ?? '',
       readyReleases: wanted.filter((id) => !this.broken.has(id)),
       nodes: [],
-      proxy: { pid: 1, address: '127.0.0.1', port: spec?.listen.port ?? 0, restarts: 0 },
+      proxy: {
+        pid: 1,
+        address: '127.0.0.1',
+        port: spec?.listen.port ?? 0,
+        restarts: 0,
+        measure: false,
+        waiting: 0,
+        queued: 0,
+        refused: 0,
+        glitches: 0,
+        nodesOut: [],
+      },
       endpoints: [],
     };
   }

@@ -19,6 +19,7 @@ export const VICTIMS = [
   'proxy',
   'edge',
   'worker',
+  'comparer',
   'arm',
   'mirror store',
   'mongo',
@@ -137,7 +138,8 @@ export class KilledFederation {
   async askedOfArms(): Promise<ReadonlyMap<string, readonly string[]>> {
     const asked = new Map<string, readonly string[]>();
     const files = await readdir(this.home.shadowDir, { recursive: true }).catch(() => []);
-    for (const file of files.filter((one) => one.endsWith('/app.log'))) {
+    // Arms in which parts of the update are tried are asked again on purpose.
+    for (const file of files.filter((one) => /\/work\/[^/]+\/app\.log$/.test(one))) {
       const log = await readFile(join(this.home.shadowDir, file), 'utf8').catch(() => '');
       asked.set(
         file,
@@ -197,6 +199,8 @@ export class KilledFederation {
         return under(agent?.pid, ({ command }) => command.includes('dharma-proxy'));
       case 'worker':
         return program(worker?.pid);
+      case 'comparer':
+        return under(program(worker?.pid), ({ command }) => command.includes('shadow-worker/compare.js'));
       case 'arm':
         return under(
           program(worker?.pid),

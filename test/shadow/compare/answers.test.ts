@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseAnswer, type RawAnswer } from '../../../shadow/answer.js';
@@ -18,7 +19,7 @@ function raw(body: string, type: string, headers: RawAnswer['headers'] = []): Ra
 /** All that was seen. */
 function observe(answers: readonly RawAnswer[]): readonly Observation[] {
   const seen: Observation[] = [];
-  const [a, b, c, d, live] = answers.map(parseAnswer);
+  const [a, b, c, d, live] = answers.map((answer) => parseAnswer(answer));
   compareAnswers([a!, b!, c!, d!], live, {
     symbols: new Symbols(false),
     hasLive: live !== undefined,
@@ -54,6 +55,54 @@ const IDS = [
 ];
 
 describe('comparing answers', () => {
+  it('finds what live shows of an item, in whatever order live has them', () => {
+    const csv = (note: string, cost: string): string[] => [
+      'id,note,cost',
+      `1,plain,${cost}`,
+      `2,${note},${cost}`,
+    ];
+    const bodies = [0, 1, 2, 3].map((side) => csv(side < 2 ? '=SUM(A1)' : "'=SUM(A1)", 'EUR 7').join('\n'));
+    const [head, first, second] = csv('=SUM(A1)', 'EUR 8');
+    const live = [head, second, first].join('\n');
+    const seen = observe([...bodies, live].map((body) => raw(body, 'text/csv')));
+    expect(
+      seen.filter(({ place }) => place.where === 'body:[2]').map(({ liveAgrees }) => liveAgrees),
+    ).toContain(true);
+  });
+
+  describe('lists of unlike lengths', () => {
+    const CHOSEN = ['ana bo cy', 'bo ana', 'cy bo ana di', 'di ana', 'ana cy bo'];
+    const listed = (of: (name: string, side: number) => object): Bodies =>
+      CHOSEN.map((names, side) =>
+        JSON.stringify({ items: names.split(' ').map((name) => ({ name, ...of(name, side) })) }),
+      ) as unknown as Bodies;
+    const isNew = (side: number): boolean => side === 2 || side === 3;
+
+    it('show an item that all of them have and that is otherwise', () => {
+      expect(json(listed((name, side) => ({ price: name === 'ana' && isNew(side) ? 7 : 5 })))).toEqual([
+        'body:$.items length pair',
+        'body:$.items[0].price value change',
+      ]);
+    });
+
+    it('show what all items have, and of what type', () => {
+      expect(json(listed((_, side) => (isNew(side) ? { price: 5, tax: 1 } : { price: 5 })))).toContain(
+        'body:$.items[*] type change',
+      );
+      expect(json(listed((_, side) => ({ price: isNew(side) ? '5' : 5 })))).toContain(
+        'body:$.items[*] type change',
+      );
+    });
+
+    it('show no change where items are of several makes, or have something random', () => {
+      const seen = [
+        ...json(listed((name, side) => (name === 'cy' && isNew(side) ? { price: 5, tax: 1 } : { price: 5 }))),
+        ...json(listed((name, side) => ({ price: [3, 9, 4, 1, 7][side]! * name.length }))),
+      ];
+      expect(seen.filter((one) => one.endsWith('change'))).toEqual([]);
+    });
+  });
+
   it('takes the name of an id for one word, where the arms name another in a sentence', () => {
     const other = ['aa11bb22cc33dd44', 'ee55ff66aa77bb88', '9f8e7d6c5b4a3f2e', '0a1b2c3d4e5f6a7b'];
     const bodies = [0, 1, 2, 3].map((side) =>
@@ -260,10 +309,46 @@ describe('comparing answers', () => {
     expect(noisy(four('<p>a &amp; b</p>', '<p>a &#38; b</p>'))).toEqual([
       'body:/p[1]/text()[0] spelling form change',
     ]);
+    // Texts of other lengths and longer lists elsewhere are no other form.
+    const script = (i: number): string => `<script>r=0.${'123456789'.slice(0, 4 + (i % 3))}${i}</script>`;
+    const list = (i: number): string => `<ul>${'<li>x</li>'.repeat(1 + (i % 3))}</ul>`;
+    for (const beside of [script, list])
+      expect(told(four('<p>a &amp; b</p>', '<p>a &#38; b</p>').map((page, i) => page + beside(i)))).toContain(
+        'body:/p[0]/text()[0] spelling form change',
+      );
+    const svg = four('<svg><path/></svg>', '<svg><path></path></svg>');
+    expect(told(svg.map((page, i) => page + script(i)))).toContain('body form form change');
+    // In a text that differs anyway, what all of them escape is compared.
+    const mixed = ['it&#39;s 1', 'it&#39;s 2', 'it&#x27;s 3', 'it&#x27;s &amp; 4', 'it&#39;s 5'];
+    expect(told(mixed.map((text) => `<p>${text}</p>`))).toEqual([
+      'body:/p[0]/text()[0] spelling form change',
+    ]);
     expect(noisy(four('<br>', '<br/>'))).toEqual(['body form form change']);
     expect(noisy(four("<a b='c'>d</a>", '<a b="c">d</a>'))).toEqual(['body form form change']);
     expect(noisy(four('<p>a</p>', '<p>b</p>'))).toEqual(['body:/p[1]/text()[0] value change']);
     expect(noisy(four('<p>a</p>', '<p>a</p>'))).toEqual([]);
+  });
+
+  it('takes seconds that are written with a fraction for seconds', () => {
+    const four = (old: string, fresh: string): string[] =>
+      json(
+        [old, old, fresh, fresh].map(
+          (text) => `{"expires":"2026-05-01T10:15:${text}Z"}`,
+        ) as unknown as Bodies,
+      );
+    expect(four('36.000', '37.000')).toEqual(['body:$.expires value time']);
+    expect(four('36.500', '37.500')).toEqual(['body:$.expires value change']);
+    expect(four('36.000', '39.000')).toEqual(['body:$.expires value change']);
+  });
+
+  it('asks live of the form only where it says the same', () => {
+    const agrees = (live: string): (boolean | undefined)[] =>
+      observe(
+        ['{"a":1}', '{"a":1}', '{"a": 1}', '{"a": 1}', live].map((body) => raw(body, 'application/json')),
+      ).map(({ liveAgrees }) => liveAgrees);
+    expect(agrees('{"a":1}')).toEqual([true]);
+    expect(agrees('{"a": 1}')).toEqual([false]);
+    expect(agrees('{"a":2}')).toEqual([undefined]);
   });
 
   it('takes what a process has for measured, and no field that only has such a name', () => {
@@ -340,6 +425,60 @@ describe('comparing answers', () => {
     expect(seen.filter((one) => one.endsWith(' change'))).toEqual([
       expect.stringMatching(/\.r value change$/),
     ]);
+  });
+
+  it('sees nothing in a list whose order varies, and whose items are alike but for their ids', () => {
+    const ids = ['a', 'b'].map((n) => IDS.slice(0, 4).map((id) => `${n}${id}`));
+    const named = ids[0]!.map((id, side) => ({ first: id, second: ids[1]![side]! }));
+    const row = (id: string, side: number): string => `${id},tag,7,2026-05-01T10:00:0${side}Z`;
+    const bodies = ids[0]!.map((first, side) => {
+      const rows = [row(first, side), row(ids[1]![side]!, side), 'x,other,1', 'y,more,2'];
+      // The two of one make are dealt by release; the others come in any order.
+      const [p, q] = side < 2 ? [rows[0]!, rows[1]!] : [rows[1]!, rows[0]!];
+      return (side % 2 === 0 ? [p, q, rows[2]!, rows[3]!] : [rows[3]!, p, rows[2]!, q]).join('\n');
+    });
+    const seen: string[] = [];
+    const symbols = new Symbols(false);
+    const both = [named.map((one) => JSON.stringify(one)), bodies];
+    for (const [i, four] of both.entries()) {
+      const type = i === 0 ? 'application/json' : 'text/csv';
+      const [a, b, c, d] = four.map((body) => parseAnswer(raw(body, type)));
+      compareAnswers([a!, b!, c!, d!], undefined, {
+        symbols,
+        hasLive: false,
+        nowMs: NOW,
+        skewMs: 5000,
+        single: false,
+        exactIndexes: false,
+        markup: false,
+        observe: ({ place, feature, labels, explained }) =>
+          seen.push(`${place.where} ${feature} ${explained ?? partitionOf(labels).pattern}`),
+      });
+    }
+    expect(seen.filter((one) => one.endsWith(' change'))).toEqual([]);
+    expect(seen.some((one) => one.startsWith('body order '))).toBe(true);
+  });
+
+  it('compares what is packed in base64, and how where that is one', () => {
+    const packed = (content: object, level = 6): string =>
+      JSON.stringify({ blob: gzipSync(JSON.stringify(content), { level }).toString('base64') });
+    const doc = (side: number, title: string): object => ({ id: IDS[side]!, title, text: 'x'.repeat(50) });
+    const [a, b, c, d] = [0, 1, 2, 3];
+    const changes = (bodies: Bodies): string[] => json(bodies).filter((one) => / change$/.test(one));
+    expect(
+      changes([packed(doc(a, 't')), packed(doc(b, 't')), packed(doc(c, 't')), packed(doc(d, 't'))]),
+    ).toEqual([]);
+    expect(
+      changes([packed(doc(a, 't')), packed(doc(b, 't')), packed(doc(c, 'u')), packed(doc(d, 'u'))]),
+    ).toEqual(['body:$.blob as gzip $.title value change']);
+    const one = doc(a, 't');
+    expect(changes([packed(one), packed(one), packed(one, 9), packed(one, 9)])).toEqual([
+      'body:$.blob as gzip form form change',
+    ]);
+    // Where the ids vary, the header still tells the level.
+    expect(
+      changes([packed(doc(a, 't')), packed(doc(b, 't')), packed(doc(c, 't'), 1), packed(doc(d, 't'), 1)]),
+    ).toEqual(['body:$.blob as gzip form form change']);
   });
 
   it('takes no word at its word among words that are dealt one by one', () => {
@@ -434,5 +573,71 @@ describe('comparing answers', () => {
     expect(compare([answer('a', '1'), answer('a', '1'), answer('a', '2'), answer('a', '2')])).toEqual([
       'header:etag value change',
     ]);
+    // That it is no weak one any more is another matter, and that it is there.
+    const [weak, strong] = [answer('a', 'W/"1"'), answer('b', '"2"')];
+    expect(compare([weak, weak, strong, strong])).toEqual(['header:etag value change', 'body value change']);
+    const none = raw('b', 'text/plain');
+    expect(compare([weak, weak, none, none])).toEqual(['header:etag type change', 'body value change']);
+  });
+
+  describe('of what is written otherwise beside noise', () => {
+    const beside = (type: string, of: (id: string, isNew: boolean) => string): string[] =>
+      compare([0, 1, 2, 3, 4].map((i) => raw(of(IDS[i]!, i === 2 || i === 3), type))).filter((one) =>
+        one.endsWith(' change'),
+      );
+
+    it.each<[string, string, (id: string, isNew: boolean) => string]>([
+      ['a number', 'application/json', (id, isNew) => `{"id":"${id}","v":${isNew ? '1.0' : '1'}}`],
+      ['a letter', 'application/json', (id, isNew) => `{"id":"${id}","v":"caf${isNew ? '\\u00e9' : 'é'}"}`],
+      ['a byte order mark', 'application/json', (id, isNew) => `${isNew ? '\ufeff' : ''}{"id":"${id}"}`],
+      ['a byte order mark of text', 'text/csv', (id, isNew) => `${isNew ? '\ufeff' : ''}id\n${id}`],
+      ['a space', 'text/html', (id, isNew) => `<p>a${isNew ? ' ' : ''}<b>b</b> ${id}</p>`],
+      ['a line', 'text/html', (id, isNew) => `<p>a${isNew ? '\n' : ' '}b</p><i>${id}</i>`],
+      [
+        'the claims of a token',
+        'application/json',
+        (id, isNew) => {
+          const header = isNew ? '{"typ":"JWT","alg":"HS256"}' : '{"alg":"HS256","typ":"JWT"}';
+          const parts = [header, `{"jti":"${id}"}`].map((part) => Buffer.from(part).toString('base64url'));
+          return JSON.stringify({ token: `${parts.join('.')}.${id}` });
+        },
+      ],
+    ])('finds %s', (_, type, of) => {
+      expect(beside(type, of)).not.toEqual([]);
+      expect(beside(type, (id) => of(id, false))).toEqual([]);
+    });
+  });
+
+  describe('of how cookies are written', () => {
+    const cookies = (of: (id: string, isNew: boolean) => readonly string[]): string[] =>
+      compare(
+        [0, 1, 2, 3, 4].map((i) =>
+          raw(
+            '{}',
+            'application/json',
+            of(IDS[i]!, i === 2 || i === 3).map((field) => ['set-cookie', field]),
+          ),
+        ),
+      ).filter((one) => one.endsWith(' change'));
+
+    it.each<[string, (id: string, isNew: boolean) => readonly string[]]>([
+      [
+        'attributes in another order',
+        (id, isNew) => [`s=${id}; ${isNew ? 'HttpOnly; Path=/' : 'Path=/; HttpOnly'}`],
+      ],
+      ['attributes in another case', (id, isNew) => [`s=${id}; ${isNew ? 'path' : 'Path'}=/`]],
+      ['cookies in another order', (_, isNew) => (isNew ? ['b=2', 'a=1'] : ['a=1', 'b=2'])],
+      ['a cookie twice', (_, isNew) => (isNew ? ['a=1', 'a=1'] : ['a=1'])],
+      ['an escape', (id, isNew) => [`s=s${isNew ? ':' : '%3A'}${id}`]],
+    ])('finds %s', (_, of) => {
+      expect(cookies(of)).toEqual(['header:set-cookie form form change']);
+      expect(cookies((id) => of(id, false))).toEqual([]);
+    });
+
+    it('an attribute more is no matter of form', () => {
+      expect(cookies((id, isNew) => [`s=${id}; Path=/${isNew ? '; Partitioned' : ''}`])).toEqual([
+        'header:set-cookie s.partitioned type change',
+      ]);
+    });
   });
 });

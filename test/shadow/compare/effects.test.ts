@@ -66,6 +66,31 @@ describe('comparing effects', () => {
     ]);
   });
 
+  it('takes a word or a hash that a release repeats for none that it drew', () => {
+    const key = (side: number): string => `${isNew(side) ? 'session' : 'sess'}:${IDS[side]!}`;
+    expect(entries((side) => written(key(side), '1'))).toEqual([
+      'state:redis:sess:* type change',
+      'state:redis:session:* type change',
+    ]);
+    expect(entries((side) => written(`cache:${IDS[isNew(side) ? 1 : 0]!}`, '1'))).toEqual([
+      `state:redis:cache:${IDS[0]!} type change`,
+      `state:redis:cache:${IDS[1]!} type change`,
+    ]);
+  });
+
+  it('tells a text of JSON that is written again whole, and how it is written', () => {
+    const json = (side: number, n: number): string =>
+      `{"theme":"${isNew(side) ? 'dark' : 'light'}","n":${n}}`;
+    expect(entries((side) => written('prefs', json(side, 2), json(side, 1)))).toEqual([
+      'state:redis:prefs.json.theme value change',
+    ]);
+    const ordered = (side: number): string => (isNew(side) ? '{"b":2,"a":1}' : '{"a":1,"b":2}');
+    expect(entries((side) => written('prefs', ordered(side)))).toEqual(['state:redis:prefs value change']);
+    expect(entries((side) => written('prefs', { list: ['x', ordered(side)] }, { list: ['x'] }))).toEqual([
+      'state:redis:prefs value change',
+    ]);
+  });
+
   it('tells what changed in a document, not what was different before', () => {
     const seen = entries((side) => {
       const state = isNew(side) ? 'x' : 'y';
@@ -197,6 +222,52 @@ describe('comparing effects', () => {
     });
     expect(deltaOf(written('s', { set: ['a', 'b'] }, { set: ['a', 'c'] }))).toEqual({
       set: { b: true, c: '(removed)' },
+    });
+  });
+
+  describe('calls of one name', () => {
+    const call = (body: string): OutboundCall => ({
+      exchangeId: '1',
+      at: 0,
+      response: undefined,
+      destination: 'HOOK',
+      method: 'POST',
+      target: '/race',
+      requestHeaders: [['content-type', 'application/json']],
+      requestBody: Buffer.from(body),
+    });
+    const names = ['ash', 'birch', 'cedar'];
+    const shuffled = (side: number, of: (name: string) => string): Partial<EffectDelta> => ({
+      calls: [0, 1, 2].map((i) => call(of(names[(i + side) % 3]!))),
+    });
+
+    it('stand beside each other in whatever order they were made', () => {
+      const calls = (side: number): Partial<EffectDelta> =>
+        shuffled(side, (name) => JSON.stringify({ name, id: `${IDS[side]!}${name.length}` }));
+      expect(compare(four(calls)).filter((one) => one.endsWith(' change'))).toEqual([]);
+    });
+
+    it('show what changed in one of them', () => {
+      const calls = (side: number): Partial<EffectDelta> =>
+        shuffled(side, (name) => JSON.stringify({ name, v: name === 'birch' && isNew(side) ? 2 : 1 }));
+      expect(compare(four(calls)).filter((one) => one.endsWith(' change'))).toEqual([
+        'egress:HOOK POST /race (2) body:$.v value change',
+      ]);
+    });
+
+    it('show another order that each release keeps to', () => {
+      const calls = (side: number): Partial<EffectDelta> =>
+        shuffled(isNew(side) ? 1 : 0, (name) => JSON.stringify({ name }));
+      expect(compare(four(calls))).toEqual(['egress:HOOK POST /race order change']);
+    });
+
+    it('show another order of keys', () => {
+      const calls = (side: number): Partial<EffectDelta> => ({
+        calls: [call(isNew(side) ? `{"b":1,"id":"${IDS[side]!}"}` : `{"id":"${IDS[side]!}","b":1}`)],
+      });
+      expect(compare(four(calls)).filter((one) => one.endsWith(' change'))).toEqual([
+        'egress:HOOK POST /race body value change',
+      ]);
     });
   });
 });

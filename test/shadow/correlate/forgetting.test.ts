@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Bindings, SharedNames } from '../../../shadow/correlate/bindings.js';
 import { Fingerprints } from '../../../shadow/correlate/fingerprints.js';
 import { GenerationSet } from '../../../shadow/correlate/generation-set.js';
+import { Names } from '../../../shadow/correlate/names.js';
 
 const id = (n: number, of: string): string => `${of}${n.toString(16).padStart(12, '0')}f1`;
 const noRole = { key: '', resources: [] };
@@ -53,21 +53,35 @@ describe('a set of two generations', () => {
 
 describe('names that go by generations', () => {
   it('are forgotten by all arms at once, unless one is used, and known to be forgotten', () => {
-    const names = new SharedNames(10);
-    const arms = [new Bindings(names, 0), new Bindings(names, 1)];
+    const names = new Names(2, 10);
+    const inArm = (arm: number, text: string): string => names.inText(text)?.[arm] ?? text;
     for (let n = 0; n < 100; n += 1) {
-      for (const [i, arm] of arms.entries()) arm.bind(id(n, 'a'), id(n, `${i}c`), noRole, false);
-      // The first name is in use by one arm alone.
-      expect(arms[0]!.inText(`/x/${id(0, 'a')}`)).toBe(`/x/${id(0, '0c')}`);
-      names.generations.turn();
+      for (const arm of [0, 1]) names.bind(arm, id(n, 'a'), id(n, `${arm}c`), noRole, false);
+      // The first name is in use.
+      expect(inArm(0, `/x/${id(0, 'a')}`)).toBe(`/x/${id(0, '0c')}`);
+      names.turn();
     }
-    for (const [i, arm] of arms.entries()) {
-      expect(arm.inText(id(0, 'a'))).toBe(id(0, `${i}c`));
-      expect(arm.inText(id(99, 'a'))).toBe(id(99, `${i}c`));
-      expect(arm.inText(id(50, 'a'))).toBe(id(50, 'a'));
-      expect(arm.hasForgotten(id(50, 'a'))).toBe(true);
-      expect(arm.hasForgotten(id(0, 'a'))).toBe(false);
-      expect(arm.hasForgotten(id(500, 'a'))).toBe(false);
+    for (const arm of [0, 1]) {
+      expect(inArm(arm, id(0, 'a'))).toBe(id(0, `${arm}c`));
+      expect(names.toLive(arm, id(0, `${arm}c`))).toBe(id(0, 'a'));
+      expect(inArm(arm, id(99, 'a'))).toBe(id(99, `${arm}c`));
+      expect(inArm(arm, id(50, 'a'))).toBe(id(50, 'a'));
     }
+    expect(names.hasForgotten(id(50, 'a'))).toBe(true);
+    expect(names.hasForgotten(id(0, 'a'))).toBe(false);
+    expect(names.hasForgotten(id(500, 'a'))).toBe(false);
+  });
+
+  it('stay in an arm by what another arm is asked, or answers itself', () => {
+    const names = new Names(2, 10);
+    for (let n = 0; n < 100; n += 1) {
+      // The second arm did not answer to the first one.
+      for (const arm of n === 0 ? [0] : [0, 1]) names.bind(arm, id(n, 'a'), id(n, `${arm}c`), noRole, false);
+      expect(names.toLive(0, id(0, '0c'))).toBe(id(0, 'a'));
+      names.turn();
+    }
+    names.bind(1, id(0, 'a'), id(0, '1c'), noRole, false);
+    expect(names.inText(id(0, 'a'))).toEqual([id(0, '0c'), id(0, '1c')]);
+    expect(names.hasForgotten(id(50, 'a'))).toBe(true);
   });
 });

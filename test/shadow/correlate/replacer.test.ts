@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Replacer } from '../../../shadow/correlate/replacer.js';
+import { Replacer, replace } from '../../../shadow/correlate/replacer.js';
 
 const value = fc.stringMatching(/^[a-f0-9]{8,20}$/);
 const separated = fc.array(value, { minLength: 1, maxLength: 3 }).map((parts) => parts.join('.'));
@@ -24,7 +24,7 @@ describe('replacer', () => {
             text += between + word;
             expected += between + (isValue ? `<${values.indexOf(word)}>` : word);
           }
-          expect(replacer.replace(text)).toBe(expected);
+          expect(replace(replacer, text)).toBe(expected);
         },
       ),
     );
@@ -37,7 +37,7 @@ describe('replacer', () => {
         for (const [i, from] of values.entries()) replacer.set(from, `⟨${i}⟩`);
         for (const [i, from] of values.entries()) {
           expect(replacer.get(from)).toBe(`⟨${i}⟩`);
-          expect(replacer.replace(`a "${from}" b`)).toBe(`a "⟨${i}⟩" b`);
+          expect(replace(replacer, `a "${from}" b`)).toBe(`a "⟨${i}⟩" b`);
         }
       }),
     );
@@ -47,8 +47,8 @@ describe('replacer', () => {
     const replacer = new Replacer();
     replacer.set('abcd1234', 'X');
     replacer.set('k1=v+/w2345', 'Y');
-    expect(replacer.replace('xabcd1234 abcd12345 abcd1234-x')).toBe('xabcd1234 abcd12345 abcd1234-x');
-    expect(replacer.replace('(k1=v+/w2345)')).toBe('(Y)');
+    expect(replace(replacer, 'xabcd1234 abcd12345 abcd1234-x')).toBe('xabcd1234 abcd12345 abcd1234-x');
+    expect(replace(replacer, '(k1=v+/w2345)')).toBe('(Y)');
   });
 
   it('takes time by the text, not by the number of values', () => {
@@ -56,6 +56,6 @@ describe('replacer', () => {
     for (let i = 0; i < 30_000; i += 1) replacer.set(`tok.${i}.${(i * 7919).toString(16)}ffff${i}`, `t${i}`);
     // A shared first word would make this quadratic: it would not end within the test's deadline.
     for (let i = 0; i < 5_000; i += 1)
-      expect(replacer.replace(`Bearer tok.${i}.${(i * 7919).toString(16)}ffff${i}`)).toBe(`Bearer t${i}`);
+      expect(replace(replacer, `Bearer tok.${i}.${(i * 7919).toString(16)}ffff${i}`)).toBe(`Bearer t${i}`);
   });
 });

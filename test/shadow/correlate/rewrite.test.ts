@@ -1,25 +1,25 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { HeaderField } from '../../../common/index.js';
-import { Bindings } from '../../../shadow/correlate/bindings.js';
+import { Names } from '../../../shadow/correlate/names.js';
 import { rewriteRequest, type Request } from '../../../shadow/correlate/rewrite.js';
 
 const role = { key: 'id', resources: ['orders'] };
 const LIVE = '5f0c6a1e-5b7d-4c7e-9d52-0f8f0f1b2c3d';
 const ARM = 'a1b2c3d4-0000-4c7e-9d52-111111111111';
 
-function bound(): Bindings {
-  const bindings = new Bindings();
-  bindings.bind(LIVE, ARM, role, true);
-  return bindings;
+function bound(): Names {
+  const names = new Names(1);
+  names.bind(0, LIVE, ARM, role, true);
+  return names;
 }
 
 function request(target: string, headers: readonly HeaderField[] = [], body = ''): Request {
   return { method: 'POST', target, headers, body: Buffer.from(body) };
 }
 
-function rewritten(original: Request, bindings = bound()): { target: string; headers: string; body: string } {
-  const result = rewriteRequest(original, bindings);
+function rewritten(original: Request, names = bound()): { target: string; headers: string; body: string } {
+  const result = rewriteRequest(original, names)[0]!;
   return {
     target: result.target,
     headers: JSON.stringify(result.headers),
@@ -83,7 +83,7 @@ describe('rewriting a request into an arm’s words', () => {
         (path, query, body) => {
           const target = `${path === '' ? '/' : path}?${query}`;
           const original: Request = { method: 'POST', target, headers: [['x-a', 'b']], body };
-          const result = rewriteRequest(original, bound());
+          const result = rewriteRequest(original, bound())[0]!;
           expect(result.target).toBe(target);
           expect(Buffer.from(result.body).equals(Buffer.from(body))).toBe(true);
         },
@@ -93,32 +93,32 @@ describe('rewriting a request into an arm’s words', () => {
   });
 
   it('takes a small number for an id only where it plays the part it was issued for', () => {
-    const bindings = new Bindings();
-    bindings.bind('17', '18', role, true);
-    expect(rewritten(request('/orders/17'), bindings).target).toBe('/orders/18');
-    expect(rewritten(request('/pages/17'), bindings).target).toBe('/pages/17');
-    expect(rewritten(request('/x?orderId=17&limit=17'), bindings).target).toBe('/x?orderId=18&limit=17');
+    const names = new Names(1);
+    names.bind(0, '17', '18', role, true);
+    expect(rewritten(request('/orders/17'), names).target).toBe('/orders/18');
+    expect(rewritten(request('/pages/17'), names).target).toBe('/pages/17');
+    expect(rewritten(request('/x?orderId=17&limit=17'), names).target).toBe('/x?orderId=18&limit=17');
     const json = request('/', [['content-type', 'application/json']], '{"order_id":17,"qty":17}');
-    expect(rewritten(json, bindings).body).toBe('{"order_id":18,"qty":17}');
+    expect(rewritten(json, names).body).toBe('{"order_id":18,"qty":17}');
   });
 
   it('replaces a short code only where it is the whole value', () => {
-    const bindings = new Bindings();
-    bindings.bind('493021', '118204', { key: 'code', resources: ['otp'] }, true);
+    const names = new Names(1);
+    names.bind(0, '493021', '118204', { key: 'code', resources: ['otp'] }, true);
     const json = request(
       '/',
       [['content-type', 'application/json']],
       '{"code":"493021","note":"not 493021x"}',
     );
-    expect(rewritten(json, bindings).body).toBe('{"code":"118204","note":"not 493021x"}');
+    expect(rewritten(json, names).body).toBe('{"code":"118204","note":"not 493021x"}');
   });
 
   it('keeps the first name of a value, and gives no name twice', () => {
-    const bindings = new Bindings();
-    bindings.bind('aaaa1111', 'bbbb1111', role, true);
-    bindings.bind('aaaa1111', 'cccc1111', role, true);
-    bindings.bind('dddd1111', 'bbbb1111', role, true);
-    expect(bindings.inText('aaaa1111 dddd1111')).toBe('bbbb1111 dddd1111');
-    expect(bindings.toLive('bbbb1111')).toBe('aaaa1111');
+    const names = new Names(1);
+    names.bind(0, 'aaaa1111', 'bbbb1111', role, true);
+    names.bind(0, 'aaaa1111', 'cccc1111', role, true);
+    names.bind(0, 'dddd1111', 'bbbb1111', role, true);
+    expect(names.inText('aaaa1111 dddd1111')).toEqual(['bbbb1111 dddd1111']);
+    expect(names.toLive(0, 'bbbb1111')).toBe('aaaa1111');
   });
 });

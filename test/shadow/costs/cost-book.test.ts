@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ArmName } from '../../../common/index.js';
 import { CostBook } from '../../../shadow/costs/cost-book.js';
-import { noLean, observe, sideOf, SIDE_CHANCE } from '../../../shadow/costs/lean.js';
+import { noLean, weighLean } from '../../../common/index.js';
+import { sideOf, SIDE_CHANCE } from '../../../shadow/costs/side.js';
 import { Quantiles } from '../../../shadow/costs/quantiles.js';
 
 const ARMS: readonly ArmName[] = ['old-a', 'old-b', 'new-a', 'new-b'];
@@ -23,8 +24,8 @@ describe('the test of who costs more', () => {
         fc.constantFrom(SIDE_CHANCE, 1 / 2),
         fc.array(fc.boolean(), { maxLength: 50 }),
         (chance, seen) => {
-          const lean = seen.reduce(observe, noLean(chance));
-          const growth = (win: boolean): number => Math.exp(observe(lean, win).log - lean.log);
+          const lean = seen.reduce(weighLean, noLean(chance));
+          const growth = (win: boolean): number => Math.exp(weighLean(lean, win).log - lean.log);
           expect(chance * growth(true) + (1 - chance) * growth(false)).toBeCloseTo(1, 9);
         },
       ),
@@ -38,7 +39,7 @@ describe('the test of who costs more', () => {
       let lean = noLean(SIDE_CHANCE);
       for (let n = 0; n < 200 && lean.log < Math.log(20); n += 1) {
         const values = [random(), random(), random(), random()];
-        lean = observe(lean, sideOf(values.slice(0, 2), values.slice(2)) === 'more');
+        lean = weighLean(lean, sideOf(values.slice(0, 2), values.slice(2)) === 'more');
       }
       if (lean.log >= Math.log(20)) told += 1;
     }
@@ -47,7 +48,7 @@ describe('the test of who costs more', () => {
 
   it('tells a plain change within a handful', () => {
     let lean = noLean(SIDE_CHANCE);
-    for (let n = 0; n < 5; n += 1) lean = observe(lean, true);
+    for (let n = 0; n < 5; n += 1) lean = weighLean(lean, true);
     expect(lean.log).toBeGreaterThan(Math.log(40));
   });
 });

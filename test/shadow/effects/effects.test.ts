@@ -95,6 +95,22 @@ describe('RedisEffects', () => {
     expect((await collect())[0]).not.toHaveProperty('ttlAfterMs');
   });
 
+  it('tells what is published, once, and not what the server says of its keys', async () => {
+    await redis.config('SET', 'notify-keyspace-events', 'KEA');
+    await redis.publish('news', 'one');
+    await redis.publish('news', 'two');
+    await redis.set('k', 'v');
+    const message = (after: string[]): Partial<EffectEntry> => ({
+      key: ['(published)', 'news'],
+      after,
+      appends: true,
+    });
+    expect(await collect()).toMatchObject([message(['one', 'two']), { key: ['k'], after: 'v' }]);
+    await redis.publish('news', Buffer.from([0xff]));
+    expect(await collect()).toMatchObject([{ ...message([]), after: [{ $binary: '/w==' }] }]);
+    expect(await collect()).toEqual([]);
+  });
+
   it('does not take what expired by itself for an effect', async () => {
     await redis.set('short', '1', 'PX', 30);
     await collect();
@@ -228,6 +244,24 @@ describe('FileEffects', () => {
 });
 
 describe('EffectCollector', () => {
+  it('joins what is published within one collection', async () => {
+    const said = [['a'], ['b', 'c'], []];
+    const published = (after: string[]): EffectEntry => ({
+      store: 'redis',
+      key: ['(published)', 'news'],
+      before: undefined,
+      after,
+      appends: true,
+    });
+    const collector = new EffectCollector({
+      sources: [{ collect: async () => (said.length > 0 ? [published(said.shift()!)] : []) }],
+      takeCalls: () => [],
+      clock: systemClock,
+    });
+    const { entries } = await collector.collect(AbortSignal.timeout(10_000));
+    expect(entries).toMatchObject([{ after: ['a', 'b', 'c'] }]);
+  });
+
   it('reads until nothing more happens, and tells a place once', async () => {
     const readings: EffectEntry[][] = [
       [{ store: 'redis', key: ['a'], before: undefined, after: '1' }],

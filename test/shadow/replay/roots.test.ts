@@ -4,23 +4,20 @@ import { parseAnswer, type Answer, type RawAnswer } from '../../../shadow/answer
 import { compareAnswers } from '../../../shadow/compare/compare-answer.js';
 import type { Four } from '../../../shadow/compare/observation.js';
 import { Symbols } from '../../../shadow/compare/symbols.js';
-import { effectsWithoutRoots, withoutRoots } from '../../../shadow/replay/roots.js';
+import { Roots } from '../../../shadow/replay/roots.js';
 
-const ROOTS = ['/srv/releases/ab12', '/srv/arms/old-a'];
+const ROOTS = new Roots(['/srv/releases/ab12', '/srv/arms/old-a']);
 
 describe('the folders an app runs in', () => {
   it('are named alike in body and headers, and nothing else is touched', () => {
-    const answer = withoutRoots(
-      {
-        status: 500,
-        headers: [
-          ['X-Source', '/srv/arms/old-a/app.js:3'],
-          ['ETag', '"abc"'],
-        ],
-        body: Buffer.from('at /srv/releases/ab12/app.js:3'),
-      },
-      ROOTS,
-    );
+    const answer = ROOTS.inAnswer({
+      status: 500,
+      headers: [
+        ['X-Source', '/srv/arms/old-a/app.js:3'],
+        ['ETag', '"abc"'],
+      ],
+      body: Buffer.from('at /srv/releases/ab12/app.js:3'),
+    });
     expect(answer.headers).toEqual([
       ['X-Source', '/app/app.js:3'],
       ['ETag', '"abc"'],
@@ -36,7 +33,7 @@ describe('the folders an app runs in', () => {
         headers: [['ETag', `"${i < 2 ? 'a' : 'b'}"`]],
         body: Buffer.from(`{"dir":"/srv/arms/${arm}"}`),
       };
-      return { ...parseAnswer(withoutRoots(raw, [`/srv/arms/${arm}`])), bytes: raw.body };
+      return { ...parseAnswer(new Roots([`/srv/arms/${arm}`]).inAnswer(raw)), bytes: raw.body };
     });
     compareAnswers(answers as unknown as Four<Answer>, undefined, {
       ...{ symbols: new Symbols(false), hasLive: false, nowMs: 0, skewMs: 0, single: false },
@@ -52,20 +49,17 @@ describe('the folders an app runs in', () => {
       requestHeaders: [['x-path', '/srv/arms/old-a/a.txt']],
       requestBody: Buffer.from('{"path":"/srv/arms/old-a/a.txt"}'),
     } as unknown as OutboundCall;
-    const delta = effectsWithoutRoots(
-      {
-        entries: [
-          {
-            store: 'redis',
-            key: ['f:/srv/arms/old-a/x'],
-            before: undefined,
-            after: { list: ['/srv/releases/ab12/a'] },
-          },
-        ],
-        calls: [call],
-      },
-      ROOTS,
-    );
+    const delta = ROOTS.inEffects({
+      entries: [
+        {
+          store: 'redis',
+          key: ['f:/srv/arms/old-a/x'],
+          before: undefined,
+          after: { list: ['/srv/releases/ab12/a'] },
+        },
+      ],
+      calls: [call],
+    });
     expect(delta.entries[0]).toMatchObject({ key: ['f:/app/x'], after: { list: ['/app/a'] } });
     expect(delta.calls[0]).toMatchObject({
       target: '/up?file=/app%2Fa.txt',

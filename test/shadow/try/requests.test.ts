@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseRequests } from '../../../shadow/try/requests.js';
-import { captureFrom, fillIn } from '../../../shadow/try/variables.js';
+import { captureFrom, fillIn, pathIn } from '../../../shadow/try/variables.js';
 
 describe('requests file', () => {
   it('reads lines with their defaults, empty ones left out', () => {
@@ -38,6 +38,15 @@ describe('captures', () => {
     ['regex:value=\\\\"([^\\\\]+)', 'v1'],
   ])('%s finds %s', (expression, value) => {
     expect(captureFrom(answer, expression)).toBe(value);
+  });
+  it.each([
+    ['/a', '/a'],
+    ['https://app.example.test:8080/p/1?x=2#top', '/p/1?x=2'],
+    ['http://app.example.test?x', '/?x'],
+    ['p/1', '/p/1'],
+  ])('a path begins with what a Location told: %s is %s', (told, path) => {
+    expect(pathIn('{{to}}', new Map([['to', told]]))).toBe(path);
+    expect(pathIn('/go?to={{to}}', new Map([['to', told]]))).toBe(`/go?to=${told}`);
   });
   it('fills in what is known', () => {
     expect(fillIn('/x/{{a}}/{{b}}', new Map([['a', '1']]))).toBe('/x/1/{{b}}');

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Four, Observation } from '../../../shadow/compare/observation.js';
 import { decide } from '../../../shadow/verdict/decide.js';
-import { Tallies, type Seer } from '../../../shadow/verdict/tally.js';
+import { Tallies } from '../../../shadow/verdict/tallies.js';
+import type { Seer } from '../../../shadow/verdict/tally.js';
 
 const ALPHA = 0.05;
 
@@ -39,6 +40,29 @@ describe('decisions', () => {
   });
   it('does not believe one sighting that live bears no witness to', () => {
     expect(decided(times(1, 'aabb', { liveAgrees: false }))).toBe('noise');
+  });
+  it('believes one sighting of hashes, which never coincide by chance, though live shows another', () => {
+    const [old, fresh] = ['9f86d081884c7d65', 'b5bb9d8014a0f9b1'];
+    const raw = [old, old, fresh, fresh];
+    expect(decided(times(1, 'aabb', { liveAgrees: false, raw }))).toBe('change');
+    const codes = ['481516', '481516', '234201', '234201'];
+    expect(decided(times(1, 'aabb', { liveAgrees: false, raw: codes }))).toBe('noise');
+    const moments = ['2026-05-01T10:00:00.123Z', '2026-05-01T10:00:02.481Z'];
+    const shown = [moments[0]!, moments[0]!, moments[1]!, moments[1]!];
+    expect(decided(times(1, 'aabb', { liveAgrees: false, raw: shown }))).toBe('noise');
+  });
+  it('believes of a place that changed what live was no witness to by itself', () => {
+    const told = (value: Partial<Observation>): number => {
+      const tallies = new Tallies(true);
+      const seer = { exchange: 'x', method: 'GET', target: '/', endpoint: 'GET /' };
+      tallies.add(observed('aabb', { feature: 'form' }), { ...seer, request: 0 });
+      tallies.add(observed('aabb', { ...value, liveAgrees: false }), { ...seer, request: 1 });
+      return decide(tallies.all(), new Map([['GET /', 2]]), ALPHA).filter(({ decided: d }) => d === 'change')
+        .length;
+    };
+    expect(told({ feature: 'value' })).toBe(2);
+    expect(told({ feature: 'length' })).toBe(1);
+    expect(told({ place: { where: 'body:$.b', general: 'body:$.b', inner: '' } })).toBe(1);
   });
   it('believes what live bears no witness to when it comes again and again', () => {
     expect(decided(times(20, 'aabb', { liveAgrees: false }))).toBe('change');

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import type { Four, Observation } from '../../../shadow/compare/observation.js';
 import { decide } from '../../../shadow/verdict/decide.js';
 import { NO_TRAIT, weighTrait } from '../../../shadow/verdict/distribution.js';
-import { Tallies } from '../../../shadow/verdict/tally.js';
+import { Tallies } from '../../../shadow/verdict/tallies.js';
+import { random } from '../support/random.js';
 
 const ALPHA = 0.05;
 
@@ -24,17 +25,6 @@ function decided(exchanges: number, draw: Draw, more: Partial<Observation> = {})
   return decide(tallies.all(), new Map([['GET /', exchanges]]), ALPHA)
     .filter((decision) => decision.decided === 'change')
     .map((decision) => decision.tally.feature);
-}
-
-/** Uniform numbers from a seed (mulberry32). */
-function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 function token(next: () => number, alphabet: string, length: number): string {

@@ -3,19 +3,9 @@ import { describe, expect, it } from 'vitest';
 import type { Four } from '../../../shadow/compare/observation.js';
 import { chanceOfCoincidence, exchangesUntil, NO_EVIDENCE, weigh } from '../../../shadow/verdict/evidence.js';
 import { partitionOf } from '../../../shadow/compare/partition.js';
+import { random as seeded } from '../support/random.js';
 
 const ALPHA = 0.05;
-
-/** Small, fast and repeatable (mulberry32). */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 function draw(random: () => number, values: number): Four<string> {
   const one = (): string => String(Math.floor(random() * values));
@@ -44,7 +34,7 @@ describe('the betting test', () => {
   });
 
   it('raises a false alarm in at most alpha of A/A runs, looked at after every exchange', () => {
-    const random = randomOf(7);
+    const random = seeded(7);
     const runs = 2000;
     let alarms = 0;
     for (let run = 0; run < runs; run += 1) {
@@ -61,7 +51,7 @@ describe('the betting test', () => {
   });
 
   it('finds a change behind noise, and says about how long that takes', () => {
-    const random = randomOf(11);
+    const random = seeded(11);
     let evidence = NO_EVIDENCE;
     let n = 0;
     for (; n < 500 && evidence.log < Math.log(1000); n += 1) {

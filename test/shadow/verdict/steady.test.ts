@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Four, Observation } from '../../../shadow/compare/observation.js';
 import { decide } from '../../../shadow/verdict/decide.js';
-import { Tallies } from '../../../shadow/verdict/tally.js';
+import { Tallies } from '../../../shadow/verdict/tallies.js';
 
 /** What is decided of the lengths of values that differ in every arm. */
 function decided(exchanges: readonly (readonly [live: string, ...Four<string>])[]): string {

@@ -1,0 +1,17 @@
+#include "test.h"
+
+#include "../src/siphash.c"
+
+/** Vectors of the authors' reference implementation: key 00 01 .. 0f, input 00 01 .. (n - 1). */
+static void it_gives_the_reference_vectors(void) {
+    static const struct {
+        size_t n;
+        uint64_t hash;
+    } known[] = {{0, 0x726fdb47dd0e0e31u}, {1, 0x74f839c593dc67fdu}, {7, 0xab0200f58b01d137u}, {8, 0x93f5f5799a932462u}, {15, 0xa129ca6149be45e5u}, {16, 0x3f2acc7f57c29bdbu}};
+    unsigned char bytes[64];
+    for (unsigned i = 0; i < sizeof bytes; i++) bytes[i] = (unsigned char)i;
+    const uint64_t key[2] = {siphash_word(bytes), siphash_word(bytes + 8)};
+    for (unsigned i = 0; i < COUNT_OF(known); i++) CHECK(siphash(key, bytes, known[i].n) == known[i].hash);
+}
+
+TEST_MAIN(it_gives_the_reference_vectors)
