@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '../../common/index.js';
 import type { FederationStatus } from '../../federator/api/schemas.js';
 import { load } from '../native/proxy-load.js';
-import { FREE_PORTS, processesWithEnv, sandbox, sayingApp, type CliResult, type Sandbox } from './support.js';
+import { processesWithEnv, sandbox, sayingApp, type CliResult, type Sandbox } from './support.js';
 
 const CONFIG = { nodes: 1, measure: false };
 
@@ -148,9 +148,9 @@ describe('clusters of a real app', () => {
       name: 'tiny',
       routes: [{ pattern: '/', test: { path: '/' } }],
     });
-    expect(await box.run('deploy', app)).toMatchObject({ code: 0 });
+    await box.done('deploy', app);
     expect(await answer()).toMatch(/^new/);
-    expect(await box.run('rollback', '--yes')).toMatchObject({ code: 0 });
+    await box.done('rollback', '--yes');
     expect(await answer()).toMatch(/^old/);
     stop.abort();
     await traffic;
@@ -173,8 +173,7 @@ describe('clusters of a real app', () => {
     }
     const deadline = AbortSignal.timeout(30_000);
     while (processesWithEnv('DHARMA_FEDERATION', id).length > 0) await systemClock.sleep(20, deadline);
-    const again = await box.run('up', ...FREE_PORTS, '--json');
-    expect(again).toMatchObject({ code: 0 });
+    const again = await box.up();
     expect(
       (JSON.parse(again.out) as FederationStatus).clusters.map(({ name, health }) => [name, health]),
     ).toEqual([
@@ -185,7 +184,7 @@ describe('clusters of a real app', () => {
   });
 
   test('are removed with all that was theirs', async () => {
-    expect(await box.run('remove-cluster', 'green', '--yes')).toMatchObject({ code: 0 });
+    await box.done('remove-cluster', 'green', '--yes');
     expect((await status()).clusters.map(({ name }) => name)).toEqual(['blue']);
     expect(existsSync(join(box.home, 'clusters/green'))).toBe(false);
     expect(await answer()).toMatch(/^old/);

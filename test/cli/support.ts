@@ -66,6 +66,8 @@ export interface Sandbox {
   up(): Promise<CliResult>;
   /** Runs `federate` to its end: `up` and `down` as users do, in a process; what asks a federation in this one. */
   run(...argv: string[]): Promise<CliResult>;
+  /** As `run`; throws with all it said when it fails. */
+  done(...argv: string[]): Promise<CliResult>;
   /** Writes a file below the sandbox and tells its path. */
   file(name: string, content: unknown): Promise<string>;
   /** An app without dependencies, whose main.js is `source`. */
@@ -82,6 +84,12 @@ export async function sandbox(): Promise<Sandbox> {
   const home = join(dir, 'h');
   const run = (...argv: string[]): Promise<CliResult> =>
     OF_PROCESSES.includes(argv[0]!) ? federate(argv, home).result : cli(argv, { env: { DHARMA_HOME: home } });
+  const done = async (...argv: string[]): Promise<CliResult> => {
+    const result = await run(...argv);
+    if (result.code !== 0)
+      throw new Error(`federate ${argv[0]} ended with ${result.code}: ${result.out}${result.err}`);
+    return result;
+  };
   const file = async (name: string, content: unknown): Promise<string> => {
     const path = join(dir, name);
     await mkdir(join(path, '..'), { recursive: true });
@@ -91,13 +99,9 @@ export async function sandbox(): Promise<Sandbox> {
   return {
     dir,
     home,
-    up: async () => {
-      const result = await run('up', ...FREE_PORTS, '--json');
-      if (result.code !== 0)
-        throw new Error(`federate up ended with ${result.code}: ${result.out}${result.err}`);
-      return result;
-    },
+    up: () => done('up', ...FREE_PORTS, '--json'),
     run,
+    done,
     file,
     app: async (name, source, manifest) => {
       await file(`${name}/package.json`, { name: 'tiny', version: '1.0.0', type: 'module', main: 'main.js' });

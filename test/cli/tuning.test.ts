@@ -89,7 +89,7 @@ it(
   'tuning goes on with its trial after the federator was killed, and gives back what there was',
   async () => {
     expect(await tuning()).toMatchObject({ on: false });
-    expect(await box.run('tuning', 'on')).toMatchObject({ code: 0 });
+    await box.done('tuning', 'on');
     const begun = await until(tuning, ({ trial }) => (trial?.compared ?? 0) >= 1);
     const { trial } = begun;
     expect(begun.best).toMatchObject({ waitMultiplier: 2 });
@@ -100,7 +100,7 @@ it(
     expect(after).toMatchObject({ on: true, trial: { id: trial!.id } });
     const { out } = await box.run('tuning', 'status');
     expect(out).toContain('waitMultiplier 2 → 4 (green came with it)');
-    expect(await box.run('tuning', 'off', '--restore')).toMatchObject({ code: 0 });
+    await box.done('tuning', 'off', '--restore');
     await until(configs, (found) => found.map(({ waitMultiplier }) => waitMultiplier).join() === '2,4');
     await until(
       () => client.status(soon()),
@@ -133,7 +133,7 @@ it(
     expect(report!.differences[0]).toMatchObject({ endpoint: '/' });
     await end(client.promote({ yes: true, despite }, soon()));
     expect((await configs()).map(({ env }) => Object.keys(env as object).join())).toEqual(['WORD', '']);
-    expect(await box.run('rollback', '--yes')).toMatchObject({ code: 0 });
+    await box.done('rollback', '--yes');
     expect((await configs()).map(({ env }) => Object.keys(env as object).join())).toEqual(['', '']);
     expect(await visitor.stop()).toEqual([]);
   },
