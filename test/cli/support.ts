@@ -4,6 +4,8 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { inspect } from 'node:util';
 import { distPath, type ExitCode } from '../../common/index.js';
 import type { Confirm } from '../../federator/cli/confirm.js';
 import { runCli } from '../../federator/cli/run.js';
@@ -74,6 +76,27 @@ export interface Sandbox {
   app(name: string, source: string, manifest?: object): Promise<string>;
   /** Ends the federation, whatever state it is in, and removes everything. */
   close(): Promise<void>;
+}
+
+/** A busy machine takes many times as long as a quiet one. */
+const PATIENCE_MS = 100_000;
+
+/** Reads until it holds, and tells what it read. What cannot be read (nobody answers) is read again. */
+export async function until<T>(
+  read: () => Promise<T>,
+  holds: (value: T) => boolean,
+  everyMs = 100,
+): Promise<T> {
+  const giveUpAt = performance.now() + PATIENCE_MS;
+  for (;;) {
+    const found = await read().then(
+      (value) => ({ value }),
+      (error: unknown) => ({ error }),
+    );
+    if ('value' in found && holds(found.value)) return found.value;
+    if (performance.now() > giveUpAt) throw new Error(`still so: ${inspect(found, { depth: 8 })}`);
+    await sleep(everyMs);
+  }
 }
 
 /** Commands that start processes or stay: what they give their children is their own environment. */

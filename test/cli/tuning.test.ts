@@ -5,7 +5,7 @@ import { FederationClient } from '../../federator/client/client.js';
 import { SupervisorClient } from '../../federator/daemon/client.js';
 import { Home } from '../../federator/home/home.js';
 import { killNow, processesOf, programOf } from '../main-job/kills/processes.js';
-import { sandbox, type Sandbox } from './support.js';
+import { sandbox, until, type Sandbox } from './support.js';
 
 const CONFIG = { nodes: 1, minNodes: 1, maxNodes: 2, measure: false, reconfigure: '1s', drainTimeout: '1s' };
 const DEADLINE_MS = 300_000;
@@ -70,16 +70,6 @@ function visit(url: string): typeof visitor {
       return failed;
     },
   };
-}
-
-/** Until it holds; while the federator is away there is nothing to read. */
-async function until<T>(read: () => Promise<T>, holds: (value: T) => boolean): Promise<T> {
-  const giveUp = soon();
-  for (;;) {
-    const value = await read().catch(() => undefined);
-    if (value !== undefined && holds(value)) return value;
-    await systemClock.sleep(100, giveUp);
-  }
 }
 
 const tuning = () => client.tuning(soon());
