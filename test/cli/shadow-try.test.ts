@@ -41,14 +41,14 @@ describe('federate shadow try', () => {
     const { code, out } = await tryIt('same.json', '--json');
     expect(JSON.parse(out)).toMatchObject({ version: 1, verdict: 'identical', requests: 2 });
     expect(code).toBe(0);
-  }, 60_000);
+  });
 
   test('writes the report as a page, for its owner alone, beside what it says', async () => {
     const { code } = await tryIt('same.json', '--html', file('report.html'));
     expect(code).toBe(0);
     expect(await readFile(file('report.html'), 'utf8')).toContain('>identical</h1>');
     expect((await stat(file('report.html'))).mode & 0o777).toBe(0o600);
-  }, 60_000);
+  });
 
   test('says before it begins that a page cannot be written, or that an option does nothing', async () => {
     const nowhere = await tryIt('same.json', '--html', file('nowhere/report.html'), '--json');
@@ -57,7 +57,7 @@ describe('federate shadow try', () => {
     const { code, err } = await tryIt('same.json', '--attribute-timeout', '5m');
     expect(code).toBe(2);
     expect(err).toContain('--attribute');
-  }, 60_000);
+  });
 
   test('tells of a new release that does not start, with its log', async () => {
     const { code, out } = await tryIt('new.json', '--env', 'BREAKS=2.0.0', '--json');
@@ -66,13 +66,13 @@ describe('federate shadow try', () => {
     expect(report.differences[0]).toMatchObject({ where: 'start', risk: 'high' });
     expect(report.differences[0]!.examples[0]!.new).toContain('no luck with 2.0.0');
     expect(code).toBe(1);
-  }, 60_000);
+  });
 
   test('never says "differs" by its exit code where it could not tell', async () => {
     // The release that runs does not start: that says nothing of the update.
     expect(await tryIt('new.json', '--env', 'BREAKS=1.0.0')).toMatchObject({ code: 3 });
     expect(await tryIt('missing.json')).toMatchObject({ code: 3 });
-  }, 60_000);
+  });
 
   test.each(['nowhere.json', 'broken.json'])('names the package.json that is none: %s', async (name) => {
     const { code, err } = await tryIt(name);

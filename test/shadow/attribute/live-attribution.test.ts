@@ -156,7 +156,7 @@ describe('attribution while a shadow goes on', () => {
     expect(report.attribution!.unattributed).toEqual([
       { difference: report.differences[0]!.id, because: expect.stringContaining('--disk') as string },
     ]);
-  }, 60_000);
+  });
 
   it('ends a trial under way with the shadow, and says that it did', async () => {
     const source = new PushSource();
@@ -169,7 +169,7 @@ describe('attribution while a shadow goes on', () => {
     expect(attribution!.unattributed.map(({ because }) => because)).toEqual([
       'the shadow ended before it was tried',
     ]);
-  }, 60_000);
+  });
 });
 
 /** What live answered: the old release's words. */

@@ -61,7 +61,7 @@ describe('a keeper of arms', () => {
     const signal = AbortSignal.timeout(60_000);
     old = await releases.create(appDir, { signal });
     next = await releases.update(old, { env: { WORD: 'new' } }, { signal });
-  }, 60_000);
+  });
   afterAll(async () => {
     await redis.close();
     await rm(dir, { recursive: true, force: true });
