@@ -11,6 +11,9 @@ type Colors = ReturnType<typeof pico.createColors>;
 /** Lines of a changelog shown; the JSON has more. */
 const CHANGELOG_LINES = 12;
 
+/** Differences shown whose cause is not told for one reason; each stands above with the others. */
+const UNTOLD_PLACES = 5;
+
 /** How sure a cause is, in words. */
 export const CONFIDENCE = {
   proven: 'proven',
@@ -37,7 +40,11 @@ export function renderAttribution(
       ...ids.map((id) => `    ${placeOf(id)}`),
       ...changes.flatMap((change) => changelogOf(change).map((line) => colors.dim(clip(line)))),
     ]),
-    ...unattributed.map(({ difference, because }) => `  not told: ${because}\n    ${placeOf(difference)}`),
+    ...byReason(unattributed).flatMap(({ because, differences: ids }) => [
+      `  not told of ${ids.length}: ${because}`,
+      ...ids.slice(0, UNTOLD_PLACES).map((id) => `    ${placeOf(id)}`),
+      ...(ids.length > UNTOLD_PLACES ? [`    and ${ids.length - UNTOLD_PLACES} more`] : []),
+    ]),
     clip(
       `  ${trials} trials in ${formatDuration(tookMs)}` +
         (unresolved.length === 0
@@ -46,6 +53,19 @@ export function renderAttribution(
     ),
     '',
   ];
+}
+
+/** Differences whose cause is not told, by what kept it from being told, in the order in which that first stands. */
+export function byReason(
+  unattributed: Attribution['unattributed'],
+): readonly { readonly because: string; readonly differences: readonly string[] }[] {
+  const reasons = new Map<string, string[]>();
+  for (const { difference, because } of unattributed) {
+    const differences = reasons.get(because);
+    if (differences === undefined) reasons.set(because, [difference]);
+    else differences.push(difference);
+  }
+  return [...reasons].map(([because, differences]) => ({ because, differences }));
 }
 
 function titleOf(change: AttributedChange, colors: Colors): string {

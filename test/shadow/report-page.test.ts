@@ -49,7 +49,7 @@ describe('the report as a page', () => {
       /What causes it text 1\.0\.0 → 2\.0\.0, below text and text in the env proven GET \/text body:\$\.a0\.text/,
     );
     expect(text).toMatch(/text of text\s+text\s+…/);
-    expect(text).toMatch(/Not told: text\s+GET \/text {2}body:\$\.a2/);
+    expect(text).toMatch(/Not told of 1: text\s+GET \/text {2}body:\$\.a2/);
   });
 
   it('says nothing of accepting where there is no federation', () => {

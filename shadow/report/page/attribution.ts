@@ -1,5 +1,5 @@
 import { formatDuration, type AttributedChange, type ShadowReport } from '../../../common/index.js';
-import { CONFIDENCE, describeChange } from '../attribution-text.js';
+import { CONFIDENCE, byReason, describeChange } from '../attribution-text.js';
 import { clipped, counted, html, type Html, type Part } from './html.js';
 import { NAME_CHARACTERS, bounded, type PageLimits } from './limits.js';
 
@@ -27,10 +27,10 @@ export function attributionSection(report: ShadowReport, limits: PageLimits): Pa
           ${list(differences)} ${changes.map(changelog)}
         </article>`,
     )}
-    ${attribution.unattributed.map(
-      ({ difference, because }) =>
-        html`<p class="soft">Not told: ${because}</p>
-          ${list([difference])}`,
+    ${byReason(attribution.unattributed).map(
+      ({ because, differences }) =>
+        html`<p class="soft">Not told of ${differences.length}: ${because}</p>
+          ${list(differences)}`,
     )}
     <p class="soft">
       ${counted(attribution.trials, 'trial')} in ${formatDuration(attribution.tookMs)}, of
