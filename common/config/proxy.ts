@@ -69,11 +69,13 @@ export interface ProxyConfig {
 
 export interface ProxyCache {
   readonly memoryBytes?: number;
-  /** Of one answer's body; default: a 16th of the memory. */
+  /** Of one answer's body in memory; default: a 16th of it. */
   readonly objectBytes?: number;
   /** Folder in which stored answers survive a restart, and the bytes its files may take; fixed while it runs. */
   readonly diskPath?: string;
   readonly diskBytes?: number;
+  /** Of one answer's body on disk, where its length is told; default: a 16th of it. */
+  readonly diskObjectBytes?: number;
   /** Host towards the origin, and what comes before each path there. */
   readonly originHost?: string;
   readonly originPath?: string;

@@ -12,10 +12,12 @@ export function withAssets(
   settings: EdgeAssetSettings,
   diskPath: string,
 ): { nodes: readonly ProxyNode[]; routes: readonly ProxyRoute[]; cache: ProxyCache } {
-  const { memoryBytes, diskBytes, origins, originHost, originPath, signing, requestFields } = settings;
+  const { memoryBytes, diskBytes, diskObjectBytes, origins, originHost, originPath, signing, requestFields } =
+    settings;
   const cache: ProxyCache = {
     ...(memoryBytes === undefined ? {} : { memoryBytes }),
     ...(diskBytes === 0 ? {} : { diskPath, diskBytes }),
+    ...(diskBytes === 0 || diskObjectBytes === undefined ? {} : { diskObjectBytes }),
     ...(originHost === undefined ? {} : { originHost }),
     ...(originPath === undefined ? {} : { originPath }),
     ...(signing === undefined ? {} : { signing }),

@@ -63,6 +63,8 @@ const edgeAssetsSchema = z.strictObject({
     .int()
     .refine((bytes) => bytes === 0 || bytes >= 1_048_576, 'expected 0, or at least 1048576')
     .default(1_073_741_824),
+  /** Of one answer on disk; default: a 16th of `diskBytes`. */
+  diskObjectBytes: z.int().min(1).optional(),
   /** Servers of an S3-compatible store where the assets lie. Default: the app's own nodes serve them. */
   origins: z
     .array(

@@ -3,6 +3,7 @@
 #include "cache_disk.h"
 #include "cache_fields.h"
 #include "cache_head.h"
+#include "cache_spill.h"
 #include "cache_store.h"
 #include "cache_visit.h"
 #include "exchange.h"
@@ -49,10 +50,44 @@ static void fill(struct cache_fetch *f) {
     if (before) cache_notify(f->object);
 }
 
+/** Hands over what the disk can take now; the queue is looked at again when the object changes. */
+static void spill(struct cache_fetch *f) {
+    struct outq *out = &f->client.conn.out;
+    struct worker *w = worker_of(f);
+    uint64_t before = out->bytes;
+    // What is written between the look and the wish to be told is not missed.
+    cache_expect(w, f->object);
+    while (out->bytes) {
+        struct segment s = outq_unsent(out, 0);
+        size_t n = cache_disk_append(f->object, (struct span){(const char *)s.p, s.n});
+        if (!n) break;
+        outq_consume(out, n);
+    }
+    w->cache.counts.fetch_bytes += before - out->bytes;
+}
+
+/** All of the answer has come. */
+static void keep_whole(struct cache_fetch *f) {
+    worker_of(f)->cache.counts.stored++;
+    if (f->mode == CACHE_FETCH_SPILLS) {
+        cache_disk_end(f->object);
+    } else {
+        cache_body_end(f->object->body);
+        cache_store_complete(f->object);
+        cache_disk_put(f->object);
+    }
+    f->mode = CACHE_FETCH_DONE;
+}
+
 /** Goes on with what is in the queue. */
 static void advance(struct cache_fetch *f) {
     struct outq *out = &f->client.conn.out;
     if (f->mode == CACHE_FETCH_FILLS) fill(f);
+    if (f->mode == CACHE_FETCH_SPILLS) spill(f);
+    if (f->mode == CACHE_FETCH_SPILLS && f->object->body->spill->failed) {
+        client_close(&f->client);
+        return;
+    }
     if (f->mode == CACHE_FETCH_DROPS) outq_clear(out);
     if (f->mode == CACHE_FETCH_PASSES) wake_leader(f);
     if (f->mode == CACHE_FETCH_DROPS && !f->answered && f->client.x && f->client.x->status) {
@@ -60,12 +95,7 @@ static void advance(struct cache_fetch *f) {
         return;
     }
     if (!f->answered || out->bytes || f->mode == CACHE_FETCH_PASSES) return;
-    if (f->mode == CACHE_FETCH_FILLS) {
-        cache_body_end(f->object->body);
-        worker_of(f)->cache.counts.stored++;
-        cache_store_complete(f->object);
-        cache_disk_put(f->object);
-    }
+    if (f->mode == CACHE_FETCH_FILLS || f->mode == CACHE_FETCH_SPILLS) keep_whole(f);
     client_close(&f->client);
 }
 
@@ -89,7 +119,8 @@ static void layer_close(struct conn *c, bool reset) {
     (void)reset;
     if (!f->object->error) f->object->error = 502;
     enum cache_state state = cache_object_state(f->object);
-    if (state == CACHE_PENDING || state == CACHE_FILLING) cache_store_drop(f->object, CACHE_FAILED);
+    list_remove(&f->spilling);
+    if (f->mode != CACHE_FETCH_DONE && (state == CACHE_PENDING || state == CACHE_FILLING)) cache_store_drop(f->object, CACHE_FAILED);
     if (f->leader) {
         wake_leader(f);
         f->leader->visit->fetch = NULL;
@@ -163,6 +194,7 @@ void cache_fetch_start(const struct cache_fetch_order *o) {
     struct cache_fetch *f = base_zalloc(sizeof *f);
     struct client *c = &f->client;
     cache_control_read(&control, o->request);
+    list_init(&f->spilling);
     f->object = cache_object_ref(o->object);
     f->stale = o->stale && cache_object_state(o->stale) == CACHE_COMPLETE ? cache_object_ref(o->stale) : NULL;
     f->leader = o->leader;
@@ -209,17 +241,25 @@ static bool revive(struct cache_fetch *f, const struct http1_head *not_modified,
 static bool keep(struct cache_fetch *f, const struct http1_head *head, const struct framing *framing, int64_t now) {
     struct worker *w = worker_of(f);
     struct cache_object *o = f->object;
-    uint64_t length = framing->body == BODY_LENGTH ? framing->length : framing->body == BODY_NONE ? 0 : CACHE_NO_LENGTH, most = worker_config(w)->cache.object_bytes;
+    const struct config_cache *limits = &worker_config(w)->cache;
+    uint64_t length = framing->body == BODY_LENGTH ? framing->length : framing->body == BODY_NONE ? 0 : CACHE_NO_LENGTH;
+    bool large = length != CACHE_NO_LENGTH && length > limits->object_bytes;
     struct http1_head request;
     if (!cache_policy_store(head, &f->asked, now, &o->facts)) return false;
-    if (length != CACHE_NO_LENGTH && length > most) return false;
+    if (large && (!limits->disk_path || length > limits->disk_object_bytes)) return false;
     BUG_ON(http1_parse_request(f->head_bytes.p, f->head_bytes.n, 0, HTTP1_FIELDS_MAX, &request) < 0);
     if (!cache_head_store(o, head, framing, &request, &worker_config(w)->cache.shown, worker_date(w))) return false;
-    uint64_t held = sizeof *o + o->key_size + o->variant_size + o->head_size, body = length == CACHE_NO_LENGTH ? 0 : length;
+    uint64_t held = sizeof *o + o->key_size + o->variant_size + o->head_size, body = length == CACHE_NO_LENGTH || large ? 0 : length;
     if (!cache_store_reserve(held + body)) return false;
     o->held = held;
-    o->body = cache_body_new(length);
-    o->body->held = body;
+    if (large) {
+        if (!cache_disk_begin(o, length)) return false;
+        list_push(&w->cache.spilling, &f->spilling);
+    } else {
+        o->body = cache_body_new(length);
+        o->body->held = body;
+    }
+    f->mode = large ? CACHE_FETCH_SPILLS : CACHE_FETCH_FILLS;
     cache_store_begin(o, CACHE_FILLING);
     return true;
 }
@@ -254,7 +294,6 @@ void cache_fetch_head(struct cache_fetch *f, struct http1_head *head, const stru
         return;
     }
     if (!own && keep(f, head, framing, now)) {
-        f->mode = CACHE_FETCH_FILLS;
         wake_leader(f);
         return;
     }

@@ -13,8 +13,10 @@
 enum cache_fetch_mode {
     CACHE_FETCH_ASKS,    // no head yet
     CACHE_FETCH_FILLS,   // into the object
+    CACHE_FETCH_SPILLS,  // into the object's file, see cache_spill.h
     CACHE_FETCH_PASSES,  // to the leader, who takes it out of the client's queue
     CACHE_FETCH_DROPS,   // nobody wants it
+    CACHE_FETCH_DONE,    // all of it is with the object, which needs the fetch no more
 };
 
 /** Invariant: leader->visit->fetch == this while leader is set. */
@@ -24,6 +26,7 @@ struct cache_fetch {
     struct cache_object *stale;    // one reference: what is validated; NULL: nothing
     struct exchange *leader;       // NULL: none, or gone
     enum cache_fetch_mode mode;
+    struct list spilling;          // while it spills
     bool answered;                 // the answer is whole, in the queue or beyond
     struct cache_asked asked;
     struct chunk *head;            // the request as it began: what its answer may vary by

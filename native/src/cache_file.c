@@ -1,14 +1,13 @@
 #include "cache_file.h"
 
 #include <openssl/evp.h>
-
-#include "siphash.h"
+#include <unistd.h>
 
 /** The last digit is the version: what another one wrote is dropped. */
 static const char magic[8] = "dharmaC1";
-/** Where the checksum stands; what follows it is what it is of. */
-#define CHECKSUM_AT 16u
-#define SUMMED_FROM 24u
+#define SUMMED_FROM (CACHE_FILE_SUM_AT + 8)
+/** Of a large body, in one system call. */
+#define PIECE_BYTES (256u * 1024)
 /** Not a secret: it is damage that is looked for, and whoever may write these files is out of scope. */
 static const uint64_t sum_key[2] = {1, 2};
 
@@ -33,13 +32,13 @@ static unsigned char *put_text(unsigned char *p, const char *text, size_t n) {
     return p + n;
 }
 
-unsigned char *cache_file_write(const struct cache_object *o, size_t *size) {
-    uint64_t length = o->body->length, n = CACHE_FILE_HEADER + o->key_size + o->variant_size + o->head_size + length;
-    unsigned char *bytes = base_alloc(n), *p = bytes;
+static uint64_t prefix_size(const struct cache_object *o) { return (uint64_t)CACHE_FILE_HEADER + o->key_size + o->variant_size + o->head_size; }
+
+/** @return the end of it */
+static unsigned char *put_prefix(unsigned char *bytes, const struct cache_object *o, uint64_t length) {
     const struct cache_facts *f = &o->facts;
-    BUG_ON(o->body->fill != length);
-    p = put_text(p, magic, sizeof magic);
-    p = put(p, n, 8);
+    unsigned char *p = put_text(bytes, magic, sizeof magic);
+    p = put(p, prefix_size(o) + length, 8);
     p = put(p, 0, 8);
     p = put(put(put(p, (uint64_t)f->received, 8), (uint64_t)f->initial_age, 8), (uint64_t)f->lifetime, 8);
     p = put(put(p, (uint64_t)f->while_revalidate, 8), (uint64_t)f->if_error, 8);
@@ -49,14 +48,34 @@ unsigned char *cache_file_write(const struct cache_object *o, size_t *size) {
     // For what a later version has to say.
     p = put(p, 0, 4);
     BUG_ON(p != bytes + CACHE_FILE_HEADER);
-    p = put_text(put_text(put_text(p, o->key, o->key_size), o->variant, o->variant_size), o->head, o->head_size);
+    return put_text(put_text(put_text(p, o->key, o->key_size), o->variant, o->variant_size), o->head, o->head_size);
+}
+
+unsigned char *cache_file_prefix(const struct cache_object *o, uint64_t length, size_t *size) {
+    *size = prefix_size(o);
+    unsigned char *bytes = base_alloc(*size);
+    put_prefix(bytes, o, length);
+    return bytes;
+}
+
+void cache_file_sum_begin(struct siphash *sum, const unsigned char *prefix, size_t size) {
+    siphash_begin(sum, sum_key);
+    siphash_add(sum, prefix + SUMMED_FROM, size - SUMMED_FROM);
+}
+
+void cache_file_sum_end(const struct siphash *sum, unsigned char out[8]) { put(out, siphash_end(sum), 8); }
+
+unsigned char *cache_file_write(const struct cache_object *o, size_t *size) {
+    uint64_t length = o->body->length, n = prefix_size(o) + length;
+    unsigned char *bytes = base_alloc(n), *p = put_prefix(bytes, o, length);
+    BUG_ON(o->body->fill != length);
     struct cache_cursor cursor = {0};
     for (uint64_t at = 0; at < length;) {
         struct span s = cache_body_read(o->body, &cursor, at);
         p = put_text(p, s.p, s.n);
         at += s.n;
     }
-    put(bytes + CHECKSUM_AT, siphash(sum_key, bytes + SUMMED_FROM, n - SUMMED_FROM), 8);
+    put(bytes + CACHE_FILE_SUM_AT, siphash(sum_key, bytes + SUMMED_FROM, n - SUMMED_FROM), 8);
     *size = n;
     return bytes;
 }
@@ -114,8 +133,50 @@ static bool is_head(const struct cache_file *f) {
 
 bool cache_file_read(const unsigned char *bytes, size_t n, struct cache_file *out) {
     if (!cache_file_peek(bytes, n, out) || out->size != n) return false;
-    const unsigned char *p = bytes + CHECKSUM_AT;
+    const unsigned char *p = bytes + CACHE_FILE_SUM_AT;
     return take(&p, 8) == siphash(sum_key, bytes + SUMMED_FROM, n - SUMMED_FROM) && is_head(out);
+}
+
+static bool read_all(int fd, unsigned char *bytes, size_t n, uint64_t at) {
+    while (n) {
+        ssize_t got = pread(fd, bytes, n, (off_t)at);
+        if (got <= 0) return false;
+        bytes += got;
+        n -= (size_t)got;
+        at += (uint64_t)got;
+    }
+    return true;
+}
+
+static bool add_body(struct siphash *sum, int fd, uint64_t at, uint64_t end) {
+    unsigned char *piece = base_alloc(PIECE_BYTES);
+    bool ok = true;
+    for (size_t n; ok && at < end; at += n) {
+        n = end - at < PIECE_BYTES ? (size_t)(end - at) : PIECE_BYTES;
+        ok = read_all(fd, piece, n, at);
+        if (ok) siphash_add(sum, piece, n);
+    }
+    free(piece);
+    return ok;
+}
+
+unsigned char *cache_file_check(int fd, uint64_t size, struct cache_file *out) {
+    unsigned char header[CACHE_FILE_HEADER];
+    if (!read_all(fd, header, sizeof header, 0) || !read_header(header, sizeof header, out) || out->size != size) return NULL;
+    size_t texts = (size_t)(size - out->body.n);
+    unsigned char *bytes = base_alloc(texts);
+    const unsigned char *sum_at = header + CACHE_FILE_SUM_AT;
+    struct siphash sum;
+    bool ok = read_all(fd, bytes, texts, 0) && cache_file_peek(bytes, texts, out) && out->size == size;
+    if (ok) {
+        out->head.p = out->variant.p + out->variant.n;
+        out->body.p = NULL;
+        cache_file_sum_begin(&sum, bytes, texts);
+        ok = add_body(&sum, fd, texts, size) && siphash_end(&sum) == take(&sum_at, 8) && is_head(out);
+    }
+    if (ok) return bytes;
+    free(bytes);
+    return NULL;
 }
 
 void cache_file_name(char out[CACHE_FILE_NAME + 1], struct span key, struct span variant) {

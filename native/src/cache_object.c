@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "cache_spill.h"
 #include "cache_store.h"
 
 /** Blocks of a body whose length is not told, the first and later ones. */
@@ -73,6 +74,7 @@ void cache_body_unref(struct cache_body *b) {
         next = block->next;
         free(block);
     }
+    if (b->spill) cache_spill_end(b->spill);
     if (b->file >= 0) {
         close(b->file);
         atomic_fetch_sub(&files, 1);

@@ -20,7 +20,7 @@ struct cache_block {
 
 /**
  * Invariants: fill <= length; the blocks hold at least `fill` bytes, or `file` does; `held` is what the store counts for it.
- * A body in a file is whole from the start.
+ * A body in a file is whole from the start, or a spill.
  */
 struct cache_body {
     _Atomic unsigned refs;
@@ -29,6 +29,7 @@ struct cache_body {
     struct cache_block *_Atomic first;
     _Atomic bool on_disk;           // was written, or will be
     int file;                       // holds it from `file_at` on; -1: the blocks do
+    struct cache_spill *spill;      // it goes there as it comes (cache_spill.h); NULL: it did not, it was whole before
     uint64_t file_at;
     struct cache_block *last;       // the writer's, as are these:
     uint32_t last_fill;
@@ -80,7 +81,7 @@ uint64_t cache_object_size(const struct cache_object *o);
 struct cache_body *cache_body_new(uint64_t length);
 /** How many bodies may be in files at once; before the first one. */
 void cache_body_bound_files(unsigned most);
-/** A body that a file holds, which is closed with it. NULL: there are as many as there may be, and the file stays the caller's. */
+/** A whole body that a file holds, which is closed with it. NULL: there are as many as there may be, and the file stays the caller's. */
 struct cache_body *cache_body_in_file(int file, uint64_t at, uint64_t length);
 struct cache_body *cache_body_ref(struct cache_body *b);
 void cache_body_unref(struct cache_body *b);

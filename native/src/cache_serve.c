@@ -4,6 +4,7 @@
 
 #include "cache_condition.h"
 #include "cache_head.h"
+#include "cache_spill.h"
 #include "cache_visit.h"
 #include "client_pace.h"
 #include "h2_stream.h"
@@ -59,6 +60,15 @@ static void choose(const struct cache_visit *v, const struct http1_head *request
             r->from = range.from;
             r->length = range.to - range.from;
     }
+}
+
+bool cache_serve_is_far(const struct cache_object *o, const struct http1_head *request) {
+    static _Thread_local struct http1_head stored;
+    struct cache_range range;
+    if (!o->body->spill || cache_object_state(o) != CACHE_FILLING || !cache_field(request, SPAN("range"))) return false;
+    cache_head_parse(o, &stored);
+    return cache_condition_range(request, &stored, o->body->length, (int64_t)(loop_wall_us() / 1000000), &range) == CACHE_PART &&
+           range.from > o->body->fill + CACHE_SPILL_WINDOW;
 }
 
 /** Text behind "Cache-Status: dharma; ". */
@@ -130,10 +140,9 @@ static void put_piece(struct exchange *x, struct chunk *chunk, struct span data)
 }
 
 /** A piece of a file for who has to see its bytes (TLS, HTTP/2, the tee). false: the disk fails. */
-static bool read_piece(struct cache_visit *v, const struct cache_body *body) {
+static bool read_piece(struct cache_visit *v, const struct cache_body *body, uint64_t left) {
     struct cache_reader *r = &v->reader;
     struct chunk *chunk = chunk_new_sized(&v->x->client->conn.worker->chunks, CHUNK_BULK_BYTES);
-    uint64_t left = r->end - r->at;
     ssize_t n = pread(body->file, chunk->data, left < chunk->cap ? (size_t)left : chunk->cap, (off_t)(body->file_at + r->at));
     if (n > 0) {
         chunk->fill = (uint32_t)n;
@@ -149,9 +158,10 @@ static bool read_piece(struct cache_visit *v, const struct cache_body *body) {
 static bool take_file(struct cache_visit *v, const struct cache_body *body) {
     struct cache_reader *r = &v->reader;
     struct exchange *x = v->x;
-    uint64_t left = r->end - r->at;
-    if (r->broken) return false;
-    if (x->client->conn.layer || x->tape) return read_piece(v, body);
+    uint64_t fill = atomic_load_explicit(&body->fill, memory_order_acquire);
+    if (r->broken || r->at >= fill) return false;
+    uint64_t left = (r->end < fill ? r->end : fill) - r->at;
+    if (x->client->conn.layer || x->tape) return read_piece(v, body, left);
     if (left > FILE_PIECE_BYTES) left = FILE_PIECE_BYTES;
     outq_add_file(&x->client->conn.out, loan_of(v), body->file, body->file_at + r->at, (size_t)left);
     x->response.length += left;

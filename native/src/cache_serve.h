@@ -15,6 +15,8 @@ struct cache_reader {
     bool broken;               // the file that holds the body cannot be read
 };
 
+/** Whether the request is for a part of a large object that has long to come: the origin has it at once. */
+bool cache_serve_is_far(const struct cache_object *o, const struct http1_head *request);
 /** Queues the head for what the request asks of the visit's object, whose head is known. */
 void cache_serve_head(struct cache_visit *v, const struct http1_head *request);
 enum cache_served {

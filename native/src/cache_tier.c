@@ -6,8 +6,6 @@
 
 /** Bodies from this size on stay in their file: measured, below it copying costs less CPU than the kernel's handling of single pages. */
 #define IN_FILE_BYTES (256u * 1024)
-/** What an open file takes of the kernel's memory, about. */
-#define FILE_HELD 1024u
 
 /** The body, if it is to stay in its file; else, and where no more files may be open, fd is closed. */
 static struct cache_body *body_in_file(const struct cache_file *f, int fd) {
@@ -51,13 +49,14 @@ static bool fill(struct cache_object *o, const struct cache_file *f, struct cach
 
 bool cache_tier_restore(struct cache_object *o, const struct cache_file *f, int fd) {
     struct cache_body *in_file = body_in_file(f, fd);
-    return in_file ? fill(o, f, in_file, FILE_HELD) : fill(o, f, body_in_memory(f), f->body.n);
+    if (!in_file && f->body.n && !f->body.p) return false;
+    return in_file ? fill(o, f, in_file, CACHE_TIER_FILE_HELD) : fill(o, f, body_in_memory(f), f->body.n);
 }
 
 void cache_tier_written(struct cache_object *o, const struct cache_file *f, int fd) {
     struct cache_body *body = body_in_file(f, fd);
     if (!body) return;
     struct cache_object *by = cache_object_new((struct span){o->key, o->key_size}, o->hash);
-    if (fill(by, f, body, FILE_HELD)) cache_store_replace(o, by);
+    if (fill(by, f, body, CACHE_TIER_FILE_HELD)) cache_store_replace(o, by);
     cache_object_unref(by);
 }

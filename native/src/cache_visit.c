@@ -69,6 +69,10 @@ static void bypass(struct exchange *x) {
 static void serve(struct cache_visit *v, const struct http1_head *request) {
     struct exchange *x = v->x;
     struct cache_counts *counts = &worker_of(v)->cache.counts;
+    if (cache_serve_is_far(v->object, request)) {
+        bypass(x);
+        return;
+    }
     if (v->source == CACHE_FROM_STORE) counts->hits++;
     if (v->source == CACHE_FROM_STALE) counts->stale++;
     if (v->source == CACHE_FROM_OTHERS) counts->collapsed++;

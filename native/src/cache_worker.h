@@ -25,6 +25,7 @@ struct cache_counts {
 struct cache_worker {
     struct list waiting;   // visits whose object is to change
     struct list fetches;   // clients of its own
+    struct list spilling;  // fetches whose object is on its way to disk
     bool due;
     struct cache_counts counts;
 };

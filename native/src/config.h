@@ -103,9 +103,10 @@ struct config_signing {
 /** Assets: where they come from, and what is kept of them. */
 struct config_cache {
     uint64_t memory_bytes;        // 0: no cache
-    uint64_t object_bytes;        // of one answer's body
+    uint64_t object_bytes;        // of one answer's body in memory
     const char *disk_path;        // a folder of its own; NULL: none
     uint64_t disk_bytes;
+    uint64_t disk_object_bytes;   // of one answer's body on disk
     const char *origin_host;      // as the origin is called; NULL: as the client says
     const char *origin_path;      // before each path; NULL: nothing
     struct config_signing signing;

@@ -2,7 +2,7 @@
 
 #include "http1.h"
 
-/** Share of the memory one answer may take unless the config says otherwise: a few large ones must not push out all others. */
+/** Share of the memory, and of the disk, one answer may take unless the config says otherwise: a few large ones must not push out all others. */
 #define OBJECT_SHARE 16
 
 static bool valid_host(const char *text) {
@@ -23,7 +23,11 @@ static bool read_disk(struct reader *r, const struct json *cache) {
     struct config_cache *c = &r->config->cache;
     c->disk_bytes = 1 << 30;
     if (!get_string(r, cache, "cache", "diskPath", false, 1024, &c->disk_path) || !get_integer(r, cache, "cache", "diskBytes", 1 << 20, 1e15, &c->disk_bytes)) return false;
+    c->disk_object_bytes = c->disk_bytes / OBJECT_SHARE;
+    if (!get_integer(r, cache, "cache", "diskObjectBytes", 1, 1e15, &c->disk_object_bytes)) return false;
+    if (c->disk_object_bytes > c->disk_bytes / 2) return fail(r, "cache.diskObjectBytes", "found %llu, expected at most half of cache.diskBytes", (unsigned long long)c->disk_object_bytes);
     if (c->disk_path && c->disk_path[0] != '/') return fail(r, "cache.diskPath", "found \"%s\", expected an absolute path", c->disk_path);
+    if (!c->disk_path && member(cache, "diskObjectBytes")) return fail(r, "cache.diskObjectBytes", "there is no cache.diskPath");
     return c->disk_path || !member(cache, "diskBytes") || fail(r, "cache.diskBytes", "there is no cache.diskPath");
 }
 
@@ -75,7 +79,7 @@ static bool read_shown(struct reader *r, const struct json *cache) {
 }
 
 bool config_read_cache(struct reader *r, const struct json *root) {
-    static const char *const keys[] = {"memoryBytes", "objectBytes", "diskPath", "diskBytes", "originHost", "originPath", "signing", "requestFields", NULL};
+    static const char *const keys[] = {"memoryBytes", "objectBytes", "diskPath", "diskBytes", "diskObjectBytes", "originHost", "originPath", "signing", "requestFields", NULL};
     struct config_cache *c = &r->config->cache;
     const struct json *v = member(root, "cache");
     if (!v) return true;

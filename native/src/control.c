@@ -7,6 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "cache_disk.h"
 #include "cache_store.h"
 #include "frames.h"
 #include "peer.h"
@@ -154,6 +155,7 @@ static void pump_peers(struct control *c) {
 
 void control_hand_over(struct control *c, uint32_t pid) {
     BUG_ON(c->draining || !c->socket_path);
+    cache_disk_yield();
     loop_remove(&c->loop, &c->listener);
     close(c->listener.fd);
     unlink(c->socket_path);

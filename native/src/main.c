@@ -98,6 +98,8 @@ static bool open_all(struct process *p) {
 static void finish_handover(struct process *p) {
     if (p->handover.socket < 0) return;
     if (!handover_ready(&p->handover)) fputs("dharma-proxy: take over: the old proxy did not say that it goes\n", stderr);
+    // Before anybody can ask for a purge: what the old one wrote meanwhile must be known.
+    cache_disk_taken_over();
     handover_close(&p->handover);
     // Without it the proxy serves, and can be told nothing: whoever owns it has to know.
     if (!open_control(p, p->control.current->config)) kill(getpid(), SIGTERM);
@@ -136,8 +138,9 @@ static int serve(const char *file, struct snapshot *snapshot, bool take_over) {
     mailbox_init(&mailbox_control);
     bool ok = open_cache(&snapshot->config->cache) && open_all(&p);
     if (ok) run_all(&p);
-    cache_disk_close();
+    cache_disk_stop();
     cache_store_close();
+    cache_disk_close();
     snapshot_unref(p.control.current);
     close(mailbox_control.event);
     listener_forget(&p.listening);

@@ -24,16 +24,35 @@ uint64_t siphash_word(const unsigned char *p) {
     return v;
 }
 
-uint64_t siphash(const uint64_t key[2], const void *bytes, size_t n) {
-    uint64_t v[4] = {key[0] ^ 0x736f6d6570736575u, key[1] ^ 0x646f72616e646f6du, key[0] ^ 0x6c7967656e657261u, key[1] ^ 0x7465646279746573u};
+void siphash_begin(struct siphash *h, const uint64_t key[2]) {
+    *h = (struct siphash){{key[0] ^ 0x736f6d6570736575u, key[1] ^ 0x646f72616e646f6du, key[0] ^ 0x6c7967656e657261u, key[1] ^ 0x7465646279746573u}, {0}, 0};
+}
+
+void siphash_add(struct siphash *h, const void *bytes, size_t n) {
     const unsigned char *p = bytes;
+    for (; n && h->n % 8; n--) {
+        h->word[h->n++ % 8] = *p++;
+        if (h->n % 8 == 0) sip_word(h->v, siphash_word(h->word));
+    }
+    h->n += n;
+    for (; n >= 8; n -= 8, p += 8) sip_word(h->v, siphash_word(p));
+    if (n) memcpy(h->word, p, n);
+}
+
+uint64_t siphash_end(const struct siphash *h) {
+    uint64_t v[4] = {h->v[0], h->v[1], h->v[2], h->v[3]};
     unsigned char last[8] = {0};
-    size_t left = n;
-    for (; left >= 8; left -= 8, p += 8) sip_word(v, siphash_word(p));
-    if (left) memcpy(last, p, left);
-    last[7] = (unsigned char)n;
+    memcpy(last, h->word, h->n % 8);
+    last[7] = (unsigned char)h->n;
     sip_word(v, siphash_word(last));
     v[2] ^= 0xff;
     for (unsigned i = 0; i < 4; i++) sip_round(v);
     return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+uint64_t siphash(const uint64_t key[2], const void *bytes, size_t n) {
+    struct siphash h;
+    siphash_begin(&h, key);
+    siphash_add(&h, bytes, n);
+    return siphash_end(&h);
 }

@@ -132,7 +132,7 @@ static void take_orders(struct watch *watch, uint32_t events) {
     if (next) adopt(w, next);
     // Another worker's request may have ended.
     w->queue.due = w->queue.count != 0;
-    w->cache.due = !list_empty(&w->cache.waiting);
+    w->cache.due = !list_empty(&w->cache.waiting) || !list_empty(&w->cache.spilling);
     apply_capture(w, capture);
     if (drain) begin_drain(w, !yield);
     if (telemetry) post_telemetry(w);

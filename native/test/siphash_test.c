@@ -14,4 +14,22 @@ static void it_gives_the_reference_vectors(void) {
     for (unsigned i = 0; i < COUNT_OF(known); i++) CHECK(siphash(key, bytes, known[i].n) == known[i].hash);
 }
 
-TEST_MAIN(it_gives_the_reference_vectors)
+static void pieces_make_the_whole(void) {
+    unsigned char bytes[200];
+    uint64_t seed = 88172645463325252u;
+    for (unsigned i = 0; i < sizeof bytes; i++) bytes[i] = (unsigned char)test_random(&seed);
+    const uint64_t key[2] = {3, 4};
+    for (unsigned round = 0; round < 500; round++) {
+        struct siphash h;
+        size_t n = test_random(&seed) % sizeof bytes;
+        siphash_begin(&h, key);
+        for (size_t at = 0, piece; at < n; at += piece) {
+            piece = test_random(&seed) % 20;
+            if (piece > n - at) piece = n - at;
+            siphash_add(&h, bytes + at, piece);
+        }
+        CHECK(siphash_end(&h) == siphash(key, bytes, n));
+    }
+}
+
+TEST_MAIN(it_gives_the_reference_vectors, pieces_make_the_whole)

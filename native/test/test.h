@@ -20,7 +20,7 @@
     int main(void) {                                                           \
         void (*const tests[])(void) = {__VA_ARGS__};                           \
         for (size_t i = 0; i < COUNT_OF(tests); i++) tests[i]();               \
-        printf("ok %s: %zu tests\n", __FILE__, COUNT_OF(tests));               \
+        printf("%s: %zu passed, 0 failed\n", __FILE__, COUNT_OF(tests));               \
         return 0;                                                              \
     }
 

@@ -8,12 +8,15 @@ import type { CacheFrame } from '../../common/frames/index.js';
 import {
   ControlPeer,
   cleanUp,
+  closedOf,
   eventually,
   exchange,
   lastGet,
+  open,
   startNode,
   startProxy,
   subscribe,
+  takeOver,
   temporaryFolder,
 } from './proxy-harness.js';
 import type { Proxy, Upstream } from './proxy-harness.js';
@@ -259,5 +262,70 @@ describe('figures', () => {
     await eventually(() => (sum((f) => f.bypassed) === 1 ? true : undefined));
     expect([sum((f) => f.misses), sum((f) => f.hits), sum((f) => f.stored)]).toEqual([1, 4, 1]);
     expect(sum((f) => f.fetchBytes)).toBe('/a  1 '.length);
+  });
+});
+
+describe('a process that takes over', () => {
+  it('has the folder to itself: what the old one still fetches is served, and comes back after no purge', async () => {
+    let go = (): void => undefined;
+    let count = 0;
+    const node = await startNode((request, response) => {
+      const mine = ++count;
+      const end = (): void => void response.end(`${request.url} of ${mine}`);
+      response.setHeader('Cache-Control', 'max-age=600');
+      if (mine === 3) go = end;
+      else end();
+    });
+    const folder = join(await temporaryFolder(), 'cache');
+    const old = await startProxy([node.node], {
+      routes: [{ pattern: '/*rest', class: 'asset' }],
+      cache: { diskPath: folder },
+    });
+    for (const path of ['/a', '/b']) await exchange(old.at, lastGet(path));
+    await files(folder, 2);
+    const client = await open(old.at);
+    client.write(lastGet('/slow'));
+    await eventually(() => (count === 3 ? true : undefined));
+    const proxy = await takeOver(old);
+    expect(bodyOf(await exchange(proxy.at, lastGet('/a')))).toBe('/a of 1');
+    go();
+    await closedOf(client);
+    expect(bodyOf(client.received())).toBe('/slow of 3');
+    await old.ended;
+    expect(await files(folder, 2)).toHaveLength(2);
+    const peer = await subscribe(proxy, {});
+    peer.send({ kind: 'Purge', prefix: '/' });
+    expect(await eventually(() => peer.of('Purged')[0])).toMatchObject({ count: 2 });
+    expect(await readdir(folder)).toEqual([]);
+    expect(bodyOf(await exchange(proxy.at, lastGet('/slow')))).toBe('/slow of 4');
+    await files(folder, 1);
+  });
+
+  it('while both run, under load, loses no answer and no file, and counts none as damaged', async () => {
+    const { node, folder, start } = await world({ 'Cache-Control': 'max-age=600' }, 50_000);
+    let proxy = await start();
+    const port = proxy.at;
+    for (let round = 0; round < 4; round++) {
+      let over = false;
+      const ask = async (from: number): Promise<void> => {
+        for (let i = from; !over; i = (i + 7) % 60)
+          expect(bodyOf(await exchange(port, lastGet(`/${i}`)))).toMatch(new RegExp(`^/${i}  \\d+ x+$`));
+      };
+      const clients = [0, 1, 2, 3].map(ask);
+      const old = proxy;
+      proxy = await takeOver(old);
+      expect((await old.ended).code).toBe(0);
+      over = true;
+      await Promise.all(clients);
+    }
+    for (let i = 0; i < 60; i++) await exchange(port, lastGet(`/${i}`));
+    await files(folder, 60);
+    const before = node.requests;
+    const frame = await figures(await subscribe(proxy, {}), (f) => f.diskObjects === 60);
+    expect(frame).toMatchObject({ diskDamaged: 0, diskFailures: 0 });
+    await proxy.kill();
+    const next = await start();
+    for (let i = 0; i < 60; i++) await exchange(next.at, lastGet(`/${i}`));
+    expect(node.requests).toBe(before);
   });
 });

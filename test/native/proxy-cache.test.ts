@@ -173,6 +173,8 @@ describe('config', () => {
     ['cache.requestFields[1]', { requestFields: ['X-Good', 'X-Forwarded-For'] }],
     ['cache.diskPath', { diskPath: 'x' }],
     ['cache.diskBytes', { diskBytes: 1 << 20 }],
+    ['cache.diskObjectBytes', { diskObjectBytes: 5 }],
+    ['cache.diskObjectBytes', { diskPath: '/d', diskBytes: 2_000_000, diskObjectBytes: 1_000_001 }],
     ['cache.size', { size: 1 }],
   ])('refuses a bad %s by its path', async (path, cache) => {
     const file = join(await temporaryFolder(), 'proxy.json');
