@@ -54,6 +54,9 @@ export interface ProxyConfig {
     readonly enabled: boolean;
     readonly maxBodyBytes?: number;
     readonly queueBytes?: number;
+    /** Share of clients whose exchanges are recorded, 0..1, chosen by a hash of their address under the key (default: a random one). */
+    readonly sample?: number;
+    readonly sampleKey?: string;
   };
   readonly exchangeHeader?: string;
   /** Whether a trusted peer's exchange header is taken over; default true. */
@@ -133,6 +136,8 @@ export interface ProxyRoute {
   readonly nodeClasses?: readonly string[];
   /** Of its endpoint, over all clients. */
   readonly limit?: ProxyRate;
+  /** Share of clients whose exchanges of its endpoint are recorded; default: `capture.sample`. */
+  readonly sample?: number;
 }
 
 /** Requests a second, of which `burst` (default: a second's worth) may come at once. */

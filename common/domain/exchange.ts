@@ -23,6 +23,9 @@ export interface Exchange {
   /** True lengths, also where the body kept here is truncated. */
   readonly requestBodyLength: number;
   readonly responseBodyLength: number;
+  /** SHA-256, hex, of all of a body that came, where what is kept here is truncated. */
+  readonly requestBodyHash?: string;
+  readonly responseBodyHash?: string;
   /** Header fields in the order received, names as received. */
   readonly requestHeaders: readonly HeaderField[];
   readonly responseHeaders: readonly HeaderField[];

@@ -162,6 +162,9 @@ export interface ExchangeFrame {
   readonly status: number;
   /** see exchangeFlags */
   readonly flags: number;
+  /** SHA-256 of all of the body that came, where it is truncated here; else empty */
+  readonly requestBodyHash: Buffer;
+  readonly responseBodyHash: Buffer;
   /** true length, also when the body is truncated here */
   readonly requestBodyLength: number;
   readonly responseBodyLength: number;
@@ -468,6 +471,8 @@ function writeExchangeFrame(writer: FrameWriter, value: ExchangeFrame): void {
   writer.string(value.target, 'ExchangeFrame.target');
   writer.u16(value.status, 'ExchangeFrame.status');
   writer.u32(value.flags, 'ExchangeFrame.flags');
+  writer.bytes(value.requestBodyHash, 'ExchangeFrame.requestBodyHash');
+  writer.bytes(value.responseBodyHash, 'ExchangeFrame.responseBodyHash');
   writer.u64(value.requestBodyLength, 'ExchangeFrame.requestBodyLength');
   writer.u64(value.responseBodyLength, 'ExchangeFrame.responseBodyLength');
   writer.bytes(value.requestHead, 'ExchangeFrame.requestHead');
@@ -492,6 +497,8 @@ function readExchangeFrame(reader: FrameReader): ExchangeFrame {
     target: reader.string(),
     status: reader.u16(),
     flags: reader.u32(),
+    requestBodyHash: reader.bytes(),
+    responseBodyHash: reader.bytes(),
     requestBodyLength: reader.u64(),
     responseBodyLength: reader.u64(),
     requestHead: reader.bytes(),

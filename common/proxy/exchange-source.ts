@@ -83,6 +83,10 @@ export function exchangeOf(frame: ExchangeFrame): Exchange {
     },
     requestBodyLength: frame.requestBodyLength,
     responseBodyLength: frame.responseBodyLength,
+    ...(frame.requestBodyHash.length === 0 ? {} : { requestBodyHash: frame.requestBodyHash.toString('hex') }),
+    ...(frame.responseBodyHash.length === 0
+      ? {}
+      : { responseBodyHash: frame.responseBodyHash.toString('hex') }),
     requestHeaders: parseHeaderFields(frame.requestHead),
     responseHeaders: parseHeaderFields(frame.responseHead),
     requestBody: owned(frame.requestBody),

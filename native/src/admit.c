@@ -2,7 +2,6 @@
 
 #include <sys/socket.h>
 
-#include "forwarded.h"
 #include "request.h"
 #include "telemetry.h"
 #include "worker.h"
@@ -12,29 +11,15 @@ struct span admit_retry_after(char field[ADMIT_FIELD], uint64_t seconds) {
     return (struct span){field, (size_t)n};
 }
 
-static uint64_t number_of(const struct sockaddr_storage *address, const struct config_client_limits *limits) {
-    unsigned char bytes[16];
-    return cidr_bytes(address, bytes) ? limit_client(bytes, (unsigned)limits->prefix4, (unsigned)limits->prefix6) : 0;
-}
-
-/** The client a trusted peer names in X-Forwarded-For; 0: what stands there is no address. */
-static uint64_t number_of_forwarded(const struct http1_head *head, const struct config_client_limits *limits) {
-    char text[INET6_ADDRSTRLEN];
-    struct span named = forwarded_client(head);
-    struct sockaddr_storage address;
-    socklen_t length;
-    if (!named.n || named.n >= sizeof text) return 0;
-    memcpy(text, named.p, named.n);
-    text[named.n] = '\0';
-    return cidr_sockaddr(text, 0, &address, &length) ? number_of(&address, limits) : 0;
-}
+static uint64_t number_of(const unsigned char address[16], const struct config_client_limits *limits) { return limit_client(address, (unsigned)limits->prefix4, (unsigned)limits->prefix6); }
 
 bool admit_connection(struct client *c) {
     struct worker *w = c->conn.worker;
     const struct snapshot *s = w->lease->snapshot;
     const struct config_client_limits *limits = &s->config->limits.client;
     if (LIKELY(!limits->connections) || request_trusts(c, s)) return true;
-    uint64_t number = number_of(&c->peer, limits);
+    unsigned char address[16];
+    uint64_t number = cidr_bytes(&c->peer, address) ? number_of(address, limits) : 0;
     unsigned count = number ? limit_connect(number, w->loop.now) : 0;
     if (count) c->counted_as = number;
     if (count <= limits->connections) return true;
@@ -55,9 +40,9 @@ void admit_gone(struct client *c) {
 
 static uint64_t take_of_client(const struct exchange *x, const struct config_client_limits *limits, uint64_t now) {
     struct client *c = x->client;
-    bool trusted = request_trusts(c, x->lease->snapshot);
-    uint64_t number = trusted ? number_of_forwarded(&c->conn.worker->head, limits) : number_of(&c->peer, limits);
-    return number ? limit_client_take(number, &limits->rate, now) : 0;
+    unsigned char address[16];
+    if (!request_client(c, x->lease->snapshot, &c->conn.worker->head, address)) return 0;
+    return limit_client_take(number_of(address, limits), &limits->rate, now);
 }
 
 static bool refuse(struct exchange *x, int status, uint64_t wait, struct reply *reply, char field[ADMIT_FIELD]) {

@@ -130,12 +130,13 @@ static bool read_telemetry(struct reader *r, const struct json *root) {
 }
 
 static bool read_capture(struct reader *r, const struct json *root) {
-    static const char *const keys[] = {"enabled", "maxBodyBytes", "queueBytes", NULL};
+    static const char *const keys[] = {"enabled", "maxBodyBytes", "queueBytes", "sample", "sampleKey", NULL};
     struct config *c = r->config;
     const struct json *v = member(root, "capture");
     if (!v) return true;
     // A record has to fit into one frame (128 MiB), bodies, heads and all.
     return only_keys(r, v, "capture", keys) && get_bool(r, v, "capture", "enabled", &c->capture) &&
+           get_share(r, v, "capture", "sample", &c->capture_sample) && get_string(r, v, "capture", "sampleKey", false, 128, &c->capture_sample_key) &&
            get_integer(r, v, "capture", "maxBodyBytes", 0, 48 << 20, &c->capture_max_body) &&
            get_integer(r, v, "capture", "queueBytes", 65536, 1e12, &c->capture_queue);
 }
@@ -188,6 +189,7 @@ static void set_defaults(struct config *c) {
                                        .idle_timeout = 60000 * MS, .connect_timeout = 2000 * MS, .upstream_timeout = 60000 * MS, .body_timeout = 30000 * MS};
     c->telemetry_interval = 1000 * MS;
     c->capture_max_body = 1 << 20;
+    c->capture_sample = 1;
     c->capture_queue = 64 << 20;
     c->drain_timeout = 10000 * MS;
     c->sticky_cookie = "dharma-node";
@@ -200,8 +202,8 @@ static void set_defaults(struct config *c) {
 static bool read_document(struct reader *r, const struct json *root) {
     static const char *const keys[] = {"listen", "workers", "control", "nodes", "routes", "limits", "telemetry", "capture",
                                        "exchangeHeader", "exchangeHeaderTrusted", "trusted", "drainTimeout", "stickyCookie", "balance", "health", "tls", "upstreamTls", "acme", "cache", NULL};
-    return only_keys(r, root, "", keys) && read_listens(r, root) && read_nodes(r, root) && config_read_routes(r, root) && read_limits(r, root) &&
-           read_telemetry(r, root) && read_capture(r, root) && get_ranges(r, root, "", "trusted", &r->config->trusted) && read_balance(r, root) && read_health(r, root) && read_scalars(r, root) && config_read_tls(r, root) && config_read_cache(r, root);
+    return only_keys(r, root, "", keys) && read_listens(r, root) && read_nodes(r, root) && read_capture(r, root) && config_read_routes(r, root) && read_limits(r, root) &&
+           read_telemetry(r, root) && get_ranges(r, root, "", "trusted", &r->config->trusted) && read_balance(r, root) && read_health(r, root) && read_scalars(r, root) && config_read_tls(r, root) && config_read_cache(r, root);
 }
 
 /** Turns a byte offset into line and column for the message. */

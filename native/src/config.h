@@ -75,6 +75,7 @@ struct config_route {
     enum route_class class;
     enum route_sticky sticky;
     struct limit_rate rate;     // of its endpoint, over all workers
+    double sample;              // share of clients whose exchanges of its endpoint are recorded
     unsigned class_count;       // of nodes that may serve it; 0: all
     const char **node_classes;  // the first is its own, of the others it only gets idle nodes
 };
@@ -134,6 +135,8 @@ struct config {
     uint64_t telemetry_interval;  // ns
     bool capture;
     uint64_t capture_max_body, capture_queue;
+    double capture_sample;        // share of clients that is recorded
+    const char *capture_sample_key;  // of the hash that chooses; NULL: the process's own
     struct span exchange_field;   // n == 0: none
     bool exchange_trusted;        // a trusted peer's is taken over
     const char *sticky_cookie;    // its name

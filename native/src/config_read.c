@@ -148,6 +148,15 @@ bool valid_token(const char *s) {
     return true;
 }
 
+bool get_share(struct reader *r, const struct json *object, const char *path, const char *key, double *out) {
+    const struct json *v = member(object, key);
+    if (!v) return true;
+    if (v->type != JSON_NUMBER) return fail(r, path_of(r, path, key), "found %s, expected a number", json_type_text(v->type));
+    if (v->number < 0 || v->number > 1) return fail(r, path_of(r, path, key), "found %.15g, expected a number from 0 to 1", v->number);
+    *out = v->number;
+    return true;
+}
+
 bool get_rate(struct reader *r, const struct json *v, const char *path, struct limit_rate *out) {
     const struct json *rate = member(v, "rate");
     uint64_t burst = 1;

@@ -41,5 +41,7 @@ bool get_array(struct reader *r, const struct json *root, const char *key, unsig
 bool get_ranges(struct reader *r, const struct json *object, const char *path, const char *key, struct config_ranges *out);
 /** Whether a text is a token of HTTP (RFC 9110 5.6.2), or empty. */
 bool valid_token(const char *text);
+/** A number from 0 to 1. */
+bool get_share(struct reader *r, const struct json *object, const char *path, const char *key, double *out);
 /** {rate, burst}, among an object's other keys. */
 bool get_rate(struct reader *r, const struct json *object, const char *path, struct limit_rate *out);

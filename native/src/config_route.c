@@ -62,7 +62,7 @@ static bool read_route_limit(struct reader *r, const struct json *item, const ch
 }
 
 static bool read_route(struct reader *r, const struct json *item, const char *path, struct config_route *route) {
-    static const char *const keys[] = {"pattern", "methods", "endpoint", "class", "sticky", "nodeClasses", "limit", NULL};
+    static const char *const keys[] = {"pattern", "methods", "endpoint", "class", "sticky", "nodeClasses", "limit", "sample", NULL};
     static const char *const classes[] = {"app", "asset", "realtime", NULL};
     static const char *const stickies[] = {"none", "ip", "cookie", NULL};
     int class = CLASS_APP, sticky = STICKY_NONE;
@@ -73,6 +73,8 @@ static bool read_route(struct reader *r, const struct json *item, const char *pa
     if (!get_string(r, item, path, "endpoint", false, 1100, &route->endpoint)) return false;
     if (!get_choice(r, item, path, "class", classes, &class)) return false;
     if (!get_choice(r, item, path, "sticky", stickies, &sticky)) return false;
+    route->sample = r->config->capture_sample;
+    if (!get_share(r, item, path, "sample", &route->sample)) return false;
     if (!read_node_classes(r, item, path, route) || !read_route_limit(r, item, path, route)) return false;
     route->class = (enum route_class)class;
     route->sticky = (enum route_sticky)sticky;
@@ -106,7 +108,7 @@ static bool same_classes(const struct config_route *a, const struct config_route
 
 static bool says_something(const struct config *c) {
     for (unsigned i = 0; i < c->route_count; i++)
-        if (c->routes[i].class_count || c->routes[i].rate.interval) return true;
+        if (c->routes[i].class_count || c->routes[i].rate.interval || c->routes[i].sample != c->capture_sample) return true;
     return false;
 }
 
@@ -120,9 +122,9 @@ static bool check_endpoints(struct reader *r) {
     bool ok = true;
     for (unsigned i = 1; i < c->route_count && ok; i++) {
         const struct config_route *a = sorted[i - 1], *b = sorted[i];
-        if (strcmp(a->endpoint, b->endpoint) != 0 || (same_classes(a, b) && same_limit(a, b))) continue;
+        if (strcmp(a->endpoint, b->endpoint) != 0 || (same_classes(a, b) && same_limit(a, b) && a->sample == b->sample)) continue;
         char path[64];
-        snprintf(path, sizeof path, "routes[%u].%s", (unsigned)(b - c->routes), same_classes(a, b) ? "limit" : "nodeClasses");
+        snprintf(path, sizeof path, "routes[%u].%s", (unsigned)(b - c->routes), !same_classes(a, b) ? "nodeClasses" : same_limit(a, b) ? "sample" : "limit");
         ok = fail(r, path, "not as in routes[%u], which has the same endpoint", (unsigned)(a - c->routes));
     }
     free(sorted);

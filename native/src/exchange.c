@@ -12,6 +12,7 @@
 #include "reply.h"
 #include "request.h"
 #include "response.h"
+#include "sample.h"
 #include "worker.h"
 
 static struct exchange *new_exchange(struct worker *w) {
@@ -71,6 +72,16 @@ static bool answer_here(struct exchange *x, struct outq *out) {
     return true;
 }
 
+/** Whether the exchange is to be recorded. */
+static bool is_sampled(const struct exchange *x) {
+    const struct snapshot *s = snapshot_of(x);
+    uint64_t bound = s->endpoints[x->balance.endpoint].sample;
+    unsigned char address[16] = {0};  // of those who have none, all or nothing
+    if (LIKELY(bound == SAMPLE_ALL)) return true;
+    request_client(x->client, s, &x->client->conn.worker->head, address);
+    return sample_takes(bound, s->sample_key, address);
+}
+
 void exchange_begin(struct client *c, size_t head_bytes, uint64_t started) {
     struct worker *w = c->conn.worker;
     struct exchange *x = new_exchange(w);
@@ -83,7 +94,7 @@ void exchange_begin(struct client *c, size_t head_bytes, uint64_t started) {
     struct outq out;
     outq_init(&out);
     request_prepare(x, &out, head_bytes);
-    if (tee_wanted(&w->tee) && !c->fetch) x->tape = tape_new(&w->tee, c->conn.in, (struct span){conn_bytes(&c->conn), head_bytes}, &w->head);
+    if (tee_wanted(&w->tee) && !c->fetch && is_sampled(x)) x->tape = tape_new(&w->tee, c->conn.in, (struct span){conn_bytes(&c->conn), head_bytes}, &w->head);
     struct chunk *head = chunk_ref(c->conn.in);  // what w->head points into
     struct span bytes = {conn_bytes(&c->conn), head_bytes};
     conn_use(&c->conn, head_bytes);

@@ -339,6 +339,8 @@ void frame_put_exchange_prefix(struct frame_buffer *out, const struct frame_exch
     frame_put_bytes(out, in->target);
     frame_put_u16(out, in->status);
     frame_put_u32(out, in->flags);
+    frame_put_bytes(out, in->request_body_hash);
+    frame_put_bytes(out, in->response_body_hash);
     frame_put_u64(out, in->request_body_length);
     frame_put_u64(out, in->response_body_length);
 }
@@ -370,12 +372,14 @@ bool frame_encode_exchange_prefix(struct frame_buffer *out, const struct frame_e
         in->response_body.size > FRAME_MAX_BYTES)
         return false;
     frame_put_header(out, FRAME_EXCHANGE,
-                     100 +
+                     108 +
                          in->endpoint.size +
                          in->node.size +
                          in->client.size +
                          in->method.size +
                          in->target.size +
+                         in->request_body_hash.size +
+                         in->response_body_hash.size +
                          in->request_head.size +
                          in->request_body.size +
                          in->response_head.size +
@@ -399,6 +403,8 @@ static void frame_get_exchange(struct frame_reader *reader, struct frame_exchang
     out->target = frame_get_bytes(reader);
     out->status = frame_get_u16(reader);
     out->flags = frame_get_u32(reader);
+    out->request_body_hash = frame_get_bytes(reader);
+    out->response_body_hash = frame_get_bytes(reader);
     out->request_body_length = frame_get_u64(reader);
     out->response_body_length = frame_get_u64(reader);
     out->request_head = frame_get_bytes(reader);

@@ -121,6 +121,8 @@ struct frame_exchange {
     struct frame_span target; /* as received */
     uint16_t status; /* 0: no answer was begun */
     uint32_t flags; /* see exchangeFlags */
+    struct frame_span request_body_hash; /* SHA-256 of all of the body that came, where it is truncated here; else empty */
+    struct frame_span response_body_hash;
     uint64_t request_body_length; /* true length, also when the body is truncated here */
     uint64_t response_body_length;
     struct frame_span request_head; /* as received from the client, start line to blank line */

@@ -1,7 +1,11 @@
 #include "request.h"
 
+#include <arpa/inet.h>
+
 #include "cache_fields.h"
 #include "cache_visit.h"
+#include "cidr.h"
+#include "forwarded.h"
 #include "rewrite.h"
 #include "sigv4.h"
 #include "sticky.h"
@@ -19,6 +23,22 @@ bool request_trusts(struct client *c, const struct snapshot *s) {
     c->trusted = !c->nameless && config_ranges_contain(&s->config->trusted, &c->peer);
     c->trusted_serial = s->serial;
     return c->trusted;
+}
+
+/** What a trusted peer names; false: that is no address. */
+static bool forwarded_address(const struct http1_head *head, unsigned char out[16]) {
+    char text[INET6_ADDRSTRLEN];
+    struct span named = forwarded_client(head);
+    struct sockaddr_storage address;
+    socklen_t length;
+    if (!named.n || named.n >= sizeof text) return false;
+    memcpy(text, named.p, named.n);
+    text[named.n] = '\0';
+    return cidr_sockaddr(text, 0, &address, &length) && cidr_bytes(&address, out);
+}
+
+bool request_client(struct client *c, const struct snapshot *s, const struct http1_head *head, unsigned char out[16]) {
+    return request_trusts(c, s) ? forwarded_address(head, out) : cidr_bytes(&c->peer, out);
 }
 
 /** Reads a trusted peer's exchange field; false: there is none, or it is not 16 hex digits. */

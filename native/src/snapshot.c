@@ -4,6 +4,7 @@
 
 #include "loop.h"
 #include "queue.h"
+#include "sample.h"
 #include "sigv4.h"
 
 static pthread_mutex_t row_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -43,9 +44,12 @@ static uint64_t class_id(const char *name) { return name ? span_hash(span_of(nam
 /** What routes say of their endpoints. */
 static void describe_endpoints(struct snapshot *s) {
     const struct config *c = s->config;
+    sample_key(s->sample_key, c->capture_sample_key);
+    s->endpoints[0].sample = sample_bound(c->capture_sample);
     for (unsigned i = 0; i < c->route_count; i++) {
         struct snapshot_endpoint *e = &s->endpoints[s->route_endpoint[i]];
         e->rate = c->routes[i].rate;
+        e->sample = sample_bound(c->routes[i].sample);
         e->class_count = c->routes[i].class_count;
         for (unsigned k = 0; k < e->class_count; k++) e->classes[k] = class_id(c->routes[i].node_classes[k]);
     }

@@ -29,6 +29,7 @@ struct snapshot_endpoint {
     struct account_endpoint *account;
     struct queue_lane *lane;                // where its requests wait for a node
     struct limit_rate rate;
+    uint64_t sample;                        // whose exchanges are recorded (sample.h)
     unsigned class_count;                   // 0: any node
     uint64_t classes[CONFIG_CLASSES_MAX];     // the first is its own, of the others it only gets idle nodes
     _Atomic(snapshot_pairs *) row;          // a pair for each node and a last one for "no node"; row and pairs are made at first use
@@ -44,6 +45,7 @@ struct snapshot {
     struct route_trie *routes;
     struct tls_context *tls;
     struct sigv4_key *signing;            // of requests to the origin of assets; NULL: they are not signed
+    uint64_t sample_key[2];
     unsigned node_count, endpoint_count;
     struct snapshot_node *nodes;
     struct snapshot_endpoint *endpoints;  // [0] is "*"

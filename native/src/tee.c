@@ -1,5 +1,7 @@
 #include "tee.h"
 
+#include <openssl/evp.h>
+
 #include "exchange.h"
 #include "frames.h"
 #include "worker.h"
@@ -106,7 +108,13 @@ void tee_close(struct tee *t) {
     }
 }
 
+static void end_hash(struct tape_reel *r) {
+    EVP_MD_CTX_free(r->hash);
+    r->hash = NULL;
+}
+
 static void clear_reel(struct tape_reel *r) {
+    end_hash(r);
     for (uint32_t i = 0; i < r->count; i++)
         if (r->pieces[i].chunk) chunk_unref(r->pieces[i].chunk);
     r->count = 0;
@@ -142,13 +150,31 @@ static void add_piece(struct tape *tape, struct tape_reel *r, struct chunk *c, s
     r->pieces[r->count++] = (struct segment){.chunk = c ? chunk_ref(c) : NULL, .p = at, .n = (uint32_t)s.n, .file = -1};
 }
 
+/** Goes on with the hash of a body that is not kept whole, from its beginning on. */
+static void hash_on(struct tape_reel *r, struct span bytes) {
+    if (!r->hash) {
+        r->hash = EVP_MD_CTX_new();
+        BUG_ON(!r->hash || EVP_DigestInit_ex(r->hash, EVP_sha256(), NULL) != 1);
+        for (uint32_t i = 0; i < r->count; i++) BUG_ON(EVP_DigestUpdate(r->hash, r->pieces[i].p, r->pieces[i].n) != 1);
+    }
+    BUG_ON(EVP_DigestUpdate(r->hash, bytes.p, bytes.n) != 1);
+}
+
+/** The hash of a body, if it has one. */
+static struct frame_span hash_of(struct tape_reel *r, unsigned char out[TAPE_HASH]) {
+    if (!r->hash) return frame_bytes("", 0);
+    BUG_ON(EVP_DigestFinal_ex(r->hash, out, NULL) != 1);
+    return frame_bytes(out, TAPE_HASH);
+}
+
 void tape_add(struct tape *tape, enum tape_part part, struct chunk *c, struct span bytes) {
     struct tee *t = tape->tee;
     struct tape_reel *r = &tape->reels[part];
     if (tape->dropped) return;
     if (part == TAPE_REQUEST_BODY || part == TAPE_RESPONSE_BODY) {
-        uint64_t room = t->max_body > r->bytes ? t->max_body - r->bytes : 0;
+        uint64_t room = !r->hash && t->max_body > r->bytes ? t->max_body - r->bytes : 0;
         if (bytes.n > room) {
+            hash_on(r, bytes);
             bytes.n = (size_t)room;
             tape->flags |= part == TAPE_REQUEST_BODY ? EXCHANGE_REQUEST_TRUNCATED : EXCHANGE_RESPONSE_TRUNCATED;
         }
@@ -181,13 +207,14 @@ struct tape *tape_new(struct tee *t, struct chunk *c, struct span head_bytes, co
 
 static struct frame_span wire(struct span s) { return frame_bytes(s.p, s.n); }
 
-static void describe(struct frame_exchange *f, const struct tape *tape, const struct exchange *x, uint64_t now) {
+static void describe(struct frame_exchange *f, struct tape *tape, const struct exchange *x, uint64_t now) {
     const struct account_pair *p = x->pair;
     *f = (struct frame_exchange){
         .id = x->id, .worker = (uint16_t)tape->tee->worker, .started_ns = x->started, .first_byte_ns = x->first_byte, .finished_ns = now,
         .wall_us = tape->started_wall, .endpoint = frame_text(p->endpoint->name),
         .node = frame_text(x->up && !x->up->conn.connecting ? p->node->name : ""), .client = frame_text(client_name(x->client)), .method = wire(tape->method), .target = wire(tape->target),
         .status = (uint16_t)x->status, .flags = x->flags | tape->flags, .request_body_length = x->request.length, .response_body_length = x->response.length,
+        .request_body_hash = hash_of(&tape->reels[TAPE_REQUEST_BODY], tape->hashes[0]), .response_body_hash = hash_of(&tape->reels[TAPE_RESPONSE_BODY], tape->hashes[1]),
         .request_head.size = tape->reels[TAPE_REQUEST_HEAD].bytes, .request_body.size = tape->reels[TAPE_REQUEST_BODY].bytes,
         .response_head.size = tape->reels[TAPE_RESPONSE_HEAD].bytes, .response_body.size = tape->reels[TAPE_RESPONSE_BODY].bytes};
 }
@@ -256,6 +283,7 @@ static void record_large(struct tee *t, struct tape *tape, const struct frame_ex
         }
         p->size += 4 + r->bytes;
         t->taping -= r->bytes;
+        end_hash(r);
         r->count = 0;  // the references are the parcel's now
         r->bytes = 0;
     }
@@ -270,7 +298,7 @@ void tape_finish(struct tape *tape, const struct exchange *x, uint64_t now) {
     struct frame_exchange f;
     if (!tape->dropped) {
         describe(&f, tape, x, now);
-        uint64_t overhead = 128 + f.endpoint.size + f.node.size + f.client.size + f.method.size + f.target.size, bytes = overhead;
+        uint64_t overhead = 128 + 2 * TAPE_HASH + f.endpoint.size + f.node.size + f.client.size + f.method.size + f.target.size, bytes = overhead;
         for (unsigned i = 0; i < TAPE_PARTS; i++) bytes += tape->reels[i].bytes;
         uint64_t held = t->taping + atomic_load_explicit(&tee_held, memory_order_relaxed);
         if (held + overhead > t->max_queue) tape->dropped = true;

@@ -21,17 +21,22 @@ struct tape_reel {
     struct segment *pieces;
     uint32_t count, cap;
     uint64_t bytes;
+    struct evp_md_ctx_st *hash;  // of a body that is longer than what is kept of it, all of it; NULL: it is not, so far
 };
 
 /** Pieces up to TAPE_PIECE_COPY are copied while there is room: a reference would keep a whole chunk out of use. */
 #define TAPE_COPY_BYTES 4096u
 #define TAPE_PIECE_COPY 1024u
 
+/** SHA-256. */
+#define TAPE_HASH 32u
+
 struct tape {
     struct tape *next_spare;
     struct tee *tee;
     struct tape_reel reels[TAPE_PARTS];
     struct span method, target;  // inside the request head
+    unsigned char hashes[2][TAPE_HASH];
     uint32_t flags;              // truncations
     uint64_t started_wall;       // µs
     bool dropped;                // no room: counted at the end

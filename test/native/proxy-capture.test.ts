@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 
 import { afterEach, describe, expect, it } from 'vitest';
@@ -6,6 +7,7 @@ import { exchangeFlags } from '../../common/frames/index.js';
 import {
   ControlPeer,
   cleanUp,
+  closedOf,
   delay,
   echo,
   eventually,
@@ -142,10 +144,53 @@ describe('capture', () => {
       expect(record.requestBody.equals(expected)).toBe(true);
       expect(record.responseBody.equals(expected)).toBe(true);
       expect(record).toMatchObject({ requestBodyLength: size, responseBodyLength: size });
+      const hash =
+        size > 300_000
+          ? createHash('sha256').update(Buffer.alloc(size, 'abcdefghijklmnopqrstuvwxyz0123456789')).digest()
+          : Buffer.alloc(0);
+      expect(record.requestBodyHash.equals(hash)).toBe(true);
+      expect(record.responseBodyHash.equals(hash)).toBe(true);
       expect(record.flags).toBe(
         size > 300_000 ? exchangeFlags.requestTruncated | exchangeFlags.responseTruncated : 0,
       );
     }
+  });
+
+  it('records a sample: all of one client or nothing, by endpoint, and those in it in each larger one', async () => {
+    const node = await startNode(echo);
+    const taken = async (sample: number): Promise<Map<string, number>> => {
+      const proxy = await startProxy([node.node], {
+        trusted: ['127.0.0.1'],
+        capture: { enabled: true, sample, sampleKey: 'a key' },
+        routes: [
+          { pattern: '/all', sample: 1 },
+          { pattern: '/none', sample: 0 },
+        ],
+      });
+      const peer = await subscribe(proxy, { exchanges: true });
+      const socket = await open(proxy.at);
+      for (const path of ['/x', '/none', '/all'])
+        for (let i = 0; i < 100; i++) socket.write(get(path, `X-Forwarded-For: 192.0.2.${i}\r\n`));
+      socket.write(lastGet('/end', 'X-Forwarded-For: 192.0.2.1\r\n'));
+      await closedOf(socket);
+      await eventually(() =>
+        peer.of('Exchange').filter(({ target }) => target === '/all').length === 100 ? true : undefined,
+      );
+      const seen = peer.of('Exchange');
+      expect(seen.some(({ target }) => target === '/none')).toBe(false);
+      const counts = new Map<string, number>();
+      for (const { target, requestHead } of seen) {
+        const client = /X-Forwarded-For: (\S+)/.exec(requestHead.toString())![1]!;
+        if (target === '/x') counts.set(client, (counts.get(client) ?? 0) + 1);
+      }
+      return counts;
+    };
+    const some = await taken(0.3);
+    const more = await taken(0.6);
+    expect(some.size).toBeGreaterThan(10);
+    expect(more.size).toBeGreaterThan(some.size);
+    expect(more.size).toBeLessThan(90);
+    for (const client of some.keys()) expect(more.has(client)).toBe(true);
   });
 
   it('says how an exchange failed', async () => {

@@ -121,6 +121,19 @@ const badConfigs: [string, unknown, string, string][] = [
     'nodes[0].address',
     'IPv4 or IPv6',
   ],
+  ['a share above 1', { ...base, capture: { sample: 1.5 } }, 'capture.sample', 'from 0 to 1'],
+  [
+    'two shares of one endpoint',
+    {
+      ...base,
+      routes: [
+        { pattern: '/a', endpoint: 'e', sample: 0.5 },
+        { pattern: '/b', endpoint: 'e' },
+      ],
+    },
+    'routes[1].sample',
+    'routes[0]',
+  ],
   [
     'a port of 0 for a node',
     { ...base, nodes: [{ name: 'a', address: '127.0.0.1', port: 0 }] },
