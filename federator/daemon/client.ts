@@ -47,6 +47,10 @@ export class SupervisorClient {
   async purgeAssets(prefix: string): Promise<number> {
     return z.object({ count: z.int() }).parse(await this.#call('POST', '/purge', { prefix })).count;
   }
+  /** What the edge has stored of the app's own assets goes: another release serves. */
+  async forgetAppAssets(): Promise<void> {
+    await this.#call('POST', '/forget-app-assets');
+  }
   /** Asks it to stop everything; it goes on doing so after the answer. */
   async stop(): Promise<void> {
     await this.#call('POST', '/stop');

@@ -135,6 +135,12 @@ export class Edge {
     return this.#proxy.purge(prefix);
   }
 
+  /** Another release serves: what is stored of the app's own assets goes. A store's (`origins`) are no part of a release. */
+  async forgetAppAssets(): Promise<void> {
+    const { assets } = this.#listen;
+    if (assets !== undefined && assets.origins === undefined) await this.purgeAssets('/');
+  }
+
   async stop(): Promise<void> {
     this.#files.close();
     await this.#proxy?.stop();

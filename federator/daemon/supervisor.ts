@@ -157,6 +157,7 @@ export class Supervisor {
       'POST purge': async ({ body }) => ({
         count: await this.#edge?.purgeAssets((body as { prefix: string }).prefix),
       }),
+      'POST forget-app-assets': async () => this.#edge?.forgetAppAssets(),
       'POST stop': async () => {
         void this.stop();
       },

@@ -6,7 +6,7 @@ import { configBackSteps, configSteps } from './configs.js';
 import type { UpgradeContext } from './context.js';
 import { promotedMeanwhile, promoteNothing } from './errors.js';
 import { endShadowSteps, nothingChanges, releaseMissing } from './shadow-planners.js';
-import { coolEverywhere, flip, flipEverywhere, warmEverywhere } from './traffic.js';
+import { coolEverywhere, flip, flipEverywhere, forgetAssets, warmEverywhere } from './traffic.js';
 
 /** How long taking back a promotion may wait for the agents. */
 const UNDO_MS = 60_000;
@@ -20,6 +20,7 @@ export function promotePlanner(context: UpgradeContext): Planner {
       ...(await moveSteps(context, base, next)),
       ...configSteps(context, configs),
       promotedStep(context, operation, next),
+      forgetStep(context),
       ...endShadowSteps(context, operation),
     ];
   };
@@ -61,6 +62,7 @@ export function deployPlanner(context: UpgradeContext): Planner {
         run: async (signal) => warmEverywhere(context, await next(), signal),
         undo: () => coolEverywhere(context),
       },
+      forgetIfUndoneStep(context),
       ...clusters.map(({ _id: name }): Step => ({
         name: `flip:${name}`,
         doing: `moving the traffic of ${name}`,
@@ -73,6 +75,7 @@ export function deployPlanner(context: UpgradeContext): Planner {
         final: true,
         run: async () => markPromoted(context, operation, await next()),
       },
+      forgetStep(context),
     ];
   };
 }
@@ -122,6 +125,7 @@ export function rollbackPlanner(context: UpgradeContext): Planner {
       },
       ...configBackSteps(context, upgrade.configs),
       rolledBack,
+      forgetStep(context),
       { name: 'cool', doing: 'ending the new nodes', run: () => coolEverywhere(context) },
     ];
   };
@@ -168,6 +172,7 @@ async function moveSteps(context: UpgradeContext, base: string, next: string): P
       run: (signal) => warmEverywhere(context, next, signal),
       undo: () => coolEverywhere(context),
     },
+    forgetIfUndoneStep(context),
     ...clusters.map(({ _id: name }): Step => ({
       name: `flip:${name}`,
       doing: `moving the traffic of ${name}`,
@@ -176,6 +181,21 @@ async function moveSteps(context: UpgradeContext, base: string, next: string): P
     })),
   ];
 }
+
+/** Once all clusters serve the other release: while they do not, the edge may store of either. */
+const forgetStep = (context: UpgradeContext): Step => ({
+  name: 'forget-assets',
+  doing: 'forgetting stored assets',
+  run: () => forgetAssets(context),
+});
+
+/** Before the first cluster is moved, so that it is the last thing that is taken back. */
+const forgetIfUndoneStep = (context: UpgradeContext): Step => ({
+  name: 'assets',
+  doing: 'noting that assets may change',
+  run: async () => undefined,
+  undo: () => forgetAssets(context),
+});
 
 function promotedStep(context: UpgradeContext, operation: OperationDocument, next: string): Step {
   return {

@@ -64,6 +64,11 @@ async function writeFlip({ clusters, reconciler }: UpgradeContext, name: string,
   reconciler.nudge();
 }
 
+/** What the edge has stored of the app's own assets is of another release: it is asked for anew. */
+export async function forgetAssets({ supervisor }: UpgradeContext): Promise<void> {
+  await supervisor.forgetAppAssets();
+}
+
 /** Ends the warm nodes of all releases but those named. */
 export async function coolEverywhere(
   { clusters, reconciler }: UpgradeContext,

@@ -93,6 +93,8 @@ describe('assets at the edge', () => {
     await first.edge.stop();
     const second = await edgeOf(home, app);
     expect([await second.get('/img/a'), await second.get('/img/b')]).toEqual(['store 3', 'store 2']);
+    // They are no part of a release.
+    await second.edge.forgetAppAssets();
     expect(await second.edge.purgeAssets('/')).toBe(2);
     expect(await second.get('/img/b')).toBe('store 4');
     // Frames come once a second.
@@ -124,12 +126,14 @@ describe('assets at the edge', () => {
 
   test('come from the app, and are cached, where there is no store', async () => {
     const app = await server('app');
-    const { get } = await edgeOf(await homeWith({ diskBytes: 0 }), app);
+    const { edge, get } = await edgeOf(await homeWith({ diskBytes: 0 }), app);
     expect([await get('/img/a'), await get('/img/a'), await get('/api')]).toEqual([
       'app 1',
       'app 1',
       'app 2',
     ]);
+    await edge.forgetAppAssets();
+    expect(await get('/img/a')).toBe('app 3');
   });
 
   test('are not cached, and there is nothing to purge, where nobody asked for it', async () => {
@@ -140,6 +144,7 @@ describe('assets at the edge', () => {
       code: 'NO_ASSET_CACHE',
       remedy: expect.stringContaining('federate replace-proxy edge') as string,
     });
+    await edge.forgetAppAssets();
     expect(edge.state().assets).toBeUndefined();
   });
 });

@@ -48,6 +48,7 @@ describe('upgrades', () => {
 
     await federation.end(client, client.promote({}, federation.signal));
     expect(active()).toEqual(['r1+x@2', 'r1+x@2']);
+    expect(federation.machine.assetsForgotten).toEqual([['r1+x@2', 'r1+x@2']]);
     expect(warm()).toEqual([['r1'], ['r1']]);
     expect(federation.machine.workers.size).toBe(0);
     expect(federation.machine.edge?.capture).toEqual({ enabled: false });
@@ -55,6 +56,7 @@ describe('upgrades', () => {
 
     await federation.end(client, client.rollback(federation.signal));
     expect(active()).toEqual(['r1', 'r1']);
+    expect(federation.machine.assetsForgotten.slice(1)).toEqual([['r1', 'r1']]);
     expect((await client.status(federation.signal)).live).toBe('r1');
     await expect(client.rollback(federation.signal)).rejects.toMatchObject({ code: 'ROLLBACK_NOTHING' });
   });

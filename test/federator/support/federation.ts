@@ -64,6 +64,8 @@ export class FakeMachine {
   readonly specs = new Map<string, ClusterSpec>();
   readonly broken = new Set<string>();
   edge: EdgeConfig | undefined;
+  /** What served whenever the edge's stored assets were forgotten. */
+  readonly assetsForgotten: string[][] = [];
   /** What clients saw of clusters. */
   counts: EdgeCounts = { since: 1, clusters: {} };
   /** Called when a shadow worker is started: stands for the worker. */
@@ -82,6 +84,8 @@ export class FakeMachine {
     },
     stopWorker: async (upgrade: string) => void this.workers.delete(upgrade),
     edgeCounts: async () => this.counts,
+    forgetAppAssets: async () =>
+      void this.assetsForgotten.push([...this.specs.values()].map((spec) => spec.active.id)),
     configureEdge: async (config: EdgeConfig) => void (this.edge = config),
     // The rest of the client is not asked for.
   } as unknown as SupervisorClient;
