@@ -52,3 +52,39 @@ static inline void fixture_leave(struct fixture_asker *a) {
     if (a->x.meter) a->x.meter->open--;
     worker_release(a->x.lease);
 }
+
+/** A worker with its lists and loop, without thread, listeners and control. */
+static inline void fixture_worker(struct worker *w, struct snapshot *s) {
+    *w = (struct worker){0};
+    loop_init(&w->loop);
+    wheel_init(&w->wheel, w->loop.now);
+    list_init(&w->dirty);
+    list_init(&w->again);
+    list_init(&w->dead);
+    list_init(&w->clients);
+    list_init(&w->upstreams);
+    telemetry_init(&w->telemetry, w->loop.now);
+    cache_worker_init(w);
+    tee_init(&w->tee, 0);
+    w->lease = base_alloc(sizeof *w->lease);
+    *w->lease = (struct lease){s, 1};
+}
+
+/** Frees what was closed in this round. */
+static inline void fixture_bury(struct worker *w) {
+    struct list *l;
+    while ((l = list_shift(&w->dead))) {
+        struct conn *c = CONTAINER_OF(l, struct conn, dirty);
+        c->free(c);
+    }
+}
+
+static inline void fixture_worker_end(struct worker *w) {
+    fixture_bury(w);
+    tee_close(&w->tee);
+    telemetry_close(&w->telemetry, w->index);
+    worker_release(w->lease);
+    CHECK(w->chunks.live == 0);
+    chunk_pool_clear(&w->chunks);
+    loop_close(&w->loop);
+}
