@@ -1,3 +1,6 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 
@@ -102,7 +105,60 @@ function rudeNode(socket: Socket, random: () => number): void {
   });
 }
 
+/** Clients of a process of their own, all at once, each with one request; says how many got which first bytes. */
+const CROWD = `
+  const { connect } = require('node:net');
+  const [port, count, localAddress] = process.argv.slice(1);
+  const seen = {};
+  let left = Number(count);
+  for (let i = 0; i < Number(count); i++) {
+    const socket = connect({ port: Number(port), host: '127.0.0.1', localAddress });
+    let first = '';
+    socket.on('connect', () => socket.write('GET / HTTP/1.1\\r\\nHost: a\\r\\nConnection: close\\r\\n\\r\\n'));
+    socket.on('data', (d) => (first = first || d.toString('latin1').slice(0, 12)));
+    socket.on('error', (error) => (first = first || error.code));
+    socket.on('close', () => {
+      seen[first] = (seen[first] ?? 0) + 1;
+      if (--left === 0) console.log(JSON.stringify(seen));
+    });
+  }`;
+
+async function crowd(port: number, count: number, from: string): Promise<Record<string, number>> {
+  const child = spawn(process.execPath, ['-e', CROWD, String(port), String(count), from], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let text = '';
+  child.stdout.on('data', (d: Buffer) => (text += d.toString()));
+  await once(child, 'close');
+  return JSON.parse(text) as Record<string, number>;
+}
+
 describe('chaos', () => {
+  it(
+    '20,000 connections at once, more than it lets in: all are answered',
+    { timeout: 600_000 },
+    async (context) => {
+      // Each process of clients may need as many descriptors as it has clients.
+      const most = Number(
+        /^Max open files +\S+ +(\d+)/m.exec(await readFile('/proc/self/limits', 'utf8'))?.[1] ?? Infinity,
+      );
+      if (most < 6000) context.skip();
+      const node = await startNode((_request, response) => void response.end('ok'));
+      // What is tested is not how fast this machine is.
+      const patient = { headerTimeout: 300_000, queueTimeout: 300_000, connectTimeout: 300_000 };
+      const proxy = await startProxy([{ ...node.node, maxRequests: 100 }], {
+        workers: 2,
+        limits: { connections: 4000, queue: 10_000, ...patient },
+      });
+      const peer = await subscribe(proxy, {});
+      const crowds = await Promise.all([1, 2, 3, 4].map((i) => crowd(proxy.at, 5000, `127.0.1.${i}`)));
+      expect(crowds).toEqual(Array.from({ length: 4 }, () => ({ 'HTTP/1.1 200': 5000 })));
+      expect(node.requests).toBe(20_000);
+      const last = await settled(peer);
+      expect([last.waitSumNs, last.clientConnections]).toEqual([0n, 0]);
+    },
+  );
+
   it('more clients than there are descriptors wait their turn, and all get answers: none is taken in without one for its node', async () => {
     const node = await startNode((_request, response) => setTimeout(() => response.end('ok'), 20));
     const proxy = await startProxy([node.node], {}, 'ulimit -n 128 && exec "$@"');
