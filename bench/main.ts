@@ -17,6 +17,7 @@ import { memoryEntry } from './entries/memory.js';
 import { outliersEntry } from './entries/outliers.js';
 import { proxyEntry } from './entries/proxy.js';
 import { reloadEntry } from './entries/reload.js';
+import { reloadLoadEntry } from './entries/reload-load.js';
 import { rollbackEntry } from './entries/rollback.js';
 import { shadowEntry, shadowFloodEntry } from './entries/shadow.js';
 import { sizingEntry } from './entries/sizing.js';
@@ -45,6 +46,7 @@ const entries: readonly Entry[] = [
   cloneEntry,
   rollbackEntry,
   reloadEntry,
+  reloadLoadEntry,
   outliersEntry,
   tailEntry,
   sizingEntry,
