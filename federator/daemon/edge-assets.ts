@@ -1,16 +1,21 @@
 import { z } from 'zod';
 import type { CacheFrame, ProxyCache, ProxyNode, ProxyRoute } from '../../common/index.js';
 import type { EdgeAssetSettings } from '../home/settings.js';
+import type { Origin, OriginServer } from './origin-addresses.js';
 
 /** Classes of the edge's nodes where assets lie elsewhere than in the app. */
 const APP = 'app';
 const ASSETS = 'assets';
 
-/** The edge's nodes, routes and cache with the operator's assets. With origins of their own no other route may end there. Pure. */
+/**
+ * The edge's nodes, routes and cache with the operator's assets. With origins of their own no other route may end there.
+ * `servers`: where the origins are; a name may have none just now. Pure.
+ */
 export function withAssets(
   config: { readonly nodes: readonly ProxyNode[]; readonly routes?: readonly ProxyRoute[] | undefined },
   settings: EdgeAssetSettings,
   diskPath: string,
+  servers: readonly OriginServer[],
 ): { nodes: readonly ProxyNode[]; routes: readonly ProxyRoute[]; cache: ProxyCache } {
   const { memoryBytes, diskBytes, diskObjectBytes, origins, originHost, originPath, signing, requestFields } =
     settings;
@@ -18,7 +23,7 @@ export function withAssets(
     ...(memoryBytes === undefined ? {} : { memoryBytes }),
     ...(diskBytes === 0 ? {} : { diskPath, diskBytes }),
     ...(diskBytes === 0 || diskObjectBytes === undefined ? {} : { diskObjectBytes }),
-    ...(originHost === undefined ? {} : { originHost }),
+    ...hostOf(originHost, origins ?? []),
     ...(originPath === undefined ? {} : { originPath }),
     ...(signing === undefined ? {} : { signing }),
     ...(requestFields === undefined ? {} : { requestFields }),
@@ -28,12 +33,7 @@ export function withAssets(
   return {
     nodes: [
       ...config.nodes.map((node) => ({ ...node, class: APP })),
-      ...origins.map(({ serverName, ...origin }, i) => ({
-        name: `assets-${i + 1}`,
-        ...origin,
-        class: ASSETS,
-        ...(serverName === undefined ? {} : { serverName }),
-      })),
+      ...servers.map((server, i) => ({ name: `assets-${i + 1}`, ...server, class: ASSETS })),
     ],
     routes: [
       ...routes.map((route) => ({ ...route, nodeClasses: [route.class === 'asset' ? ASSETS : APP] })),
@@ -42,6 +42,17 @@ export function withAssets(
     ],
     cache,
   };
+}
+
+/** What the store is called: as the operator says, or by the one name that its servers have. */
+function hostOf(told: string | undefined, origins: readonly Origin[]): Pick<ProxyCache, 'originHost'> {
+  if (told !== undefined) return { originHost: told };
+  const [first, ...others] = new Set(
+    origins.map(({ host, port, tls }) =>
+      host === undefined || port === (tls ? 443 : 80) ? host : `${host}:${port}`,
+    ),
+  );
+  return first === undefined || others.length > 0 ? {} : { originHost: first };
 }
 
 const takesAll = ({ pattern, methods }: ProxyRoute): boolean =>

@@ -17,6 +17,7 @@ import { addAssets, NO_ASSET_COUNTS, withAssets, type AssetCounts } from './edge
 import { addCounts, type EdgeCounts } from './edge-counts.js';
 import { EdgeFiles } from './edge-files.js';
 import { addLimits, NO_LIMIT_COUNTS, type LimitCounts } from './limit-counts.js';
+import { OriginAddresses } from './origin-addresses.js';
 import type { EdgeConfig, SupervisorState } from './protocol.js';
 
 /** Without clusters the edge answers that there is no node. */
@@ -46,6 +47,7 @@ export class Edge {
   #listen: EdgeListen;
   readonly #log: Logger;
   #files: EdgeFiles;
+  #origins: OriginAddresses;
   #config: EdgeConfig = NO_CLUSTERS;
   #proxy: ProxyProcess | undefined;
   #counts: LimitCounts = NO_LIMIT_COUNTS;
@@ -58,6 +60,7 @@ export class Edge {
     this.#listen = listen;
     this.#log = log.child({ child: 'edge' });
     this.#files = this.#filesOf(listen);
+    this.#origins = this.#originsOf(listen);
   }
 
   /** Errors: PORT_TAKEN, NATIVE_NOT_BUILT, PROXY_CONFIG_REFUSED, PROXY_NOT_STARTED. */
@@ -65,6 +68,7 @@ export class Edge {
     // A port is chosen once: a proxy that restarts must be where clients know it.
     const port = this.#listen.port === 0 ? await freePort(this.#listen.address) : this.#listen.port;
     await this.#files.open();
+    await this.#origins.open();
     try {
       this.#proxy = await ProxyProcess.start(
         {
@@ -103,19 +107,24 @@ export class Edge {
   async replace(wanted: EdgeListen): Promise<ProxyIdentity> {
     if (this.#proxy === undefined) throw notStarted();
     const port = wanted.port === 0 ? this.address().port : wanted.port;
-    const before = { listen: this.#listen, files: this.#files };
+    const before = { listen: this.#listen, files: this.#files, origins: this.#origins };
     this.#listen = wanted;
     this.#files = this.#filesOf(wanted);
+    this.#origins = this.#originsOf(wanted);
     try {
       await this.#files.open();
+      await this.#origins.open();
       const settings = await this.#settings();
       const identity = await this.#proxy.replace({ listen: listensOf(wanted, port), settings });
       before.files.close();
+      before.origins.close();
       return identity;
     } catch (error) {
       this.#files.close();
+      this.#origins.close();
       this.#listen = before.listen;
       this.#files = before.files;
+      this.#origins = before.origins;
       throw error;
     }
   }
@@ -143,6 +152,7 @@ export class Edge {
 
   async stop(): Promise<void> {
     this.#files.close();
+    this.#origins.close();
     await this.#proxy?.stop();
   }
 
@@ -172,6 +182,14 @@ export class Edge {
     });
   }
 
+  #originsOf({ assets }: EdgeListen): OriginAddresses {
+    return new OriginAddresses({
+      origins: assets?.origins ?? [],
+      onChange: () => void this.#refresh(),
+      log: this.#log,
+    });
+  }
+
   /** Which of its ports the proxy says it could not have. */
   #taken(said: string): DharmaError {
     const { port, tls } = this.#listen;
@@ -192,7 +210,9 @@ export class Edge {
     const { tls, limits, trusted, assets } = this.#listen;
     return {
       ...this.#config,
-      ...(assets === undefined ? {} : withAssets(this.#config, assets, join(this.#home.edgeDir, 'assets'))),
+      ...(assets === undefined
+        ? {}
+        : withAssets(this.#config, assets, join(this.#home.edgeDir, 'assets'), this.#origins.servers)),
       exchangeHeader: EXCHANGE_HEADER,
       // Here ids begin: who is trusted with a client's address may pass on any header its client sends.
       ...(trusted === undefined ? {} : { trusted, exchangeHeaderTrusted: false }),
@@ -209,7 +229,7 @@ export class Edge {
     try {
       await this.#proxy?.push(await this.#settings());
     } catch (error) {
-      this.#log.warn({ error: messageOf(error) }, 'the edge did not take its changed files');
+      this.#log.warn({ error: messageOf(error) }, 'the edge did not take what has changed');
     }
   }
 }

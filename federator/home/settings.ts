@@ -68,17 +68,27 @@ const edgeAssetsSchema = z.strictObject({
   /** Servers of an S3-compatible store where the assets lie. Default: the app's own nodes serve them. */
   origins: z
     .array(
-      z.strictObject({
-        address: z.union([z.ipv4(), z.ipv6()], { error: 'expected an IP address' }),
-        port: portSchema.min(1),
-        tls: z.boolean().default(false),
-        /** Whom its certificate must be for; default: its address. */
-        serverName: z.string().optional(),
-      }),
+      z
+        .strictObject({
+          address: z.union([z.ipv4(), z.ipv6()], { error: 'expected an IP address' }).optional(),
+          /** Its name instead: it is looked up, again and again, and each address it has is one server. */
+          host: z
+            .string()
+            .regex(/^(?!-)[a-z\d-]{1,63}(?:\.[a-z\d-]{1,63})*$/i, 'expected a host name')
+            .max(253)
+            .optional(),
+          port: portSchema.min(1),
+          tls: z.boolean().default(false),
+          /** Whom its certificate must be for; default: its host, or its address. */
+          serverName: z.string().optional(),
+        })
+        .refine(({ address, host }) => (address === undefined) !== (host === undefined), {
+          error: 'expected either an address or a host',
+        }),
     )
     .min(1, 'expected at least one server')
     .optional(),
-  /** The store's name for itself (Host), and what comes before each path there. */
+  /** The store's name for itself (Host; default: the origins' host, where they have one), and what comes before each path there. */
   originHost: z.string().min(1).optional(),
   originPath: z
     .string()

@@ -1,5 +1,7 @@
 /** @file request_fuzz.c Request heads: parse, frame, rewrite. What comes out of the rewriting must parse again, alike. */
+#include "forwarded.h"
 #include "rewrite.h"
+#include "sticky.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -44,6 +46,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         check_inside(head.fields[i].value, buf, size);
     }
     BUG_ON(memchr(buf, 0, (size_t)used));
+    check_inside(forwarded_client(&head), buf, size);
+    sticky_read(&head, SPAN("a"));
     if (framing_request(&head, &framing) == 0) rewrite(used);
     return 0;
 }

@@ -105,7 +105,8 @@ static void end_spill(struct cache_object *o) {
         cache_store_drop(o, CACHE_FAILED);
         return;
     }
-    s->published = o->body->on_disk = cache_folder_publish(o, s->name, &file);
+    s->published = cache_folder_publish(o, s->name, &file);
+    o->body->on_disk = s->published;
     cache_store_complete(o);
 }
 

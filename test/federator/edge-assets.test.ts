@@ -9,6 +9,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { createLogger, type ProxyRoute } from '../../common/index.js';
 import { Edge } from '../../federator/daemon/edge.js';
 import { withAssets } from '../../federator/daemon/edge-assets.js';
+import { OriginAddresses, serversOf } from '../../federator/daemon/origin-addresses.js';
 import { Home } from '../../federator/home/home.js';
 import { loadSettings, settingsSchema } from '../../federator/home/settings.js';
 
@@ -102,6 +103,26 @@ describe('assets at the edge', () => {
     expect(second.edge.state().assets).toMatchObject({ hits: 2, misses: 1, diskDamaged: 0, diskFailures: 0 });
   });
 
+  test('come from a store that is known by its name, which is what it is called, too', async () => {
+    const app = await server('app');
+    const store = await server('store');
+    const home = await homeWith({ origins: [{ host: 'localhost', port: store.port }] });
+    const { get } = await edgeOf(home, app);
+    expect(await get('/img/a')).toBe('store 1');
+    expect(store.asked).toEqual([`GET localhost:${store.port}/img/a`]);
+  });
+
+  test('of a store whose name nobody knows wait for it to be known; all else goes on', async () => {
+    const app = await server('app');
+    const { edge, get } = await edgeOf(
+      await homeWith({ origins: [{ host: 'nowhere.invalid', port: 1 }] }),
+      app,
+    );
+    expect(await get('/api')).toBe('app 1');
+    expect(await get('/img/a')).not.toContain('app');
+    expect(edge.state().pid).toBeDefined();
+  });
+
   test('of a private bucket are asked for with a signature', async () => {
     const app = await server('app');
     const store = await server('store');
@@ -149,6 +170,89 @@ describe('assets at the edge', () => {
   });
 });
 
+describe('the names of origins', () => {
+  const origins = [
+    { host: 'a.test', port: 443, tls: true },
+    { host: 'b.test', port: 80, tls: false, serverName: 'c.test' },
+    { address: '10.0.0.9', port: 80, tls: false },
+  ];
+
+  test('stand for all their addresses, each of which is one server', () => {
+    const found = new Map([
+      ['a.test', ['10.0.0.1', '::1']],
+      ['b.test', ['10.0.0.9', '10.0.0.2']],
+    ]);
+    expect(serversOf(origins, found)).toEqual([
+      { address: '10.0.0.1', port: 443, tls: true, serverName: 'a.test' },
+      { address: '::1', port: 443, tls: true, serverName: 'a.test' },
+      { address: '10.0.0.9', port: 80, tls: false, serverName: 'c.test' },
+      { address: '10.0.0.2', port: 80, tls: false, serverName: 'c.test' },
+    ]);
+    expect(serversOf(origins, new Map())).toEqual([{ address: '10.0.0.9', port: 80, tls: false }]);
+  });
+
+  test('are looked up again: what is new is told, and what was found stays while nobody answers', async () => {
+    const answers = new Map<string, readonly string[] | Error>([
+      ['a.test', ['10.0.0.2', '10.0.0.1']],
+      ['b.test', new Error('no such name')],
+    ]);
+    let looks = 0;
+    let changes = 0;
+    const addresses = new OriginAddresses({
+      origins: origins.slice(0, 2),
+      onChange: () => changes++,
+      log: createLogger('test', 'silent'),
+      lookMs: 5,
+      resolve: async (host) => {
+        looks++;
+        const answer = answers.get(host)!;
+        if (answer instanceof Error) throw answer;
+        return answer;
+      },
+    });
+    stops.push(() => addresses.close());
+    const seen = (): string[] => addresses.servers.map(({ address }) => address);
+    const twoLooks = async (): Promise<void> => {
+      const wanted = looks + 4;
+      while (looks < wanted) await pause(5);
+    };
+    await addresses.open();
+    expect(seen()).toEqual(['10.0.0.1', '10.0.0.2']);
+    // Another order is no change.
+    answers.set('a.test', ['10.0.0.1', '10.0.0.2']);
+    await twoLooks();
+    expect(changes).toBe(0);
+    answers.set('b.test', ['10.0.0.3']);
+    while (changes < 1) await pause(5);
+    expect(seen()).toEqual(['10.0.0.1', '10.0.0.2', '10.0.0.3']);
+    answers.set('a.test', new Error('no name server'));
+    await twoLooks();
+    expect([changes, seen().length]).toEqual([1, 3]);
+    answers.set('a.test', ['10.0.0.7']);
+    while (changes < 2) await pause(5);
+    expect(seen()).toEqual(['10.0.0.7', '10.0.0.3']);
+    addresses.close();
+    const before = looks;
+    await pause(50);
+    expect(looks).toBeLessThanOrEqual(before + 2);
+  });
+
+  test('or addresses, but not both, and names only where they are some', () => {
+    const accepted = (origin: object): boolean =>
+      settingsSchema.safeParse({ id: 'f0123456789abcdef', edge: { assets: { origins: [origin] } } }).success;
+    expect(accepted({ host: 's3.eu-central-1.example', port: 443 })).toBe(true);
+    for (const bad of [
+      {},
+      { host: 'a', address: '10.0.0.1' },
+      { host: 'a_b' },
+      { host: '-a' },
+      { host: 'a..b' },
+      { address: 'a' },
+    ])
+      expect(accepted({ ...bad, port: 443 })).toBe(false);
+  });
+});
+
 describe('the nodes a route may go to', () => {
   const routes: fc.Arbitrary<ProxyRoute[]> = fc.uniqueArray(
     fc.record({
@@ -166,7 +270,12 @@ describe('the nodes a route may go to', () => {
     fc.assert(
       fc.property(routes, (all) => {
         const nodes = [{ name: 'blue', address: '127.0.0.1', port: 1 }];
-        const made = withAssets({ nodes, routes: all }, edge.assets!, '/disk');
+        const made = withAssets(
+          { nodes, routes: all },
+          edge.assets!,
+          '/disk',
+          serversOf(edge.assets!.origins!, new Map()),
+        );
         const classes = new Map(made.nodes.map(({ name, class: of }) => [name, of]));
         expect([...classes]).toEqual([
           ['blue', 'app'],

@@ -50,6 +50,17 @@ const refused: [string, string, number][] = [
   ['a quoted coding', post('Transfer-Encoding: "chunked"\r\n', '0\r\n\r\n'), 400],
   ['an empty Transfer-Encoding', post('Transfer-Encoding:\r\n', '0\r\n\r\n'), 400],
   ['a vertical tab in the coding', post('Transfer-Encoding: \x0bchunked\r\n', '0\r\n\r\n'), 400],
+  ['a form feed in the coding', post('Transfer-Encoding: \x0cchunked\r\n', '0\r\n\r\n'), 400],
+  ['a NUL behind the coding', post('Transfer-Encoding: chunked\0\r\n', '0\r\n\r\n'), 400],
+  [
+    'a length that is no number, beside a coding',
+    post('Content-Length: x\r\nTransfer-Encoding: chunked\r\n', '0\r\n\r\n'),
+    400,
+  ],
+  ['binary rubbish', '\x00\xff\xfe\x80\x01\r\n\r\n', 400],
+  ['a method without end', `${'A'.repeat(100_000)} / HTTP/1.1\r\nHost: a\r\n\r\n`, 414],
+  ['a field name over the limit', post(`${'X'.repeat(70_000)}: a\r\n`), 431],
+  ['a slash as overlong UTF-8', 'GET /\xc0\xaf HTTP/1.1\r\nHost: a\r\n\r\n', 400],
   [
     'Transfer-Encoding in HTTP/1.0',
     'POST / HTTP/1.0\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
