@@ -203,6 +203,7 @@ export class ShadowRun {
       stubs: [...options.new.manifest.stubs, ...options.old.manifest.stubs],
       env: options.env ?? {},
       ...(options.newEnv === undefined ? {} : { newEnv: options.newEnv }),
+      ...(options.limits === undefined ? {} : { limits: options.limits }),
       launcher: options.launcher,
       clock: this.#clock,
       log: options.log,
@@ -323,12 +324,18 @@ export class ShadowRun {
       guard: this.#arms?.guard() ?? NO_GUARD,
       caveats: [...(this.#options.caveats ?? []), ...(this.#arms?.caveats ?? []), ...this.#interruptions()],
       sample: options.sample ?? 1,
-      performance: this.#costs.read(options.alpha ?? DEFAULT_ALPHA),
+      performance: this.#performance(),
       timings: this.#timings(),
       alpha: options.alpha ?? DEFAULT_ALPHA,
       redaction: this.#redaction,
     });
     return this.#finding === undefined ? report : concludeReport(report, this.#finding);
+  }
+
+  #performance(): ShadowReport['performance'] {
+    const { alpha, limits } = this.#options;
+    const costs = this.#costs.read(alpha ?? DEFAULT_ALPHA);
+    return costs === undefined || limits === undefined ? costs : { ...costs, limits };
   }
 
   #interruptions(): readonly string[] {

@@ -28,7 +28,7 @@ import type { Money, Sight } from '../sizing/loop.js';
 import { Hosts } from '../spend/hosts.js';
 import { Fleet } from './fleet.js';
 import { Front } from './front.js';
-import { groupKey } from './group.js';
+import { wantedGroups } from './group.js';
 import { readLogs, type NodeLog } from './logs.js';
 import { plan, type GroupKey } from './plan.js';
 import { proxySettings } from './proxy-settings.js';
@@ -171,12 +171,13 @@ export class Agent {
   status(): ClusterStatus | undefined {
     const spec = this.#spec;
     if (spec === undefined) return undefined;
+    const [active, ...warm] = wantedGroups(spec);
     const status = clusterStatus({
       spec,
       ...this.#sizing.nodes.wanted(spec.config),
       sizing: this.#sizing.status(spec.config),
-      activeGroup: groupKey(spec, spec.active),
-      warmGroups: spec.warm.map((release) => groupKey(spec, release)),
+      activeGroup: active.key,
+      warmGroups: warm.map(({ key }) => key),
       serving: this.#serving,
       nodes: this.#fleet.statuses,
       proxy: this.#front.status,
@@ -312,12 +313,11 @@ export class Agent {
   }
 
   async #reconcile(spec: ClusterSpec, signal: AbortSignal): Promise<void> {
-    const releases = new Map(
-      [spec.active, ...spec.warm].map((release) => [groupKey(spec, release), release]),
-    );
+    const [active, ...warm] = wantedGroups(spec);
+    const groups = new Map([...warm, active].map((group) => [group.key, group]));
     const next = plan({
-      active: groupKey(spec, spec.active),
-      warm: spec.warm.map((release) => groupKey(spec, release)),
+      active: active.key,
+      warm: warm.map(({ key }) => key),
       ...this.#sizing.nodes.wanted(spec.config),
       serving: this.#serving?.group,
       nodes: this.#fleet.planned,
@@ -326,8 +326,10 @@ export class Agent {
     for (const name of next.retire) this.#fleet.retire(name);
     const settleFor = (have: number, error: DharmaError): boolean =>
       this.#sizing.nodes.settleFor(have, spec.config, error);
-    for (const { group, count } of next.start)
-      await this.#fleet.grow(spec, releases.get(group)!, count, settleFor, signal);
+    for (const { group, count } of next.start) {
+      const { spec: own, release } = groups.get(group)!;
+      await this.#fleet.grow(own, release, count, settleFor, signal);
+    }
     this.#fleet.record(spec.recordOutbound); // Also for a group that was being opened when the spec came.
     await this.#directTraffic(spec, next.serving, next.traffic, signal);
     const serving = next.serving === undefined ? undefined : this.#fleet.release(next.serving);

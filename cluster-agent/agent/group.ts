@@ -3,10 +3,12 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   distPath,
+  limitsOf,
   startRecorder,
   type ClusterSpec,
   type LaunchSpec,
   type Logger,
+  type NodeLimits,
   type OutboundCall,
   type OutboundRecorder,
   type Release,
@@ -25,10 +27,32 @@ export function groupKey(spec: ClusterSpec, release: Release): GroupKey {
     manifest.outbound,
     spec.config.env,
     spec.config.nodeSize,
+    limitsOf(spec.config),
     spec.stores,
     spec.writableDir,
   ];
   return createHash('sha256').update(JSON.stringify(content)).digest('hex').slice(0, 16);
+}
+
+/** A release whose nodes are to be there, and the spec that they are started by. */
+export interface WantedGroup {
+  readonly key: GroupKey;
+  readonly release: Release;
+  readonly spec: ClusterSpec;
+}
+
+/** The groups that `spec` asks for, the active one first. Pure. */
+export function wantedGroups(spec: ClusterSpec): readonly [WantedGroup, ...WantedGroup[]] {
+  const group = (release: Release, own: ClusterSpec): WantedGroup => ({
+    key: groupKey(own, release),
+    release,
+    spec: own,
+  });
+  const warm = spec.warm.map((release) => {
+    const config = spec.warmConfigs?.[release.id];
+    return group(release, config === undefined ? spec : { ...spec, config });
+  });
+  return [group(spec.active, spec), ...warm];
 }
 
 /** Nodes that are alike: one release under one env, with a recorder of their own in the path of what they call out to. */
@@ -36,6 +60,7 @@ export class Group {
   readonly key: GroupKey;
   readonly release: Release;
   readonly #env: Readonly<Record<string, string>>;
+  readonly #limits: NodeLimits | undefined;
   readonly #recorder: OutboundRecorder;
   readonly #reading: Promise<void>;
 
@@ -48,6 +73,7 @@ export class Group {
     this.key = groupKey(spec, release);
     this.release = release;
     this.#recorder = recorder;
+    this.#limits = limitsOf(spec.config);
     this.#env = nodeEnv(spec, release, recorder);
     this.#reading = read(recorder, onCall);
   }
@@ -72,7 +98,10 @@ export class Group {
     logFile: string;
   }): LaunchSpec & { host: string } {
     const preloads = existsSync(CONTEXT_PRELOAD) ? [CONTEXT_PRELOAD] : [];
-    return { ...node, release: this.release, env: this.#env, preloads };
+    return {
+      ...{ ...node, release: this.release, env: this.#env, preloads },
+      ...(this.#limits === undefined ? {} : { limits: this.#limits }),
+    };
   }
 
   record(on: boolean): void {

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { bytesSchema } from '../bytes.js';
+import type { NodeLimits } from '../domain/app-launcher.js';
 import { durationSchema } from '../duration.js';
 import { nameSchema } from './manifest.js';
 
@@ -30,6 +32,13 @@ const plainConfigSchema = z.strictObject({
   grouping: z.enum(['auto', 'on', 'off']).default('auto'),
   /** A node's size, by the provider's name for it. */
   nodeSize: z.string().min(1).default('small'),
+  /** What nodes of a size have. This machine's are held to it, and so are the copies of a shadow; those without have all there is. */
+  sizes: z
+    .record(
+      z.string(),
+      z.strictObject({ cpus: z.int('expected a whole number').min(1), memory: bytesSchema }),
+    )
+    .default({}),
   /** Nodes that take tasks, where the app's manifest has a `worker`; 0: other clusters' do. Fixed, unless `minWorkers` or `maxWorkers` is given. */
   workers: z.int('expected a whole number').min(0).max(MOST_NODES).default(1),
   /** With either of them the number of workers is sized as nodes are, by what tasks take and wait; it begins with `workers`. */
@@ -110,6 +119,14 @@ export const clusterConfigSchema = plainConfigSchema.superRefine(
 export type ClusterConfig = z.output<typeof clusterConfigSchema>;
 /** As written in the file, before defaults and durations are worked in. */
 export type ClusterConfigInput = z.input<typeof clusterConfigSchema>;
+
+/** What a node of the cluster may take of its machine; undefined: nobody has said. Pure. */
+export function limitsOf({
+  sizes = {}, // A config that an earlier build wrote says nothing of them.
+  nodeSize,
+}: Partial<Pick<ClusterConfig, 'sizes' | 'nodeSize'>>): NodeLimits | undefined {
+  return nodeSize === undefined ? undefined : sizes[nodeSize];
+}
 
 /** The config as it holds for workers: how many, and between how many sizing may choose. Pure. */
 export function workersConfig(config: ClusterConfig): ClusterConfig {

@@ -14,6 +14,8 @@ export interface ClusterSpec {
   readonly config: ClusterConfig;
   readonly active: Release;
   readonly warm: readonly Release[];
+  /** What nodes of a warm release get, by its id, where that is not `config`: the other side of an upgrade that changes it. */
+  readonly warmConfigs?: Readonly<Record<string, ClusterConfig>>;
   /** Real URIs of the stores the app's nodes use. */
   readonly stores: { readonly mongo: string; readonly redis: string };
   /** Address the cluster's proxy listens at. */

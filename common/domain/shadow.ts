@@ -1,3 +1,4 @@
+import type { NodeLimits } from './app-launcher.js';
 import type { OutboundCall } from './exchange.js';
 
 /** What a shadow upgrade tells: its status while it runs, and its report. */
@@ -229,6 +230,8 @@ export interface Performance {
   };
   /** CPU time of an arm's processes for an exchange. */
   readonly cpuMs: CostComparison;
+  /** What a copy of each release might take of the machine, where something was said. */
+  readonly limits?: { readonly old?: NodeLimits; readonly new?: NodeLimits };
   /** What an arm's processes take now, and took at most when it was looked at. */
   readonly memory: readonly {
     readonly arm: ArmName;

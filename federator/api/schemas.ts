@@ -22,13 +22,11 @@ export const errorSchema = z.object({
 
 const absolutePath = z.string().startsWith('/', 'expected an absolute path').max(4096);
 
-export const changeSetSchema = z
-  .strictObject({
-    packages: z.array(z.string().min(1).max(256)).min(1).max(100).optional(),
-    files: z.record(z.string().min(1), absolutePath.nullable()).optional(),
-    env: z.record(z.string().min(1), z.string().nullable()).optional(),
-  })
-  .refine((change) => Object.keys(change).length > 0, 'expected packages, files or env');
+const changeSet = {
+  packages: z.array(z.string().min(1).max(256)).min(1).max(100).optional(),
+  files: z.record(z.string().min(1), absolutePath.nullable()).optional(),
+  env: z.record(z.string().min(1), z.string().nullable()).optional(),
+};
 
 export const addClusterSchema = z.strictObject({
   name: nameSchema,
@@ -54,20 +52,23 @@ const configChange = {
   nodeSize: z.string().min(1).optional(),
 };
 
-const configChangeSchema = z
-  .strictObject(configChange)
-  .refine(
-    ({ config, nodeSize }) => config !== undefined || nodeSize !== undefined,
-    'expected config or nodeSize',
-  );
+type ConfigChanges = { readonly [key in keyof typeof configChange]?: unknown };
 
-export const deploySchema = z.union([
-  z.strictObject({ app: absolutePath }),
-  /** The live release with the files of a folder in place of those it has there. */
-  z.strictObject({ assets: z.strictObject({ dir: absolutePath, into: z.string().min(1).optional() }) }),
-  /** The live release with other configs of clusters. */
-  configChangeSchema,
-]);
+/** A cluster is named for its config alone. */
+const hasConfigForCluster = ({ cluster, config, nodeSize }: ConfigChanges): boolean =>
+  cluster === undefined || config !== undefined || nodeSize !== undefined;
+
+/** A release, configs of clusters, or both. */
+export const deploySchema = z
+  .strictObject({
+    app: absolutePath.optional(),
+    /** The live release with the files of a folder in place of those it has there. */
+    assets: z.strictObject({ dir: absolutePath, into: z.string().min(1).optional() }).optional(),
+    ...configChange,
+  })
+  .refine((deploy) => Object.keys(deploy).length > 0, 'expected app, assets, config or nodeSize')
+  .refine(({ app, assets }) => app === undefined || assets === undefined, 'expected app or assets, not both')
+  .refine(hasConfigForCluster, 'expected config or nodeSize beside cluster');
 
 export const configureSchema = z
   .strictObject({ config: configChange.config, nodeSize: configChange.nodeSize })
@@ -81,8 +82,11 @@ export const tuningOrderSchema = z.discriminatedUnion('order', [
 ]);
 
 export const startShadowSchema = z.strictObject({
-  /** What is rehearsed: a release, or configs of clusters. */
-  change: z.union([changeSetSchema, configChangeSchema]),
+  /** What is rehearsed: a release, configs of clusters, or both. */
+  change: z
+    .strictObject({ ...changeSet, ...configChange })
+    .refine((change) => Object.keys(change).length > 0, 'expected packages, files, env, config or nodeSize')
+    .refine(hasConfigForCluster, 'expected config or nodeSize beside cluster'),
   arms: z.enum(['2x2', '1x1']).optional(),
   /** The operator's word to go on where nothing keeps the arms from the outside. */
   unguarded: z.boolean().optional(),
@@ -127,7 +131,7 @@ export const upgradeSchema = z.object({
   id: z.string(),
   kind: z.enum(['shadow', 'deploy']),
   state: z.string(),
-  change: changeSetSchema.or(z.object({})),
+  change: z.strictObject(changeSet).or(z.object({})),
   base: z.string(),
   next: z.string().nullable(),
   /** Where configs change: what, key by key. */

@@ -84,7 +84,7 @@ export class Comparer {
         ...how,
         log,
       },
-      // A config has no parts that could be tried apart.
+      // All that a config changes changes at once: beside it no part of the release could be tried apart.
       attributeMs === 0 || upgrade.configs !== undefined ? undefined : this.#attribution(attributeMs, told),
     );
     this.#reporting = this.#report(this.#run);

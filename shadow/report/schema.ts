@@ -70,10 +70,13 @@ const cost = z.strictObject({
   confidence: z.number().min(0).max(1),
 });
 
+const nodeLimits = z.strictObject({ cpus: count, memory: count });
+
 const performance = z.strictObject({
   exchanges: count,
   latencyMs: z.strictObject({ old: quantiles, new: quantiles, typical: cost, tail: cost }),
   cpuMs: cost,
+  limits: z.strictObject({ old: nodeLimits.optional(), new: nodeLimits.optional() }).optional(),
   memory: z.array(z.strictObject({ arm: z.enum(ARMS), rssBytes: count, peakBytes: count })),
 });
 

@@ -55,6 +55,7 @@ export const shadowStart: Command = {
     'federate shadow start --update mongodb@7 --env FEATURE_X=1',
     'federate shadow start --update express@5.1.0 --sample 10% --disk 2GB',
     'federate shadow start --config blue.json --cluster blue',
+    'federate shadow start --update express@5.1.0 --config blue.json --cluster blue',
   ],
   run: async ({ client, printer, signal }, { options }) => {
     const packages = listOption(options.update);
@@ -63,8 +64,7 @@ export const shadowStart: Command = {
     const files = file === undefined ? undefined : await readConfig(filesSchema, file);
     const configs = await configChange(options);
     const ofRelease = packages.length > 0 || env !== undefined || files !== undefined;
-    const ofConfigs = configs.config !== undefined || configs.nodeSize !== undefined;
-    if (ofRelease === ofConfigs) throw oneChange(ofRelease);
+    if (!ofRelease && configs === undefined) throw noChange();
     const spoolBytes = bytesOption(options, 'disk', '--disk');
     const sample = shareOption(options, 'sample', '--sample');
     const redact = redactOption(options.redact);
@@ -72,13 +72,12 @@ export const shadowStart: Command = {
     const api = await client();
     const operation = await api.startShadow(
       {
-        change: ofConfigs
-          ? configs
-          : {
-              ...(packages.length === 0 ? {} : { packages }),
-              ...(env === undefined ? {} : { env }),
-              ...(files === undefined ? {} : { files }),
-            },
+        change: {
+          ...(packages.length === 0 ? {} : { packages }),
+          ...(env === undefined ? {} : { env }),
+          ...(files === undefined ? {} : { files }),
+          ...configs,
+        },
         ...(options.arms === '2x2' || options.arms === '1x1' ? { arms: options.arms } : {}),
         ...(redact.length === 0 ? {} : { redact }),
         ...(options.unguarded === true ? { unguarded: true } : {}),
@@ -108,12 +107,11 @@ function attributionTime(options: Parameters<typeof durationOption>[0]): number 
   });
 }
 
-function oneChange(isBoth: boolean): DharmaError {
+function noChange(): DharmaError {
   return new DharmaError({
     code: 'USAGE',
     message:
-      'an update changes something: packages, env or files of the app; or a config or size of clusters',
-    found: isBoth ? 'both' : 'neither',
+      'an update changes something: packages, env or files of the app, or a config or size of clusters',
     remedy: 'Name it, as in: federate shadow start --update express@5.1.0',
     exitCode: ExitCode.usage,
   });

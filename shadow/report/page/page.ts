@@ -151,7 +151,7 @@ function coverage({ coverage: covered }: ShadowReport, limits: PageLimits): Html
 }
 
 function performance(costs: Performance): Html {
-  const { shown, memory } = describePerformance(costs);
+  const { shown, memory, sizes } = describePerformance(costs);
   return html`<section>
     <h2>What it costs</h2>
     <p>Over ${counted(costs.exchanges, 'exchange')} that every arm answered. It makes no verdict.</p>
@@ -160,6 +160,7 @@ function performance(costs: Performance): Html {
       shown.map((one) => [one.what, one.old, one.new, one.noise, one.told]),
     )}
     <p>${memory}</p>
+    ${sizes === undefined ? '' : html`<p>${sizes}</p>`}
   </section>`;
 }
 

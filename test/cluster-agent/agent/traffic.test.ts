@@ -99,6 +99,38 @@ describe('an agent', () => {
     expect([...answers.keys()].sort()).toEqual(['200 new', '200 old']);
   });
 
+  it('promotes a release that only runs under its new config, keeping old nodes by the old one, without one failed request', async () => {
+    const root = await temporaryFolder();
+    const colour = (name: string, needs: string): string =>
+      `if (process.env.COLOUR !== '${needs}') throw new Error('not my colour');
+       ${httpApp(`(q, r) => r.end('${name} ' + process.env.COLOUR)`)}`;
+    const [old, next] = await Promise.all([
+      releaseOf(root, colour('old', 'red'), manifest),
+      releaseOf(root, colour('new', 'blue'), manifest),
+    ]);
+    const { client } = await startAgent(root);
+    const [red, blue] = [{ env: { COLOUR: 'red' } }, { env: { COLOUR: 'blue' } }];
+    const first = await specOf(root, old, { config: red });
+    await client.putSpec(first, soon());
+    await client.waitUntil(converged(1), soon());
+    const load = startLoad(urlOf(first));
+    await answered(load, 20);
+    const byBlue = (await specOf(root, old, { config: blue })).config;
+    const warming = await specOf(root, old, { before: first, config: red, warm: [next] });
+    await client.putSpec({ ...warming, warmConfigs: { [next.id]: byBlue } }, soon());
+    const { nodes } = await client.waitUntil(converged(2), soon());
+    const flip = await specOf(root, next, { before: warming, config: blue, warm: [old] });
+    await client.putSpec({ ...flip, warmConfigs: { [old.id]: first.config } }, soon());
+    const after = await client.waitUntil(converged(3), soon());
+    // Nobody was started or stopped for it.
+    expect(after.nodes.map(({ pid }) => pid).sort()).toEqual(nodes.map(({ pid }) => pid).sort());
+    expect(await (await fetch(urlOf(first))).text()).toBe('new blue');
+    await answered(load, 20);
+    const { answers, failures } = await load.stop();
+    expect(failures).toEqual([]);
+    expect([...answers.keys()].sort()).toEqual(['200 new blue', '200 old red']);
+  });
+
   it('replaces its proxy under load, when it is told to and for other workers, without one failed request', async () => {
     const root = await temporaryFolder();
     const release = await releaseOf(root, version('v1'), manifest);
