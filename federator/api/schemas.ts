@@ -81,24 +81,31 @@ export const tuningOrderSchema = z.discriminatedUnion('order', [
   z.strictObject({ order: z.enum(['pin', 'unpin']), cluster: nameSchema }),
 ]);
 
-export const startShadowSchema = z.strictObject({
-  /** What is rehearsed: a release, configs of clusters, or both. */
-  change: z
-    .strictObject({ ...changeSet, ...configChange })
-    .refine((change) => Object.keys(change).length > 0, 'expected packages, files, env, config or nodeSize')
-    .refine(hasConfigForCluster, 'expected config or nodeSize beside cluster'),
-  arms: z.enum(['2x2', '1x1']).optional(),
-  /** The operator's word to go on where nothing keeps the arms from the outside. */
-  unguarded: z.boolean().optional(),
-  /** Bytes of disk that captured exchanges may take while they wait; by default a share of what is free. */
-  spoolBytes: z.int().min(0).optional(),
-  /** Share of live's sessions to copy; all by default. */
-  sample: z.number().gt(0).max(1).optional(),
-  /** How long it may be tried at a time which package makes which difference, ms; 0: not at all. Default 10 minutes. */
-  attributeMs: z.int().min(0).optional(),
-  /** What its report does not keep: names of header fields, JSON paths. */
-  redact: z.array(redactionRuleSchema).max(1000).optional(),
-});
+export const startShadowSchema = z
+  .strictObject({
+    /** What is rehearsed: a release, configs of clusters, or both; nothing where it is a cron. */
+    change: z
+      .strictObject({ ...changeSet, ...configChange })
+      .refine(hasConfigForCluster, 'expected config or nodeSize beside cluster')
+      .default({}),
+    /** Name of a cron, or task, of the app that runs: its runs are laid over the replay. */
+    cron: z.string().min(1).max(64).optional(),
+    arms: z.enum(['2x2', '1x1']).optional(),
+    /** The operator's word to go on where nothing keeps the arms from the outside. */
+    unguarded: z.boolean().optional(),
+    /** Bytes of disk that captured exchanges may take while they wait; by default a share of what is free. */
+    spoolBytes: z.int().min(0).optional(),
+    /** Share of live's sessions to copy; all by default. */
+    sample: z.number().gt(0).max(1).optional(),
+    /** How long it may be tried at a time which package makes which difference, ms; 0: not at all. Default 10 minutes. */
+    attributeMs: z.int().min(0).optional(),
+    /** What its report does not keep: names of header fields, JSON paths. */
+    redact: z.array(redactionRuleSchema).max(1000).optional(),
+  })
+  .refine(
+    ({ change, cron }) => Object.keys(change).length > 0 === (cron === undefined),
+    'expected packages, files, env, config or nodeSize in change, or cron instead of them',
+  );
 
 export const acceptSchema = z.strictObject({
   difference: z.string().min(1).max(128),
@@ -136,6 +143,8 @@ export const upgradeSchema = z.object({
   next: z.string().nullable(),
   /** Where configs change: what, key by key. */
   configs: z.array(z.object({ cluster: z.string(), changes: z.array(z.string()) })).optional(),
+  /** The cron that is rehearsed instead of an update. */
+  cron: z.string().optional(),
   createdAt: z.string(),
   promotedAt: z.string().optional(),
   rollbackUntil: z.string().optional(),

@@ -266,12 +266,15 @@ export class Commands {
   async #toPromote(): Promise<UpgradeDocument> {
     const { upgrades, clusters } = this.#active;
     const running = await upgrades.running();
+    if (running?.options?.cron !== undefined) throw promoteNothing(running);
     if (running?.state === 'shadowing') return running;
     if (running !== undefined)
       throw running.state === 'starting' ? notReady(running) : upgradeRunning(running);
     const [latest] = await upgrades.list(1);
     const { live } = await clusters.federation();
-    if (latest?.state === 'stopped' && latest.next !== null && latest.base === live) return latest;
+    const isUpdate = latest?.options?.cron === undefined;
+    if (latest?.state === 'stopped' && isUpdate && latest.next !== null && latest.base === live)
+      return latest;
     throw promoteNothing(latest);
   }
 

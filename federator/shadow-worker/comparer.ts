@@ -84,8 +84,10 @@ export class Comparer {
         ...how,
         log,
       },
-      // All that a config changes changes at once: beside it no part of the release could be tried apart.
-      attributeMs === 0 || upgrade.configs !== undefined ? undefined : this.#attribution(attributeMs, told),
+      // All that a config changes changes at once, as what a cron does: beside them no part of a release could be tried apart.
+      attributeMs === 0 || upgrade.configs !== undefined || how.cron !== undefined
+        ? undefined
+        : this.#attribution(attributeMs, told),
     );
     this.#reporting = this.#report(this.#run);
   }

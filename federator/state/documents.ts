@@ -76,6 +76,8 @@ export interface ShadowRunOptions {
   readonly sample?: number;
   /** Time for the trials of a round of attribution, ms; 0: none are made. */
   readonly attributeMs?: number;
+  /** A cron, or task, of the app whose runs are laid over the replay. */
+  readonly cron?: string;
   /** What its report does not keep. */
   readonly redact?: readonly string[];
 }

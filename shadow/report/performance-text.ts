@@ -21,14 +21,8 @@ export function describePerformance({ latencyMs, cpuMs, memory, limits }: Perfor
   readonly memory: string;
   readonly sizes?: string;
 } {
-  const { old, new: fresh, typical, tail } = latencyMs;
   return {
-    shown: [
-      row('median answer', quantile(old.p50), quantile(fresh.p50), typical),
-      row('95th percentile', quantile(old.p95), quantile(fresh.p95), tail),
-      row('99th percentile', quantile(old.p99), quantile(fresh.p99), undefined),
-      row('CPU an exchange', ms(cpuMs.old), ms(cpuMs.new), cpuMs),
-    ],
+    shown: [...describeLatency(latencyMs), row('CPU an exchange', ms(cpuMs.old), ms(cpuMs.new), cpuMs)],
     memory: `Memory, now and at most: ${memory
       .map(({ arm, rssBytes, peakBytes }) => `${arm} ${formatBytes(rssBytes)}, ${formatBytes(peakBytes)}`)
       .join('; ')}`,
@@ -36,6 +30,20 @@ export function describePerformance({ latencyMs, cpuMs, memory, limits }: Perfor
       ? {}
       : { sizes: `A copy could take: old ${limit(limits.old)}; new ${limit(limits.new)}` }),
   };
+}
+
+/** Times to answer, in words. */
+export function describeLatency({
+  old,
+  new: fresh,
+  typical,
+  tail,
+}: Performance['latencyMs']): readonly CostTold[] {
+  return [
+    row('median answer', quantile(old.p50), quantile(fresh.p50), typical),
+    row('95th percentile', quantile(old.p95), quantile(fresh.p95), tail),
+    row('99th percentile', quantile(old.p99), quantile(fresh.p99), undefined),
+  ];
 }
 
 /** The same for a terminal. */

@@ -80,6 +80,18 @@ const performance = z.strictObject({
   memory: z.array(z.strictObject({ arm: z.enum(ARMS), rssBytes: count, peakBytes: count })),
 });
 
+const cron = z.strictObject({
+  name: z.string(),
+  runs: count,
+  failed: count,
+  problem: z.string().optional(),
+  tookMs: ms,
+  cpuMs: ms,
+  beside: performance.pick({ exchanges: true, latencyMs: true }).optional(),
+  busyCpus: z.strictObject({ requests: z.number(), run: z.number() }),
+  nodes: z.strictObject({ requests: count, withRun: count }).optional(),
+});
+
 export const reportSchema = z.strictObject({
   version: z.literal(1),
   upgrade: z.string(),
@@ -138,6 +150,7 @@ export const reportSchema = z.strictObject({
   }),
   attribution: attribution.optional(),
   performance: performance.optional(),
+  cron: cron.optional(),
   timings: z.strictObject({
     startedAt: ms,
     cloneMs: ms,

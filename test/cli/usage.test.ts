@@ -39,6 +39,7 @@ describe('wrong usage exits 2, with one error and its remedy', () => {
     [['promote', '--rollback-window', 'soon'], '--rollback-window: expected a duration'],
     [['shadow', 'accept', 'd1'], "required option '--reason <text>' not specified"],
     [['shadow', 'start'], 'an update changes something'],
+    [['shadow', 'start', '--cron', 'nightly', '--update', 'x'], 'a cron is rehearsed on what runs'],
     [['shadow', 'start', '--env', '1=2'], '--env: expected NAME=VALUE'],
     [
       ['shadow', 'start', '--update', 'x', '--no-attribute', '--attribute-timeout', '1m'],

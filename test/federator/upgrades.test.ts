@@ -262,6 +262,26 @@ describe('upgrades', () => {
     ]);
   });
 
+  test('are none where a cron is rehearsed: its shadow runs what is live, and there is nothing to promote', async () => {
+    const client = await withClusters();
+    federation.shadowWith('identical');
+    await expect(
+      client.startShadow({ change: { packages: ['x@2'] }, cron: 'nightly' }, federation.signal),
+    ).rejects.toMatchObject({ code: 'REQUEST_INVALID' });
+    await expect(client.startShadow({ change: {} }, federation.signal)).rejects.toMatchObject({
+      code: 'REQUEST_INVALID',
+    });
+    await federation.end(client, client.startShadow({ cron: 'nightly' }, federation.signal));
+    const { id, ...upgrade } = await client.upgrade('current', federation.signal);
+    expect(upgrade).toMatchObject({ state: 'shadowing', cron: 'nightly', base: 'r1', next: 'r1' });
+    expect([...federation.machine.workers]).toEqual([id]);
+    const promoted = (): Promise<string> => client.promote({ yes: true }, federation.signal);
+    await expect(promoted()).rejects.toMatchObject({ code: 'PROMOTE_NOTHING' });
+    await federation.end(client, client.stopShadow(federation.signal));
+    await expect(promoted()).rejects.toMatchObject({ code: 'PROMOTE_NOTHING' });
+    expect(active()).toEqual(['r1', 'r1']);
+  });
+
   test('of configs alone keep the old nodes warm, as one that goes to another size', async () => {
     const client = await withClusters();
     await federation.end(client, client.deploy({ nodeSize: 'large' }, federation.signal));

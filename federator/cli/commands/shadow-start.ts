@@ -25,6 +25,11 @@ export const shadowStart: Command = {
     },
     ...CONFIG_OPTIONS,
     {
+      flags: '--cron <name>',
+      about:
+        'rehearse no update but a cron (or task) of the app: its runs are laid over the copied requests, in half of the copies',
+    },
+    {
       flags: '--arms <arms>',
       about: '2x2: two copies of each release, to tell noise from change; 1x1: half the cost (default: 2x2)',
       choices: ['2x2', '1x1'],
@@ -56,6 +61,7 @@ export const shadowStart: Command = {
     'federate shadow start --update express@5.1.0 --sample 10% --disk 2GB',
     'federate shadow start --config blue.json --cluster blue',
     'federate shadow start --update express@5.1.0 --config blue.json --cluster blue',
+    'federate shadow start --cron nightly-report --sample 50%',
   ],
   run: async ({ client, printer, signal }, { options }) => {
     const packages = listOption(options.update);
@@ -64,7 +70,8 @@ export const shadowStart: Command = {
     const files = file === undefined ? undefined : await readConfig(filesSchema, file);
     const configs = await configChange(options);
     const ofRelease = packages.length > 0 || env !== undefined || files !== undefined;
-    if (!ofRelease && configs === undefined) throw noChange();
+    const cron = textOption(options, 'cron');
+    if ((ofRelease || configs !== undefined) === (cron !== undefined)) throw oneThing(cron);
     const spoolBytes = bytesOption(options, 'disk', '--disk');
     const sample = shareOption(options, 'sample', '--sample');
     const redact = redactOption(options.redact);
@@ -84,6 +91,7 @@ export const shadowStart: Command = {
         ...(spoolBytes === undefined ? {} : { spoolBytes }),
         ...(attributeMs === undefined ? {} : { attributeMs }),
         ...(sample === undefined ? {} : { sample }),
+        ...(cron === undefined ? {} : { cron }),
       },
       signal,
     );
@@ -107,11 +115,13 @@ function attributionTime(options: Parameters<typeof durationOption>[0]): number 
   });
 }
 
-function noChange(): DharmaError {
+function oneThing(cron: string | undefined): DharmaError {
   return new DharmaError({
     code: 'USAGE',
     message:
-      'an update changes something: packages, env or files of the app, or a config or size of clusters',
+      cron === undefined
+        ? 'an update changes something: packages, env or files of the app, or a config or size of clusters'
+        : 'a cron is rehearsed on what runs: without an update',
     remedy: 'Name it, as in: federate shadow start --update express@5.1.0',
     exitCode: ExitCode.usage,
   });

@@ -1,4 +1,10 @@
-import { formatDuration, type Performance, type ShadowReport } from '../../../common/index.js';
+import {
+  formatDuration,
+  type CronRehearsal,
+  type Performance,
+  type ShadowReport,
+} from '../../../common/index.js';
+import { describeCron } from '../cron-text.js';
 import { describePerformance } from '../performance-text.js';
 import { attributionSection } from './attribution.js';
 import { differencesSection, type Accepting } from './differences.js';
@@ -38,7 +44,7 @@ export function renderPage(report: ShadowReport, options: PageOptions): string {
         <main>
           ${attributionSection(report, limits)} ${differencesSection(report, limits, options.accepting)}
           ${noise(report, limits)} ${coverage(report, limits)}
-          ${report.performance && performance(report.performance)}
+          ${report.performance && performance(report.performance)} ${report.cron && cron(report.cron)}
         </main>
         <footer class="soft"><p>${timings(report)}</p></footer>
       </body>
@@ -147,6 +153,13 @@ function coverage({ coverage: covered }: ShadowReport, limits: PageLimits): Html
       ]),
     )}
     ${rest}
+  </section>`;
+}
+
+function cron(rehearsed: CronRehearsal): Html {
+  return html`<section>
+    <h2>The cron</h2>
+    ${describeCron(rehearsed).map((line) => html`<p>${line}</p>`)}
   </section>`;
 }
 
