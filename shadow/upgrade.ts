@@ -253,6 +253,7 @@ export class ShadowRun {
       signal,
       journal,
       eachApart: this.#options.eachApart ?? false,
+      isBusy: () => this.#overlay?.isUnderWay === true,
       backlog: () => neverSent.length + this.#intake.backlog,
       request: (exchange, arm) => this.#judge.request(exchange, arm),
       onAnswers: (exchange, sent) => learner.answers(exchange, sent),

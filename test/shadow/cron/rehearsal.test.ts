@@ -37,12 +37,12 @@ it('a cron that live never ran is run beside copies of requests, and what that t
     await run.ready();
     for (let n = 0; ; n += 1) {
       source.push({ kind: 'exchange', exchange: getExchange(`/${n % 7}`, n) });
-      await run.drained();
       const { cron } = await run.report();
       if ((cron?.runs ?? 0) >= 2 && (cron?.beside?.exchanges ?? 0) >= 5) break;
       expect(cron?.problem).toBeUndefined();
       await systemClock.sleep(20);
     }
+    await run.drained();
     const report = await run.report();
     expect(report.cron).toMatchObject({ name: 'nightly', failed: 0 });
     // CPU time is told in ticks of 10 ms, and the old arms' noise is subtracted.
