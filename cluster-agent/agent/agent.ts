@@ -92,6 +92,7 @@ export class Agent {
       session: randomBytes(4).toString('hex'),
       provider: options.provider ?? new LocalProvider(),
       spend: options.spend,
+      answers: (host) => this.#fleet.answers(host) || this.#workers.answers(host),
       log: options.log,
     });
     const { name, dir, launcher, log, backoff } = options;

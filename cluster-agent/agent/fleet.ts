@@ -176,6 +176,13 @@ export class Fleet {
     member.node.drain();
   }
 
+  /** Whether the node on that host runs. */
+  answers(hostId: string): boolean {
+    return [...this.#members.values()].some(
+      ({ host, node }) => host.id === hostId && (node.state === 'ready' || node.state === 'draining'),
+    );
+  }
+
   /** Hosts that are not there any more: their nodes are not wanted. */
   lose(hostIds: readonly string[]): void {
     for (const [name, { host }] of this.#members) if (hostIds.includes(host.id)) this.retire(name);

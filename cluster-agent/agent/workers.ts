@@ -62,6 +62,11 @@ export class Workers {
     return { ready: count(['ready']), coming: count(['starting', 'testing']) };
   }
 
+  /** Whether the worker on that host runs. */
+  answers(hostId: string): boolean {
+    return this.#fleet.answers(hostId);
+  }
+
   /** Hosts that are not there any more: their workers are not wanted. */
   lose(hostIds: readonly string[]): void {
     this.#fleet.lose(hostIds);
