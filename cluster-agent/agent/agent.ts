@@ -321,15 +321,17 @@ export class Agent {
       warm: warm.map(({ key }) => key),
       ...this.#sizing.nodes.wanted(spec.config),
       serving: this.#serving?.group,
+      sized: new Map([...groups.values()].map(({ key, sized }) => [key, sized])),
       nodes: this.#fleet.planned,
     });
     this.#options.log.debug({ generation: spec.generation, nodes: this.#fleet.planned, next }, 'plan');
     for (const name of next.retire) this.#fleet.retire(name);
     const settleFor = (have: number, error: DharmaError): boolean =>
       this.#sizing.nodes.settleFor(have, spec.config, error);
-    for (const { group, count } of next.start) {
-      const { spec: own, release } = groups.get(group)!;
-      await this.#fleet.grow(own, release, count, settleFor, signal);
+    for (const { group, count, size } of next.start) {
+      const { spec: own, release, sized } = groups.get(group)!;
+      const other = sized.find((one) => one.size === size);
+      await this.#fleet.grow(own, release, count, settleFor, signal, other);
     }
     this.#fleet.record(spec.recordOutbound); // Also for a group that was being opened when the spec came.
     await this.#directTraffic(spec, next.serving, next.traffic, signal);
@@ -355,6 +357,7 @@ export class Agent {
       proxySettings(spec.config, manifest, nodes, {
         groups: this.#sizing.nodes.groups(spec.config),
         before: this.#front.classes,
+        sizes: this.#fleet.sizes,
       });
     await this.#front.ensure(spec, settingsFor(first), signal);
     const listed = await this.#front.direct(

@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import {
   distPath,
   limitsOf,
+  nodeClassesOf,
   startRecorder,
+  type ClusterConfig,
   type ClusterSpec,
   type LaunchSpec,
   type Logger,
@@ -34,11 +36,22 @@ export function groupKey(spec: ClusterSpec, release: Release): GroupKey {
   return createHash('sha256').update(JSON.stringify(content)).digest('hex').slice(0, 16);
 }
 
+/** Nodes of a group that are of another size than the rest. */
+export interface OtherSize {
+  /** Its name with what nodes of it have: where that changes they are other nodes. */
+  readonly size: string;
+  /** The provider's name for it. */
+  readonly name: string;
+  readonly count: number;
+}
+
 /** A release whose nodes are to be there, and the spec that they are started by. */
 export interface WantedGroup {
   readonly key: GroupKey;
   readonly release: Release;
   readonly spec: ClusterSpec;
+  /** So many of its nodes are of other sizes: classes that have one of their own. */
+  readonly sized: readonly OtherSize[];
 }
 
 /** The groups that `spec` asks for, the active one first. Pure. */
@@ -47,6 +60,7 @@ export function wantedGroups(spec: ClusterSpec): readonly [WantedGroup, ...Wante
     key: groupKey(own, release),
     release,
     spec: own,
+    sized: sizedOf(own.config),
   });
   const warm = spec.warm.map((release) => {
     const config = spec.warmConfigs?.[release.id];
@@ -55,12 +69,21 @@ export function wantedGroups(spec: ClusterSpec): readonly [WantedGroup, ...Wante
   return [group(spec.active, spec), ...warm];
 }
 
+function sizedOf(config: ClusterConfig): OtherSize[] {
+  const counts = new Map<string, number>();
+  for (const { size, count } of nodeClassesOf(config))
+    if (size !== undefined) counts.set(size, (counts.get(size) ?? 0) + count);
+  return [...counts].map(([name, count]) => {
+    const limits = limitsOf({ ...config, nodeSize: name });
+    return { size: limits === undefined ? name : `${name} ${JSON.stringify(limits)}`, name, count };
+  });
+}
+
 /** Nodes that are alike: one release under one env, with a recorder of their own in the path of what they call out to. */
 export class Group {
   readonly key: GroupKey;
   readonly release: Release;
   readonly #env: Readonly<Record<string, string>>;
-  readonly #limits: NodeLimits | undefined;
   readonly #recorder: OutboundRecorder;
   readonly #reading: Promise<void>;
 
@@ -73,7 +96,6 @@ export class Group {
     this.key = groupKey(spec, release);
     this.release = release;
     this.#recorder = recorder;
-    this.#limits = limitsOf(spec.config);
     this.#env = nodeEnv(spec, release, recorder);
     this.#reading = read(recorder, onCall);
   }
@@ -91,16 +113,14 @@ export class Group {
   }
 
   /** How a node of this group is started at `host`. */
-  launchSpec(node: {
-    name: string;
-    host: string;
-    workDir: string;
-    logFile: string;
-  }): LaunchSpec & { host: string } {
+  launchSpec(
+    node: { name: string; host: string; workDir: string; logFile: string },
+    limits: NodeLimits | undefined,
+  ): LaunchSpec & { host: string } {
     const preloads = existsSync(CONTEXT_PRELOAD) ? [CONTEXT_PRELOAD] : [];
     return {
       ...{ ...node, release: this.release, env: this.#env, preloads },
-      ...(this.#limits === undefined ? {} : { limits: this.#limits }),
+      ...(limits === undefined ? {} : { limits }),
     };
   }
 

@@ -40,7 +40,12 @@ export class Workers {
     if (serving === undefined) return;
     const release = asWorker(serving);
     const count = release === undefined ? 0 : wanted.count;
-    const told = { ...spec, config: { ...spec.config, env: { ...spec.config.env, DHARMA_ROLE: 'worker' } } };
+    const { config } = spec;
+    // Classes are of nodes that get requests.
+    const told = {
+      ...spec,
+      config: { ...config, nodeClasses: undefined, env: { ...config.env, DHARMA_ROLE: 'worker' } },
+    };
     const active = groupKey(told, release ?? serving);
     const before = this.#group;
     this.#count = count;

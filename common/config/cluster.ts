@@ -7,6 +7,13 @@ import { nameSchema } from './manifest.js';
 /** Nodes a cluster can have. */
 export const MOST_NODES = 64;
 
+const classNodesSchema = z.int('expected a whole number').min(1).max(MOST_NODES);
+/** `2`, or `{ "nodes": 2, "size": "large" }`. */
+const nodeClassSchema = z.union(
+  [classNodesSchema, z.strictObject({ nodes: classNodesSchema, size: z.string().min(1) })],
+  { error: 'expected a whole number, or { "nodes", "size" }' },
+);
+
 /**
  * One cluster's configuration: what `federate add-cluster NAME --config FILE` reads. Clusters differ in it on purpose.
  * The compiled form (durations in ms, every default filled in) is `ClusterConfig`.
@@ -23,8 +30,11 @@ const plainConfigSchema = z.strictObject({
   standby: z
     .union([z.literal('auto'), z.int().min(0).max(8)], { error: 'expected "auto" or 0 to 8' })
     .default('auto'),
-  /** How many of the nodes are kept for routes of each `nodeClass`; at least one node stays for all other routes. */
-  nodeClasses: z.record(nameSchema, z.int('expected a whole number').min(1).max(MOST_NODES)).optional(),
+  /**
+   * How many of the nodes are kept for routes of each `nodeClass`, and of which size where that is not `nodeSize`; at least one
+   * node stays for all other routes.
+   */
+  nodeClasses: z.record(nameSchema, nodeClassSchema).optional(),
   /**
    * Whether endpoints of like duration get nodes of their own, so that short requests do not stand behind long ones: `auto`,
    * where that is cheaper for certain than more nodes for all; `on`, by the cheapest grouping there is.
@@ -106,7 +116,7 @@ export const clusterConfigSchema = plainConfigSchema.superRefine(
         message: `expected at least minNodes (${minNodes})`,
       });
     const least = Math.min(nodes, minNodes ?? nodes);
-    const kept = Object.values(nodeClasses ?? {}).reduce((sum, count) => sum + count, 0);
+    const kept = nodeClassesOf({ nodeClasses, nodeSize: '' }).reduce((sum, { count }) => sum + count, 0);
     if (kept > 0 && kept >= least)
       context.addIssue({
         code: 'custom',
@@ -119,6 +129,27 @@ export const clusterConfigSchema = plainConfigSchema.superRefine(
 export type ClusterConfig = z.output<typeof clusterConfigSchema>;
 /** As written in the file, before defaults and durations are worked in. */
 export type ClusterConfigInput = z.input<typeof clusterConfigSchema>;
+
+/** Nodes that are kept for routes of a class. */
+export interface NodeClass {
+  readonly name: string;
+  readonly count: number;
+  /** Where it is not that of the cluster's other nodes. */
+  readonly size: string | undefined;
+}
+
+/** The classes of a cluster's nodes, by name. Pure. */
+export function nodeClassesOf({
+  nodeClasses = {},
+  nodeSize,
+}: Pick<ClusterConfig, 'nodeClasses' | 'nodeSize'>): NodeClass[] {
+  return Object.entries(nodeClasses)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, wanted]) => {
+      const { nodes: count, size } = typeof wanted === 'number' ? { nodes: wanted, size: nodeSize } : wanted;
+      return { name, count, size: size === nodeSize ? undefined : size };
+    });
+}
 
 /** What a node of the cluster may take of its machine; undefined: nobody has said. Pure. */
 export function limitsOf({

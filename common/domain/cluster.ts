@@ -39,6 +39,8 @@ export interface NodeStatus {
   readonly port: number;
   readonly pid: number | undefined;
   readonly restarts: number;
+  /** Where it is not that of the cluster's other nodes. */
+  readonly size?: string;
   /** Why it is `failed`, or why it last restarted. */
   readonly reason?: string;
 }

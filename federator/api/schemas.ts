@@ -180,6 +180,8 @@ const nodeSchema = z.object({
   port: z.int(),
   pid: z.int().optional(),
   restarts: z.int(),
+  /** Where it is not that of the cluster's other nodes. */
+  size: z.string().optional(),
   reason: z.string().optional(),
 });
 

@@ -54,6 +54,50 @@ describe('an agent', () => {
     expect((await load.stop()).failures).toEqual([]);
   });
 
+  it('gives a class of nodes a size of its own, and takes it away again, without one failed request', async () => {
+    const root = await temporaryFolder();
+    const release = await releaseOf(
+      root,
+      httpApp(`(q, r) =>
+      r.end(q.url.endsWith('?limits') ? require('node:fs').readFileSync('/proc/self/limits') : process.env.HOST)`),
+      {
+        routes: [
+          { pattern: '/', methods: ['GET'], test: { path: '/' } },
+          { pattern: '/report', methods: ['GET'], nodeClass: 'slow', test: { path: '/report' } },
+        ],
+      },
+    );
+    const { client } = await startAgent(root);
+    const first = await specOf(root, release, { config: { nodes: 3 } });
+    await client.putSpec(first, soon());
+    const before = await client.waitUntil(converged(1), soon());
+    const load = startLoad(urlOf(first));
+    await answered(load, 20);
+    const config = {
+      nodes: 3,
+      nodeClasses: { slow: { nodes: 1, size: 'large' } },
+      sizes: { large: { cpus: 1, memory: '1GB' } },
+    };
+    const second = await specOf(root, release, { before: first, config });
+    await client.putSpec(second, soon());
+    const { nodes } = await client.waitUntil(converged(2), soon());
+    const [large] = nodes.filter(({ size }) => size === 'large');
+    expect(nodes).toHaveLength(3);
+    // Two of the three are those there were.
+    const pids = new Set(before.nodes.map(({ pid }) => pid));
+    expect(nodes.filter(({ pid }) => pids.has(pid))).toHaveLength(2);
+    for (let i = 0; i < 4; i += 1)
+      expect(await (await fetch(`${urlOf(first)}/report`)).text()).toBe(large!.address);
+    const limits = await (await fetch(`${urlOf(first)}/report?limits`)).text();
+    expect(limits).toMatch(/^Max data size\s+1073741824\s/m);
+    const third = await specOf(root, release, { before: second, config: { nodes: 3 } });
+    await client.putSpec(third, soon());
+    const after = await client.waitUntil(converged(3), soon());
+    expect(after.nodes.map(({ size }) => size)).toEqual([undefined, undefined, undefined]);
+    await answered(load, 20);
+    expect((await load.stop()).failures).toEqual([]);
+  });
+
   it('promotes and rolls back under load without one failed request', async () => {
     const root = await temporaryFolder();
     const [old, next] = await Promise.all([
