@@ -172,7 +172,7 @@ export class FederationClient {
   /** Undefined while the federator is being restarted: the work goes on when it is back. */
   async #operation(id: string, signal: AbortSignal): Promise<Operation | undefined> {
     try {
-      return operationSchema.parse(await this.#call('GET', `/v1/operations/${id}`, undefined, signal));
+      return operationSchema.parse(await this.#once('GET', `/v1/operations/${id}`, undefined, signal));
     } catch (error) {
       if (error instanceof DharmaError && TRANSIENT.has(error.code)) return undefined;
       throw error;
@@ -184,7 +184,21 @@ export class FederationClient {
     return answer.operation;
   }
 
+  /** Asks again while no instance is active: nothing has been done then, and one takes over within seconds. */
   async #call(method: string, path: string, body: unknown, signal: AbortSignal): Promise<unknown> {
+    const giveUpAt = performance.now() + AWAY_MS;
+    for (;;) {
+      try {
+        return await this.#once(method, path, body, signal);
+      } catch (error) {
+        const isAway = error instanceof DharmaError && error.code === 'NO_ACTIVE_INSTANCE';
+        if (!isAway || performance.now() > giveUpAt) throw error;
+      }
+      await pause(POLL_MS, undefined, { signal });
+    }
+  }
+
+  async #once(method: string, path: string, body: unknown, signal: AbortSignal): Promise<unknown> {
     let response: Response;
     try {
       response = await fetch(`${this.#url}${path}`, {

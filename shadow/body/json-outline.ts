@@ -44,6 +44,8 @@ export class JsonOutline {
   /** Of each container, by its number: what it stands in, and its name there. A name is where it is written, an index `-1 - index`. */
   readonly #parents: number[] = [];
   readonly #ownNames: number[] = [];
+  /** Names by where they are written, once they were asked for. */
+  readonly #written = new Map<number, string>();
   /** Containers of the tree, once they were asked for. */
   readonly #containers: (Container | undefined)[] = [];
 
@@ -172,9 +174,13 @@ export class JsonOutline {
 
   #name(name: number): string | number {
     if (name < 0) return -1 - name;
-    const text = textAt(this.#bytes, name, stringEnd(this.#bytes, name));
-    // Set like any other, it would be the prototype.
-    if (text === '__proto__') throw APART;
+    let text = this.#written.get(name);
+    if (text === undefined) {
+      text = textAt(this.#bytes, name, stringEnd(this.#bytes, name));
+      // Set like any other, it would be the prototype.
+      if (text === '__proto__') throw APART;
+      this.#written.set(name, text);
+    }
     return text;
   }
 }

@@ -7,6 +7,7 @@ import type { Comparison } from './comparison.js';
 import { namesMeasurement, withoutAmounts } from './measurement.js';
 import { innerPlace, type Four, type Observation, type Place } from './observation.js';
 import { allEqual, named, observeTraits, valueOf, type Leaf } from './observing.js';
+import { timeTraitsOf } from './shape.js';
 import { LIVE_SIDE } from './symbols.js';
 import { unfold, type Unfolded } from './unfold.js';
 import { watched } from './values-seen.js';
@@ -93,7 +94,7 @@ function compareTexts(
     comparison.observe(
       Object.assign(valueOf(place, texts, live, texts, comparison), { explained: 'time' as const }),
     );
-    observeTraits(place, texts, live, comparison, 'format');
+    observeTraits(place, texts, live, comparison, timeTraitsOf(texts, live));
     return;
   }
   if (times !== undefined) {

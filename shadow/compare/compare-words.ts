@@ -1,3 +1,4 @@
+import { isWord } from '../correlate/characters.js';
 import { TIME_FORMS } from '../correlate/time-text.js';
 import { strengthOf } from '../correlate/tokens.js';
 import type { Comparison } from './comparison.js';
@@ -28,12 +29,13 @@ export function isSentence(texts: Four<string>, labels: Four<string>): boolean {
 
 /** What no word has in it, but for a time or an amount. */
 const APART = /[\s,;:()[\]{}"'<>⟨⟩]/;
-const AMOUNT = new RegExp(MEASUREMENT_FORM);
+const AMOUNT_FIRST = new RegExp(`^${MEASUREMENT_FORM}`);
 
 /** A time or an amount is one word, with white space in it. */
 function isOneWord(text: string): boolean {
-  if (text !== '' && !APART.test(text) && !AMOUNT.test(text)) return true;
-  return text.match(WORD)?.[0] === text;
+  if (text === '' || APART.test(text)) return text.match(WORD)?.[0] === text;
+  const amount = AMOUNT_FIRST.exec(text);
+  return amount === null || amount[0] === text;
 }
 
 /** Texts with the same words in the same places but some: each of those is a place of its own. */
@@ -114,7 +116,8 @@ export function observeIds(
   live: string | undefined,
   comparison: Comparison,
 ): void {
-  const rows = isSentence(texts, texts) ? texts.map((text) => text.match(WORD) ?? []) : [];
+  const rows =
+    !texts.every(isWord) && isSentence(texts, texts) ? texts.map((text) => text.match(WORD) ?? []) : [];
   if (rows.length === 0 || rows.some((row) => row.length !== rows[0]!.length)) {
     observeTraits(place, texts, live, comparison);
     return;

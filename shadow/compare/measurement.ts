@@ -43,5 +43,7 @@ const DURATIONS = /\.(?:took|elapsed|latency|responseTime|processingTime)(?:Ms|U
  */
 export function mayBeDuration(general: string, texts: readonly string[]): boolean {
   if (DURATIONS.test(general)) return true;
-  return texts.every((text) => /^9 ?(?:ns|µs|μs|us|ms)$/.test(measurementForm(text) ?? ''));
+  return texts.every(
+    (text) => text.endsWith('s') && /^9 ?(?:ns|µs|μs|us|ms)$/.test(measurementForm(text) ?? ''),
+  );
 }

@@ -2,7 +2,7 @@ import { canonical, type Tree } from '../body/tree.js';
 import { show, type Comparison } from './comparison.js';
 import { mayBeDuration } from './measurement.js';
 import { mayBeOfMoment } from './momentary.js';
-import type { Feature, Four, Observation, Place } from './observation.js';
+import type { Four, Observation, Place } from './observation.js';
 import { traitsOf } from './shape.js';
 import { LIVE_SIDE } from './symbols.js';
 
@@ -10,17 +10,15 @@ import { LIVE_SIDE } from './symbols.js';
 
 export type Leaf = string | number | boolean;
 
-/** Observes the traits in which they are not alike, or `only` that one. */
+/** Observes the traits in which they are not alike. */
 export function observeTraits(
   place: Place,
   texts: Four<string>,
   live: string | undefined,
   comparison: Comparison,
-  only?: Feature,
+  traits = traitsOf(texts, live, comparison.single),
 ): void {
-  for (const trait of traitsOf(texts, live, comparison.single).filter(
-    ({ feature }) => feature === (only ?? feature),
-  ))
+  for (const trait of traits)
     comparison.observe({
       ...valueOf(place, texts, live, trait.labels, comparison),
       feature: trait.feature,
@@ -38,6 +36,7 @@ export function valueOf(
   comparison: Comparison,
 ): Observation {
   const { symbols } = comparison;
+  const raw = leaves.map(String);
   return {
     place,
     feature: 'value',
@@ -54,9 +53,8 @@ export function valueOf(
     get new() {
       return shown(leaves, comparison).new;
     },
-    raw: leaves.map(String),
-    ...(mayBeDuration(place.general, leaves.map(String)) ||
-    mayBeOfMoment(place.general, leaves, comparison.skewMs)
+    raw,
+    ...(mayBeDuration(place.general, raw) || mayBeOfMoment(place.general, leaves, comparison.skewMs)
       ? { frail: true }
       : {}),
   };

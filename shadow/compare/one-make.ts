@@ -1,4 +1,4 @@
-import { DIGIT, FINE, JOINT, LOWER, UPPER, kindOf } from '../correlate/characters.js';
+import { FINE, JOINT, LOWER, UPPER, kindOf } from '../correlate/characters.js';
 import type { Four } from './observation.js';
 
 /** Shorter ones may be amounts with a unit, and say little by their characters. */
@@ -16,15 +16,12 @@ const UUID_VERSION_AT = 14;
 export function areOfOneMake(texts: Four<string>): boolean {
   const [first] = texts;
   if (first.length < SHORTEST) return false;
-  const kinds = kindsIn(first);
-  if (kinds === undefined) return false;
-  // Of other letters than those of hex, base64url is made too, where joints are characters like any.
-  const areJoints = (kinds & (LOWER | UPPER)) === 0;
-  const ignored = areJoints ? 0 : JOINT;
+  const alphabet = alphabetIn(first);
+  if (alphabet === undefined) return false;
+  // Of other letters than those of hex base64url is made too, where joints are characters like any.
+  const areJoints = (alphabet & LETTERS) === 0;
   for (const text of texts) {
-    const own = kindsIn(text);
-    if (own === undefined || text.length !== first.length || (own | ignored) !== (kinds | ignored))
-      return false;
+    if (text.length !== first.length || (text !== first && alphabetIn(text) !== alphabet)) return false;
     if (areJoints && !sameJoints(text, first)) return false;
     if (text.length === UUID_LENGTH && text[UUID_VERSION_AT] !== first[UUID_VERSION_AT]) return false;
   }
@@ -36,38 +33,63 @@ export function areOfOneMake(texts: Four<string>): boolean {
  * there is nothing around, or something that is looked at for itself (numbers, white space).
  */
 export function coresOf(texts: Four<string>): Four<string> {
-  const [first, ...rest] = texts;
+  const [first, b, c, d] = texts;
+  const shortest = Math.min(first.length, b.length, c.length, d.length);
   let start = 0;
-  while (start < first.length && rest.every((text) => text.charCodeAt(start) === first.charCodeAt(start)))
+  while (
+    start < shortest &&
+    first[start] === b[start] &&
+    first[start] === c[start] &&
+    first[start] === d[start]
+  )
     start += 1;
   while (start > 0 && isInWord(first, start - 1)) start -= 1;
-  const shortest = Math.min(...texts.map((text) => text.length));
   let end = 0;
-  while (end < shortest - start && rest.every((text) => text.at(-1 - end) === first.at(-1 - end))) end += 1;
+  while (end < shortest - start && endAlike(texts, end)) end += 1;
   while (end > 0 && isInWord(first, first.length - end)) end -= 1;
   if (start === 0 && end === 0) return texts;
   if (/[\d\s]/.test(first.slice(0, start) + first.slice(first.length - end))) return texts;
   return texts.map((text) => text.slice(start, text.length - end)) as unknown as Four<string>;
 }
 
+/** Whether the characters so far from the ends are the same. */
+function endAlike([a, b, c, d]: Four<string>, fromEnd: number): boolean {
+  const last = a.charCodeAt(a.length - 1 - fromEnd);
+  return (
+    last === b.charCodeAt(b.length - 1 - fromEnd) &&
+    last === c.charCodeAt(c.length - 1 - fromEnd) &&
+    last === d.charCodeAt(d.length - 1 - fromEnd)
+  );
+}
+
 function isInWord(text: string, index: number): boolean {
   return (kindOf(text.charCodeAt(index)) & FINE) !== 0;
 }
 
-const HEX_LETTER = 32;
+const LETTERS = LOWER | UPPER;
 
-/** The kinds of characters in a word, letters of hex told apart; undefined: it is no word. */
-function kindsIn(text: string): number | undefined {
+/** Letters that hex has, too, are of kinds of their own: those of all letters, times this. */
+const HEX = 32;
+
+/**
+ * The smallest usual alphabet that a word keeps to, beside digits and joints: the kinds of its letters, times `HEX` where
+ * hex has all of them. Undefined: it is no word.
+ */
+function alphabetIn(text: string): number | undefined {
   let kinds = 0;
   for (let i = 0; i < text.length; i += 1) {
     const code = text.charCodeAt(i);
     const kind = kindOf(code);
-    if ((kind & (LOWER | UPPER | DIGIT | JOINT)) === 0) return undefined;
-    const isHex = (kind & (LOWER | UPPER)) !== 0 && (code | 32) <= 102;
-    kinds |= isHex ? kind * HEX_LETTER : kind;
+    if ((kind & FINE) === 0) return undefined;
+    kinds |= (kind & LETTERS) !== 0 && (code | 32) <= LAST_OF_HEX ? kind * HEX : kind;
   }
-  return kinds;
+  const letters = kinds & LETTERS;
+  const ofHex = (kinds / HEX) & LETTERS;
+  return letters === 0 ? ofHex * HEX : letters | ofHex;
 }
+
+/** `f` */
+const LAST_OF_HEX = 102;
 
 function sameJoints(a: string, b: string): boolean {
   for (let i = 0; i < a.length; i += 1) {

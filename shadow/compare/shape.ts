@@ -1,3 +1,4 @@
+import { DIGIT, kindOf } from '../correlate/characters.js';
 import { alphabetOf, alphabetsOf } from './alphabet.js';
 import { areOfOneMake, coresOf } from './one-make.js';
 import { measurementForm } from './measurement.js';
@@ -48,6 +49,24 @@ export function traitsOf(texts: Four<string>, live: string | undefined, single: 
   const suffix = fixedPart(words, liveWords, single, (text) => [...text].reverse().join(''));
   if (suffix && !endAsBytesDo(texts)) traits.push({ feature: 'suffix', ...suffix, frail: false });
   return traits;
+}
+
+/** The form that four written times are not alike in. */
+export function timeTraitsOf(texts: Four<string>, live: string | undefined): readonly Trait[] {
+  if (areAlikeButDigits(texts)) return [];
+  const format = formatTrait(texts, live);
+  return format === undefined ? [] : [format];
+}
+
+function areAlikeButDigits([first, ...rest]: Four<string>): boolean {
+  for (const text of rest) {
+    if (text.length !== first.length) return false;
+    for (let i = 0; i < first.length; i += 1) {
+      const [is, other] = [first.charCodeAt(i), text.charCodeAt(i)];
+      if (is !== other && (kindOf(is) !== DIGIT || kindOf(other) !== DIGIT)) return false;
+    }
+  }
+  return true;
 }
 
 /** Measured amounts have a unit; a larger one may have grown by itself out of a smaller. Undefined: they are none. */

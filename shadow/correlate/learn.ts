@@ -205,17 +205,24 @@ class Reading {
       this.#memory.liveSeen.add(word);
       if (!this.#requestWords.has(word)) this.issued.add(word);
     }
-    for (const [i, arm] of arms.entries()) this.#see(i, arm);
-    const texts = arms.map(leafText);
-    if (spot !== undefined && !texts.every((arm) => arm === text))
-      this.differing.push({ spot, live: text, arms: texts });
+    const texts: (string | undefined)[] = [];
+    let isSame = true;
+    for (let i = 0; i < arms.length; i += 1) {
+      const arm = leafText(arms[i]);
+      texts.push(arm);
+      if (arm === undefined) this.#see(i, arms[i]);
+      else this.#seeText(i, arm);
+      isSame &&= arm === text;
+    }
+    if (spot !== undefined && !isSame) this.differing.push({ spot, live: text, arms: texts });
   }
 
   #see(arm: number, tree: Tree | undefined): void {
-    const { names } = this.#memory;
-    eachLeaf(tree, (text) => {
-      for (const word of identifyingWords(text)) names.see(arm, word);
-    });
+    eachLeaf(tree, (text) => this.#seeText(arm, text));
+  }
+
+  #seeText(arm: number, text: string): void {
+    for (const word of identifyingWords(text)) this.#memory.names.see(arm, word);
   }
 }
 
@@ -260,19 +267,20 @@ function bindTexts(
   { names, liveSeen }: Memory,
 ): void {
   const rows = arms.map((arm) => (arm === undefined ? NO_PAIRS : differingWords(live, arm)));
-  const most = Math.max(...rows.map((pairs) => pairs.length));
   // Word by word, and of each word arm by arm: most often it is the same word of live's.
-  for (let k = 0; k < most; k += 1)
-    for (const [side, pairs] of rows.entries()) {
-      const pair = pairs[k];
+  for (let k = 0; rows.some((pairs) => k < pairs.length); k += 1)
+    for (let side = 0; side < rows.length; side += 1) {
+      const pair = rows[side]![k];
       // Live's value stands in the arm's data too, or the other way round: another thing, not another name.
       if (pair === undefined || names.hasSeen(side, pair.live) || liveSeen.has(pair.arm)) continue;
       names.bind(side, pair.live, pair.arm, role, random);
     }
-  // A value of several words goes back whole: its short pieces would not be found again one by one.
-  for (const [side, pairs] of rows.entries())
-    if (pairs.length > 0 && pairs[0]!.live !== live && !/\s/.test(live + arms[side]!) && pairs.some(isStrong))
-      names.bind(side, live, arms[side]!, role, random);
+  // A value of several words goes back whole where its pieces would not be found again one by one.
+  for (const [side, pairs] of rows.entries()) {
+    if (pairs.length === 0 || pairs[0]!.live === live || !pairs.some(isStrong)) continue;
+    if (pairs.every((pair) => names.hasName(side, pair.live, pair.arm))) continue;
+    if (!/\s/.test(live + arms[side]!)) names.bind(side, live, arms[side]!, role, random);
+  }
 }
 
 const NO_PAIRS: readonly WordPair[] = [];

@@ -1,7 +1,7 @@
 import { isWord } from './characters.js';
 import { GenerationSet } from './generation-set.js';
 import { Replacer, replace, splice } from './replacer.js';
-import { strengthOf, words } from './tokens.js';
+import { strengthOf, wordsOf } from './tokens.js';
 import { WeakNames, type Role, type Row } from './weak-names.js';
 
 /** How many values the memory of what one arm has seen holds, at least; what is older is forgotten. */
@@ -12,6 +12,15 @@ const NAMES = 100_000;
 
 /** That a value once had a name is remembered for so many times as many values as the names themselves. */
 const REMEMBERED = 16;
+
+/** A value of live's that is being bound. */
+interface Bound {
+  readonly live: string;
+  readonly words: readonly string[];
+  readonly row: Row;
+  /** It is of the young generation. */
+  isKept: boolean;
+}
 
 /**
  * What the arms call the values live issued: live value → each arm's. One table for all arms, so that a value is looked up
@@ -33,8 +42,8 @@ export class Names {
   /** Names after which the older generation goes, over all arms. */
   readonly #most: number;
   #added = 0;
-  /** What was asked for last: a value is bound for one arm after the other. */
-  #last: { readonly live: string; readonly row: Row } | undefined;
+  /** What was bound last: a value is bound for one arm after the other. */
+  #last: Bound | undefined;
 
   /** `arms`: how many there are, up to 8. `names`: how many values are remembered under the arms' names, at least. */
   constructor(arms: number, names = NAMES) {
@@ -96,40 +105,51 @@ export class Names {
     this.#weak.add(live, arm, name, undefined);
   }
 
+  /** Whether the arm has just this name for live's value, wherever that stands. */
+  hasName(arm: number, live: string, name: string): boolean {
+    return this.#boundOf(live)?.row[arm] === name;
+  }
+
   #bindStrong(arm: number, live: string, name: string): void {
-    const row = this.#rowOf(live);
-    if (row?.[arm] !== undefined) return;
+    const known = this.#boundOf(live);
+    if (known?.row[arm] !== undefined) return;
     const namesake = this.#backward[arm]!.get(name);
     // One value of the arm's may be two of live's only where the one is a part of the other (a token, and the cookie
     // that holds the token and its hash).
     if (namesake !== undefined && !isPart(live, namesake) && !isPart(namesake, live)) return;
-    if (row === undefined) {
-      const named = this.#newRow();
-      named[arm] = name;
-      this.#forward.set(live, named);
-      this.#last = { live, row: named };
-    } else {
-      this.#keep(live);
-      row[arm] = name;
-    }
-    this.#put(arm, live, name, namesake);
-    for (const { word } of words(live)) if (!name.includes(word)) this.#ever.add(word, 1 << arm);
+    const bound = known ?? this.#begin(live);
+    if (!bound.isKept) this.#keep(live);
+    bound.isKept = true;
+    bound.row[arm] = name;
+    this.#put(arm, bound, name, namesake);
+    for (const word of bound.words) if (!name.includes(word)) this.#ever.add(word, 1 << arm);
   }
 
-  #rowOf(live: string): Row | undefined {
-    if (this.#last?.live === live) return this.#last.row;
+  #boundOf(live: string): Bound | undefined {
+    if (this.#last?.live === live) return this.#last;
     const row = this.#forward.get(live);
-    this.#last = row && { live, row };
-    return row;
+    this.#last = row && { live, words: wordsOf(live), row, isKept: false };
+    return this.#last;
+  }
+
+  #begin(live: string): Bound {
+    const row = this.#newRow();
+    this.#forward.set(live, row);
+    return (this.#last = { live, words: wordsOf(live), row, isKept: true });
   }
 
   /** `namesake`: what of live's the arm's value stands for so far. */
-  #put(arm: number, live: string, name: string, namesake: string | undefined): void {
+  #put(
+    arm: number,
+    { live, words }: Pick<Bound, 'live' | 'words'>,
+    name: string,
+    namesake: string | undefined,
+  ): void {
     // The first one stays what the arm's value is called.
     if ((namesake ?? live) === live) this.#backward[arm]!.set(name, live);
     this.#added += 1;
-    for (const { word } of words(live)) this.#bound.add(word, 1 << arm);
-    if (isWord(live) && isWord(name)) return;
+    for (const word of words) this.#bound.add(word, 1 << arm);
+    if (words[0] === live && isWord(name)) return;
     // The same values as they stand in URLs and cookies, where that is another text.
     const liveUrl = encodeURIComponent(live);
     if (liveUrl === live) return;
@@ -147,8 +167,10 @@ export class Names {
     const row = this.#forward.get(live);
     if (row === undefined) return;
     this.#forward.set(live, row);
+    const words = wordsOf(live);
     for (const [arm, name] of row.entries())
-      if (name !== undefined && this.#backward[arm]!.get(name) === live) this.#put(arm, live, name, live);
+      if (name !== undefined && this.#backward[arm]!.get(name) === live)
+        this.#put(arm, { live, words }, name, live);
   }
 
   /** Between two exchanges: time to forget, or not. */

@@ -98,35 +98,37 @@ export class Replacer<T = string> {
     const young = this.#young;
     const old = this.#old;
     if (young.size === 0 && old.size === 0) return undefined;
-    let found: Found<T> | undefined;
+    const found: Found<T> = { hits: [], old: [] };
     for (let start = wordStart(text, 0, FINE); start < text.length;) {
       const end = wordEnd(text, start, FINE);
-      const length = lengthClass(end - start);
-      if (young.lengths[length] === 1 || old.lengths[length] === 1) {
-        found ??= { hits: [], old: [] };
-        this.#lookUp(text, start, end, found);
-      }
+      this.#lookUp(text, start, end, found);
+      const behind = start + ESCAPE;
+      if (end > behind && isEscape(text, start)) this.#lookUp(text, behind, end, found);
       start = wordStart(text, end, FINE);
     }
-    if (found === undefined || found.hits.length === 0) return undefined;
+    if (found.hits.length === 0) return undefined;
     if (this.#onOld !== undefined) for (const from of found.old) this.#onOld(from);
     return found.hits;
   }
 
   /** False: surely none of its values stands in the text. Told by the lengths of its words alone. */
   mayFind(text: string): boolean {
-    const young = this.#young.lengths;
-    const old = this.#old.lengths;
     for (let start = wordStart(text, 0, FINE); start < text.length;) {
       const end = wordEnd(text, start, FINE);
-      const length = lengthClass(end - start);
-      if (young[length] === 1 || old[length] === 1) return true;
+      if (this.#hasLength(end - start)) return true;
+      if (isEscape(text, start) && this.#hasLength(end - start - ESCAPE)) return true;
       start = wordStart(text, end, FINE);
     }
     return false;
   }
 
+  #hasLength(length: number): boolean {
+    const known = lengthClass(length);
+    return this.#young.lengths[known] === 1 || this.#old.lengths[known] === 1;
+  }
+
   #lookUp(text: string, start: number, end: number, { hits, old }: Found<T>): void {
+    if (!this.#hasLength(end - start)) return;
     const word = end - start === text.length ? text : text.slice(start, end);
     const young = this.#young.single.get(word);
     const single = young ?? this.#old.single.get(word);
@@ -155,6 +157,16 @@ interface Found<T> {
 export function replace(replacer: Replacer, text: string): string {
   const hits = replacer.find(text);
   return hits === undefined ? text : splice(text, hits);
+}
+
+/** Characters of a percent-encoded byte that look like a word's: `2F` of `%2F`. */
+const ESCAPE = 2;
+const PERCENT = 0x25;
+const HEX_PAIR = /^[0-9A-Fa-f]{2}/;
+
+/** Whether the word that begins at `start` begins with the rest of a percent-encoded byte. */
+function isEscape(text: string, start: number): boolean {
+  return text.charCodeAt(start - 1) === PERCENT && HEX_PAIR.test(text.slice(start, start + ESCAPE));
 }
 
 function lengthClass(length: number): number {

@@ -9,6 +9,17 @@ export function* words(text: string): Generator<{ readonly word: string; readonl
   }
 }
 
+/** The fine words of a text. */
+export function wordsOf(text: string): readonly string[] {
+  const found: string[] = [];
+  for (let start = wordStart(text, 0, FINE); start < text.length;) {
+    const end = wordEnd(text, start, FINE);
+    found.push(text.slice(start, end));
+    start = wordStart(text, end, FINE);
+  }
+  return found;
+}
+
 /** The shortest a word can be to identify by itself. */
 const SHORTEST_STRONG = 8;
 

@@ -14,8 +14,11 @@ const WINDOW = 256;
 /** Exchanges between two readings of the effects at most: a barrier is put up where live has no quiet moment. */
 const LONGEST_SEGMENT = 256;
 
-/** Reading the effects may take one part in this many of the time. */
+/** Between two readings of the effects lies so many times as long as a reading takes, at least. */
 const COLLECT_SHARE = 10;
+
+/** The same after a single exchange: effects told apart are worth that others wait, and not that ever more do. */
+const COLLECT_SHARE_APART = 1;
 
 /** With nothing more to replay for so long, ms, the effects are read: nobody waits for the next exchange. */
 const IDLE_MS = 100;
@@ -117,14 +120,13 @@ export class Replayer {
     if (this.#segment.length >= LONGEST_SEGMENT) return true;
     if (this.#options.isBusy?.() === true) return false;
     const isQuiet = this.#running.size === 0 || next.startedNs > this.#latestFinishNs;
-    return (
-      isQuiet && performance.now() - this.#collectedAt >= this.#collectMs * COLLECT_SHARE * this.#haste()
-    );
+    return isQuiet && performance.now() - this.#collectedAt >= this.#collectMs * this.#collectShare();
   }
 
-  /** Where exchanges come one at a time, each one's effects are told apart, whatever that costs. */
-  #haste(): number {
-    return this.#segment.length === 1 ? 0 : 1;
+  /** Where exchanges come one at a time, each one's effects are told apart: whatever that costs, as long as none has to wait. */
+  #collectShare(): number {
+    if (this.#segment.length > 1) return COLLECT_SHARE;
+    return this.#options.eachApart || this.#options.backlog() === 0 ? 0 : COLLECT_SHARE_APART;
   }
 
   #admit(exchange: Exchange): void {

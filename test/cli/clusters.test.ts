@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '../../common/index.js';
 import type { FederationStatus } from '../../federator/api/schemas.js';
 import { load } from '../native/proxy-load.js';
-import { FREE_PORTS, processesWithEnv, sandbox, sayingApp, type CliResult, type Sandbox } from './support.js';
+import { processesWithEnv, sandbox, sayingApp, until, type CliResult, type Sandbox } from './support.js';
 
 const CONFIG = { nodes: 1, measure: false };
 
@@ -73,8 +73,7 @@ describe('clusters of a real app', () => {
     expect(await add('blue', app)).toMatchObject({ code: 0 });
     const two = await box.file('green.json', { ...CONFIG, nodes: 2 });
     expect(await add('green', undefined, two)).toMatchObject({ code: 0 });
-    const { clusters, health } = await status();
-    expect(health).toBe('ok');
+    const { clusters } = await until(status, ({ health }) => health === 'ok');
     expect(clusters.map(({ name, nodes }) => [name, nodes.length])).toEqual([
       ['blue', 1],
       ['green', 2],
@@ -100,7 +99,7 @@ describe('clusters of a real app', () => {
     const { done, failed } = await clients.stop();
     expect(failed).toEqual([]);
     expect(done).toBeGreaterThan(0);
-    const after = await status();
+    const after = await until(status, ({ health }) => health === 'ok');
     expect(after).toMatchObject({ health: 'ok', edge: { url: before.edge.url, restarts: 0 } });
     expect(after.edge.pid).not.toBe(before.edge.pid);
     expect(after.edge.limits?.measure).toBe(true);
@@ -148,9 +147,9 @@ describe('clusters of a real app', () => {
       name: 'tiny',
       routes: [{ pattern: '/', test: { path: '/' } }],
     });
-    expect(await box.run('deploy', app)).toMatchObject({ code: 0 });
+    await box.done('deploy', app);
     expect(await answer()).toMatch(/^new/);
-    expect(await box.run('rollback', '--yes')).toMatchObject({ code: 0 });
+    await box.done('rollback', '--yes');
     expect(await answer()).toMatch(/^old/);
     stop.abort();
     await traffic;
@@ -173,8 +172,7 @@ describe('clusters of a real app', () => {
     }
     const deadline = AbortSignal.timeout(30_000);
     while (processesWithEnv('DHARMA_FEDERATION', id).length > 0) await systemClock.sleep(20, deadline);
-    const again = await box.run('up', ...FREE_PORTS, '--json');
-    expect(again).toMatchObject({ code: 0 });
+    const again = await box.up();
     expect(
       (JSON.parse(again.out) as FederationStatus).clusters.map(({ name, health }) => [name, health]),
     ).toEqual([
@@ -185,7 +183,7 @@ describe('clusters of a real app', () => {
   });
 
   test('are removed with all that was theirs', async () => {
-    expect(await box.run('remove-cluster', 'green', '--yes')).toMatchObject({ code: 0 });
+    await box.done('remove-cluster', 'green', '--yes');
     expect((await status()).clusters.map(({ name }) => name)).toEqual(['blue']);
     expect(existsSync(join(box.home, 'clusters/green'))).toBe(false);
     expect(await answer()).toMatch(/^old/);

@@ -4,6 +4,8 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { inspect } from 'node:util';
 import { distPath, type ExitCode } from '../../common/index.js';
 import type { Confirm } from '../../federator/cli/confirm.js';
 import { runCli } from '../../federator/cli/run.js';
@@ -66,12 +68,35 @@ export interface Sandbox {
   up(): Promise<CliResult>;
   /** Runs `federate` to its end: `up` and `down` as users do, in a process; what asks a federation in this one. */
   run(...argv: string[]): Promise<CliResult>;
+  /** As `run`; throws with all it said when it fails. */
+  done(...argv: string[]): Promise<CliResult>;
   /** Writes a file below the sandbox and tells its path. */
   file(name: string, content: unknown): Promise<string>;
   /** An app without dependencies, whose main.js is `source`. */
   app(name: string, source: string, manifest?: object): Promise<string>;
   /** Ends the federation, whatever state it is in, and removes everything. */
   close(): Promise<void>;
+}
+
+/** A busy machine takes many times as long as a quiet one. */
+const PATIENCE_MS = 100_000;
+
+/** Reads until it holds, and tells what it read. What cannot be read (nobody answers) is read again. */
+export async function until<T>(
+  read: () => Promise<T>,
+  holds: (value: T) => boolean,
+  everyMs = 100,
+): Promise<T> {
+  const giveUpAt = performance.now() + PATIENCE_MS;
+  for (;;) {
+    const found = await read().then(
+      (value) => ({ value }),
+      (error: unknown) => ({ error }),
+    );
+    if ('value' in found && holds(found.value)) return found.value;
+    if (performance.now() > giveUpAt) throw new Error(`still so: ${inspect(found, { depth: 8 })}`);
+    await sleep(everyMs);
+  }
 }
 
 /** Commands that start processes or stay: what they give their children is their own environment. */
@@ -82,6 +107,12 @@ export async function sandbox(): Promise<Sandbox> {
   const home = join(dir, 'h');
   const run = (...argv: string[]): Promise<CliResult> =>
     OF_PROCESSES.includes(argv[0]!) ? federate(argv, home).result : cli(argv, { env: { DHARMA_HOME: home } });
+  const done = async (...argv: string[]): Promise<CliResult> => {
+    const result = await run(...argv);
+    if (result.code !== 0)
+      throw new Error(`federate ${argv[0]} ended with ${result.code}: ${result.out}${result.err}`);
+    return result;
+  };
   const file = async (name: string, content: unknown): Promise<string> => {
     const path = join(dir, name);
     await mkdir(join(path, '..'), { recursive: true });
@@ -91,13 +122,9 @@ export async function sandbox(): Promise<Sandbox> {
   return {
     dir,
     home,
-    up: async () => {
-      const result = await run('up', ...FREE_PORTS, '--json');
-      if (result.code !== 0)
-        throw new Error(`federate up ended with ${result.code}: ${result.out}${result.err}`);
-      return result;
-    },
+    up: () => done('up', ...FREE_PORTS, '--json'),
     run,
+    done,
     file,
     app: async (name, source, manifest) => {
       await file(`${name}/package.json`, { name: 'tiny', version: '1.0.0', type: 'module', main: 'main.js' });

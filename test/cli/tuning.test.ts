@@ -5,7 +5,7 @@ import { FederationClient } from '../../federator/client/client.js';
 import { SupervisorClient } from '../../federator/daemon/client.js';
 import { Home } from '../../federator/home/home.js';
 import { killNow, processesOf, programOf } from '../main-job/kills/processes.js';
-import { sandbox, type Sandbox } from './support.js';
+import { sandbox, until, type Sandbox } from './support.js';
 
 const CONFIG = { nodes: 1, minNodes: 1, maxNodes: 2, measure: false, reconfigure: '1s', drainTimeout: '1s' };
 const DEADLINE_MS = 300_000;
@@ -72,16 +72,6 @@ function visit(url: string): typeof visitor {
   };
 }
 
-/** Until it holds; while the federator is away there is nothing to read. */
-async function until<T>(read: () => Promise<T>, holds: (value: T) => boolean): Promise<T> {
-  const giveUp = soon();
-  for (;;) {
-    const value = await read().catch(() => undefined);
-    if (value !== undefined && holds(value)) return value;
-    await systemClock.sleep(100, giveUp);
-  }
-}
-
 const tuning = () => client.tuning(soon());
 const configs = async () => (await client.status(soon())).clusters.map(({ config }) => config);
 
@@ -89,7 +79,7 @@ it(
   'tuning goes on with its trial after the federator was killed, and gives back what there was',
   async () => {
     expect(await tuning()).toMatchObject({ on: false });
-    expect(await box.run('tuning', 'on')).toMatchObject({ code: 0 });
+    await box.done('tuning', 'on');
     const begun = await until(tuning, ({ trial }) => (trial?.compared ?? 0) >= 1);
     const { trial } = begun;
     expect(begun.best).toMatchObject({ waitMultiplier: 2 });
@@ -100,7 +90,7 @@ it(
     expect(after).toMatchObject({ on: true, trial: { id: trial!.id } });
     const { out } = await box.run('tuning', 'status');
     expect(out).toContain('waitMultiplier 2 → 4 (green came with it)');
-    expect(await box.run('tuning', 'off', '--restore')).toMatchObject({ code: 0 });
+    await box.done('tuning', 'off', '--restore');
     await until(configs, (found) => found.map(({ waitMultiplier }) => waitMultiplier).join() === '2,4');
     await until(
       () => client.status(soon()),
@@ -138,7 +128,7 @@ it(
     );
     await end(client.promote({ yes: true, despite }, soon()));
     expect((await configs()).map(({ env }) => Object.keys(env as object).join())).toEqual(['WORD', '']);
-    expect(await box.run('rollback', '--yes')).toMatchObject({ code: 0 });
+    await box.done('rollback', '--yes');
     expect((await configs()).map(({ env }) => Object.keys(env as object).join())).toEqual(['', '']);
     expect(await visitor.stop()).toEqual([]);
   },

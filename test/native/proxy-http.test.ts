@@ -112,11 +112,12 @@ describe('heads', () => {
     const node = await startNode(echo);
     const proxy = await startProxy([node.node]);
     const socket = await open(proxy.at);
+    const closed = once(socket, 'close');
     for (const byte of lastGet('/slow')) {
       socket.write(byte);
       await delay(1);
     }
-    await once(socket, 'close');
+    await closed;
     expect(echoed(socket.received()).url).toBe('/slow');
   });
 

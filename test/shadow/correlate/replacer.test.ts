@@ -51,6 +51,15 @@ describe('replacer', () => {
     expect(replace(replacer, '(k1=v+/w2345)')).toBe('(Y)');
   });
 
+  it('finds a value behind a percent-encoded character', () => {
+    const replacer = new Replacer();
+    replacer.set('abcd1234', 'X');
+    expect(replace(replacer, 'to=%2Forders%2Fabcd1234%3Fa')).toBe('to=%2Forders%2FX%3Fa');
+    // Without the sign of a percentage it is a longer word.
+    expect(replace(replacer, '/2Fabcd1234 %xabcd1234')).toBe('/2Fabcd1234 %xabcd1234');
+    expect(replacer.mayFind('%2Fabcd1234')).toBe(true);
+  });
+
   it('takes time by the text, not by the number of values', () => {
     const replacer = new Replacer();
     for (let i = 0; i < 30_000; i += 1) replacer.set(`tok.${i}.${(i * 7919).toString(16)}ffff${i}`, `t${i}`);
