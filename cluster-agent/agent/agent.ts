@@ -38,6 +38,7 @@ import { SizingPair } from './sizing-pair.js';
 import { specOutdated, wrongCluster } from './spec-errors.js';
 import { readState, writeState } from './state-file.js';
 import { clusterStatus, type Serving } from './status.js';
+import { OwnTimes } from '../telemetry/own-times.js';
 import { TaskWatch } from './task-watch.js';
 import { Workers, withWorkers } from './workers.js';
 
@@ -74,6 +75,7 @@ export class Agent {
   readonly #calls = new CallBroadcast();
   readonly #tests: ReleaseTests;
   readonly #hosts: Hosts;
+  readonly #ownTimes: OwnTimes;
   #sizing!: SizingPair;
   #spec: ClusterSpec | undefined;
   #serving: Serving | undefined;
@@ -84,8 +86,9 @@ export class Agent {
   #loop: Promise<void> = Promise.resolve();
   #saving: Promise<void> = Promise.resolve();
 
-  private constructor(options: AgentOptions) {
+  private constructor(options: AgentOptions, ownTimes: OwnTimes) {
     this.#options = options;
+    this.#ownTimes = ownTimes;
     this.#clock = options.clock ?? systemClock;
     this.#hosts = new Hosts({
       cluster: options.name,
@@ -115,6 +118,7 @@ export class Agent {
     this.#fleet = new Fleet({
       ...common,
       cluster: name,
+      ownTimes: this.#ownTimes.path,
       test: (release, target, passed, signal) => this.#tests.test(release, target, passed, signal),
       onPassed: (ms) => this.#sizing.nodes.noteReady(ms),
       onLost: () => this.#sizing.nodes.noteLost(),
@@ -139,7 +143,8 @@ export class Agent {
     await mkdir(options.dir, { recursive: true, mode: 0o700 });
     // Working copies of a life that was cut short; its processes ended with it.
     await rm(join(options.dir, 'nodes'), { recursive: true, force: true });
-    const agent = new Agent(options);
+    const ownTimes = await OwnTimes.open(join(options.dir, 'own.sock'), options.clock ?? systemClock);
+    const agent = new Agent(options, ownTimes);
     const state = await readState(options.dir, options.log);
     agent.#tests.recall(state?.measurements ?? {});
     agent.#sizing = await agent.#openSizing();
@@ -185,6 +190,7 @@ export class Agent {
       error: this.#error,
       windows: this.#front.windows(),
       measurements: this.#tests.measured(this.#serving?.release ?? spec.active.id),
+      own: (endpoint, node) => this.#ownTimes.median(endpoint, node),
     });
     const tasks = this.#tasks.tasks();
     return withWorkers({ ...status, ...(tasks === undefined ? {} : { tasks }) }, this.#workers.standing);
@@ -225,6 +231,7 @@ export class Agent {
     await this.#tasks.close();
     const drainMs = this.#spec?.config.drainTimeout ?? 0;
     await Promise.all([this.#fleet.close(drainMs), this.#workers.close(drainMs)]);
+    await this.#ownTimes.close();
     await this.#calls.close();
     await this.#saving;
   }
@@ -348,6 +355,7 @@ export class Agent {
   ): Promise<void> {
     const release = (serving === undefined ? undefined : this.#fleet.release(serving)) ?? spec.active;
     const { manifest } = release;
+    this.#ownTimes.follow(manifest.routes, spec.config.reconfigure);
     // A proxy without nodes refuses what it is sent; one that does not listen yet leaves it to the other clusters.
     if (traffic.length === 0 && !this.#front.running)
       return this.#fleet.stopRetired([], spec.config.drainTimeout);

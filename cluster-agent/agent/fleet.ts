@@ -36,6 +36,8 @@ export interface FleetOptions {
   readonly onPassed: (ms: number) => void;
   /** A node that was ready ended by itself. */
   readonly onLost: () => void;
+  /** Socket at which nodes tell how long they take themselves; undefined: nobody asks. */
+  readonly ownTimes?: string;
   readonly clock: Clock;
   readonly onCall: (call: OutboundCall) => void;
   readonly onChange: () => void;
@@ -179,6 +181,7 @@ export class Fleet {
         logFile: join(dir, 'logs', `${name}.log`),
       },
       limitsOf({ ...spec.config, nodeSize: size?.name ?? spec.config.nodeSize }),
+      this.#options.ownTimes,
     );
     const node = new Node({
       launch,

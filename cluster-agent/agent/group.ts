@@ -19,6 +19,8 @@ import type { GroupKey } from './plan.js';
 
 /** Carries the exchange's id from a request to the calls that the app makes for it. */
 const CONTEXT_PRELOAD = distPath('common/preload/context.js');
+/** Tells how long the app takes itself. */
+const OWN_TIME_PRELOAD = distPath('common/preload/own-time.js');
 
 /** Everything that nodes of `release` get by `spec`, by its hash. */
 export function groupKey(spec: ClusterSpec, release: Release): GroupKey {
@@ -112,14 +114,17 @@ export class Group {
     return new Group(spec, release, recorder, onCall);
   }
 
-  /** How a node of this group is started at `host`. */
+  /** How a node of this group is started at `host`. `ownTimes`: socket at which it tells how long it takes itself. */
   launchSpec(
     node: { name: string; host: string; workDir: string; logFile: string },
     limits: NodeLimits | undefined,
+    ownTimes: string | undefined,
   ): LaunchSpec & { host: string } {
-    const preloads = existsSync(CONTEXT_PRELOAD) ? [CONTEXT_PRELOAD] : [];
+    const wanted = ownTimes === undefined ? [CONTEXT_PRELOAD] : [CONTEXT_PRELOAD, OWN_TIME_PRELOAD];
+    const told = ownTimes === undefined ? {} : { DHARMA_OWN_TIMES: ownTimes, DHARMA_NODE: node.name };
     return {
-      ...{ ...node, release: this.release, env: this.#env, preloads },
+      ...{ ...node, release: this.release, env: { ...this.#env, ...told } },
+      preloads: wanted.filter((preload) => existsSync(preload)),
       ...(limits === undefined ? {} : { limits }),
     };
   }

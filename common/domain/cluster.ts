@@ -54,6 +54,8 @@ export interface EndpointTally {
   readonly p90: number | undefined;
   readonly p99: number | undefined;
   readonly open: number;
+  /** Median of what nodes say they took themselves; absent where none says. The rest of `median` is waiting before the app. */
+  readonly own?: number;
 }
 
 /** The route map's line for one endpoint: how it has done of late, from the proxy's telemetry. */

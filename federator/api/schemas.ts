@@ -160,6 +160,8 @@ const tallySchema = z.object({
   p90: z.number().optional(),
   p99: z.number().optional(),
   open: z.number(),
+  /** What nodes say that they took themselves. */
+  own: z.number().optional(),
 });
 
 /** A line of the route map; times in ms, within the last `reconfigure` interval. */
