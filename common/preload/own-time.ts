@@ -17,12 +17,10 @@ const SHARED = Symbol.for('dharma.own-time');
 /** The proxy sets it on each request. */
 const EXCHANGE = 'dharma-exchange';
 
-interface Began {
-  /** By `performance.now()`. */
-  readonly at: number;
-  readonly url: string;
-  readonly method: string;
-}
+const BEGAN = Symbol('dharma.began');
+
+/** `at`: by `performance.now()`. On the request itself: a map would cost more than all the rest. */
+type Request = IncomingMessage & { [BEGAN]?: { readonly at: number; readonly url: string } };
 
 /** An endpoint, its pattern, and its methods (null: all). */
 type Route = readonly [endpoint: string, pattern: string, methods: readonly string[] | null];
@@ -74,22 +72,21 @@ function find(at: Place, segments: readonly string[], i: number, method: string)
 function follow(socketPath: string, node: string): void {
   let routes: Place | undefined;
   let counts = new Map<string, Map<number, number>>();
-  const began = new WeakMap<IncomingMessage, Began>();
 
   subscribe('http.server.request.start', (message) => {
-    const { request } = message as { request: IncomingMessage };
+    const { request } = message as { request: Request };
     // What comes by the proxy, which measures it too. Frameworks change `url` while they serve.
     if (routes !== undefined && request.headers[EXCHANGE] !== undefined)
-      began.set(request, { at: performance.now(), url: request.url ?? '', method: request.method ?? '' });
+      request[BEGAN] = { at: performance.now(), url: request.url ?? '' };
   });
   subscribe('http.server.response.finish', (message) => {
-    const { request, response } = message as { request: IncomingMessage; response: ServerResponse };
-    const start = began.get(request);
+    const { request, response } = message as { request: Request; response: ServerResponse };
+    const start = request[BEGAN];
     // Of successes, as the proxy's.
     if (start === undefined || routes === undefined || response.statusCode >= 500) return;
     const us = Math.max(1, (performance.now() - start.at) * 1000);
     const [path = ''] = start.url.split('?');
-    const endpoint = find(routes, path.slice(1).split('/'), 0, start.method);
+    const endpoint = find(routes, path.slice(1).split('/'), 0, request.method ?? '');
     if (endpoint === undefined) return;
     const bucket = Math.round(Math.log2(us) * STEPS);
     const own = counts.get(endpoint) ?? new Map<number, number>();
