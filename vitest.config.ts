@@ -35,8 +35,8 @@ export default defineConfig({
   test: {
     pool: 'forks',
     // Real processes are started on shared, noisy machines: a deadline here only ends what hangs.
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    testTimeout: 180_000,
+    hookTimeout: 240_000,
     // Two cores carry the tests and everything they start.
     maxWorkers: 2,
     globalSetup: 'test/global-setup.ts',

@@ -38,6 +38,8 @@ export interface EffectEntry {
   readonly after: EffectValue | undefined;
   /** What is nowhere kept: `after` is a list that goes on where the last entry's of this key ended. */
   readonly appends?: true;
+  /** Ids of the exchanges the app wrote it for, where its own context told. */
+  readonly writers?: readonly string[];
   /** Redis: milliseconds to live; undefined: none. */
   readonly ttlBeforeMs?: number;
   readonly ttlAfterMs?: number;

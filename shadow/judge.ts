@@ -217,11 +217,11 @@ export class Judge {
     let last: Replayed | undefined;
     let looks = this.tallies.looks;
     const places: string[] = [];
-    compareEffects(this.#fourEffects(deltas), this.#symbols, ({ key, content, place, exchangeId }) => {
+    compareEffects(this.#fourEffects(deltas), this.#symbols, ({ key, content, place, exchangeIds }) => {
       places.push(place);
       if (last !== undefined && this.tallies.looks > looks) last.effectDiffers = true;
-      const told = suspects.find(({ exchange }) => exchange.id === exchangeId);
-      const cause = told ?? causeOf(suspects, key, content, place);
+      const told = suspects.filter(({ exchange }) => exchangeIds.includes(exchange.id));
+      const cause = causeOf(told.length > 0 ? told : suspects, key, content, place);
       last = cause;
       looks = this.tallies.looks;
       return cause?.outcome === 'compared' ? this.#comparison(cause.exchange, cause.spans, false) : undefined;

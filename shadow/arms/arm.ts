@@ -17,6 +17,7 @@ import { FileEffects } from '../effects/files.js';
 import type { GoldenMongo } from '../effects/golden-mongo.js';
 import { MongoEffects } from '../effects/mongo.js';
 import { RedisEffects } from '../effects/redis.js';
+import { Writers } from '../effects/writers.js';
 import { ArmGuard } from '../guard/guard.js';
 import { GuardLog } from '../guard/guard-log.js';
 import type { RecordedCalls } from '../guard/recorded-calls.js';
@@ -187,6 +188,7 @@ export class ShadowArm implements Arm {
     const guardLog = new GuardLog(this.#guardLog);
     this.#collector = new EffectCollector({
       sources,
+      writers: new Writers(this.#writesLog, databaseInUri(prepare.live.mongo ?? '')),
       clock: prepare.clock,
       activity: () => activityOf(this.#app.pid),
       takeCalls: async () => {
@@ -194,6 +196,10 @@ export class ShadowArm implements Arm {
         return this.#guard.takeCalls();
       },
     });
+  }
+
+  get #writesLog(): string {
+    return join(this.#appDir, '_writes.jsonl');
   }
 
   get #guardLog(): string {
@@ -219,7 +225,7 @@ export class ShadowArm implements Arm {
     const env = isNew ? (prepare.newEnv ?? prepare.env) : prepare.env;
     const limits = prepare.limits?.[isNew ? 'new' : 'old'];
     const addresses = jailed ? this.#inJail() : this.#onLoopback();
-    const preloads = ['common/preload/context.js'];
+    const preloads = ['common/preload/context.js', 'shadow/preload/store-writes.js'];
     if (prepare.determinism) preloads.push('shadow/preload/determinism.js');
     if (enforcement !== 'none') preloads.push('shadow/preload/guard.js');
     return {
@@ -228,6 +234,7 @@ export class ShadowArm implements Arm {
       env: armEnvironment({
         ...{ arm: name, release, addresses, live, outbound, env, enforcement },
         guardLog: this.#guardLog,
+        writesLog: this.#writesLog,
       }),
       workDir: this.#appDir,
       logFile: this.logFile,

@@ -38,6 +38,8 @@ export interface ArmEnvironmentInput {
   readonly env: Readonly<Record<string, string>>;
   readonly enforcement: Enforcement;
   readonly guardLog: string;
+  /** Where the app's writes to its stores are noted. */
+  readonly writesLog: string;
 }
 
 /** The env of an arm's app: as live's, with its own stores, the guard for the world, and what the preloads need. Pure. */
@@ -63,6 +65,10 @@ export function armEnvironment(input: ArmEnvironmentInput): Record<string, strin
       .filter((address) => address !== undefined)
       .join(','),
     DHARMA_GUARD_LOG: input.guardLog,
+    DHARMA_WRITES_STORES: Object.entries({ mongo: addresses.mongo, redis: addresses.redis })
+      .flatMap(([name, address]) => (address === undefined ? [] : [`${name}=${address.split(':').at(-1)}`]))
+      .join(','),
+    DHARMA_WRITES_LOG: input.writesLog,
   };
 }
 

@@ -39,7 +39,8 @@ export function compareCalls(deltas: Four<EffectDelta>, symbols: Symbols, attrib
   for (const [exchangeId, calls] of byExchange) {
     const context: Context = {
       symbols,
-      attribute: (trace) => attribute({ ...trace, exchangeId }),
+      attribute: (trace) =>
+        attribute({ ...trace, exchangeIds: exchangeId === undefined ? [] : [exchangeId] }),
       written: new Map(),
     };
     const trees = calls.map((list, side) => callsByName(list, side, context));

@@ -41,9 +41,10 @@ function compareEntries(deltas: Four<EffectDelta>, symbols: Symbols, attribute: 
     const place = entryPlace(name);
     const four = keys.map((named, side) => (named === undefined ? undefined : trees[side]![named]));
     const changes = four as unknown as Four<Tree | undefined>;
-    const comparison = attribute(traceOf(key, place, changes, symbols));
-    if (comparison === undefined) continue;
     const entries = keys.map((named, side) => (named === undefined ? undefined : byArm[side]!.get(named)));
+    const writers = entries.flatMap((entry) => entry?.writers ?? []);
+    const comparison = attribute(traceOf(key, place, changes, symbols, writers));
+    if (comparison === undefined) continue;
     if (isTouchedAtTheEdge(changes, entries, comparison)) continue;
     compareChange(place, changes, entries, comparison);
     compareTtl(place, entries, comparison);

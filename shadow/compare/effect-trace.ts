@@ -4,13 +4,13 @@ import { masked } from './match-keys.js';
 import type { Four, Place } from './observation.js';
 import type { Symbols } from './symbols.js';
 
-/** What is known of who caused an effect: texts with symbols for ids, and the exchange where the app's context told. */
+/** What is known of who caused an effect: texts with symbols for ids, and the exchanges the app's own context told. */
 export interface Trace {
   readonly key: string;
   readonly content: string;
   /** The place's general name. */
   readonly place: string;
-  readonly exchangeId: string | undefined;
+  readonly exchangeIds: readonly string[];
 }
 
 /** The comparison of the exchange that caused an effect; undefined: of none that is compared. */
@@ -21,12 +21,18 @@ export function generalName(name: string): string {
   return masked(name.replace(/⟨id \d+⟩/g, '*'));
 }
 
-export function traceOf(name: string, place: Place, trees: Four<Tree | undefined>, symbols: Symbols): Trace {
+export function traceOf(
+  name: string,
+  place: Place,
+  trees: Four<Tree | undefined>,
+  symbols: Symbols,
+  exchangeIds: readonly string[] = [],
+): Trace {
   const side = trees.findIndex((tree) => tree !== undefined);
   return {
     key: name,
     content: symbols.apply(side, canonical(trees[side])),
     place: place.general,
-    exchangeId: undefined,
+    exchangeIds,
   };
 }

@@ -11,6 +11,8 @@ export interface CollectorOptions {
   readonly sources: readonly EffectSource[];
   /** Outbound calls since they were last taken. */
   readonly takeCalls: () => Promise<readonly OutboundCall[]> | readonly OutboundCall[];
+  /** Adds to the entries which exchanges they were written for. Default: nobody knows. */
+  readonly writers?: { tell(entries: readonly EffectEntry[]): Promise<readonly EffectEntry[]> };
   /** A text that stays the same while the app does nothing; undefined while it wants to run. Default: always quiet. */
   readonly activity?: () => Promise<string | undefined>;
   readonly clock: Clock;
@@ -72,9 +74,10 @@ export class EffectCollector {
     }
     this.#restless = quiet < 2 ? this.#restless + 1 : 0;
     this.#costMs = clock.monotonic() - startedAt;
+    const entries = [...merged.values()].filter(changed);
     const notRead = sources.flatMap((source) => source.notRead ?? []);
     return {
-      entries: [...merged.values()].filter(changed),
+      entries: (await this.#options.writers?.tell(entries)) ?? entries,
       calls,
       ...(notRead.length === 0 ? {} : { notRead }),
     };

@@ -129,6 +129,16 @@ describe.each(modes)('dharma-run %s', (_, user, flags, impossible) => {
     },
   );
 
+  it.skipIf(impossible)('has the command give way at once to those of the usual priority', async () => {
+    const show = ['sed', '-n', 's/^se.slice *: *//p', '/proc/self/sched'];
+    const { stdout } = await run(['--nice', '19', ...flags, '--', ...show], { user }).ended;
+    const usual = await run([...flags, '--', ...show], { user }).ended;
+    // Not every kernel tells it, or can.
+    const canBeTold = usual.stdout !== '' && versionOf(os.release()) >= versionOf('6.12');
+    if (canBeTold) expect(Number(stdout)).toBeGreaterThan(Number(usual.stdout));
+    else expect(stdout).toBe(usual.stdout);
+  });
+
   it.skipIf(impossible)('gives the command the signal mask it would have had', async () => {
     const ended = await start('grep', 'SigBlk', '/proc/self/status').ended;
     expect(ended.stdout).toMatch(/SigBlk:\s0+\n/);
@@ -233,3 +243,9 @@ describe('dharma-run --jail without --die-with-parent', () => {
     await until(() => processesWith(id).length === 0);
   });
 });
+
+/** `6.12.3-amd64` → 6012 */
+function versionOf(release: string): number {
+  const [major = 0, minor = 0] = release.split('.').map(Number);
+  return major * 1000 + minor;
+}

@@ -18,6 +18,7 @@ const input = (env: Record<string, string>, redis?: string): ArmEnvironmentInput
   env,
   enforcement: 'namespace',
   guardLog: '/x/guard',
+  writesLog: '/x/writes',
 });
 
 describe('the env of an arm', () => {

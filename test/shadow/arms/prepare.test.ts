@@ -119,11 +119,13 @@ describe('prepareArms', () => {
           key: [`order:${id}`],
           before: undefined,
           after: { hash: { amount: '5', receipt: 'ch_77' } },
+          writers: ['00000000000000aa'],
         });
         expect(entries.find((e) => e.store === 'redis')!.ttlAfterMs).toBeGreaterThan(3_000_000);
         expect(entries.find((e) => e.store === 'mongo')).toMatchObject({
           before: undefined,
           after: { id, amount: 5, paid: 201, at: { $date: '2023-11-14T22:13:20.000Z' } },
+          writers: ['00000000000000aa'],
         });
         expect(calls).toMatchObject([
           { exchangeId: '00000000000000aa', destination: 'PAY_URL', method: 'POST' },
