@@ -8,7 +8,7 @@ const boundaries = {
   // What apps load takes single files of common: behind its door are stores and processes.
   tasks: ['common'],
   'cluster-agent': ['common', 'tasks'],
-  shadow: ['common'],
+  shadow: ['common', 'tasks'],
   migrations: ['common'],
   federator: ['common', 'cluster-agent', 'shadow', 'migrations'],
 };

@@ -5,6 +5,7 @@ import type {
   Clock,
   GuardCount,
   Logger,
+  NodeLimits,
   OutboundCall,
   Release,
   RunningApp,
@@ -101,6 +102,12 @@ export interface ArmSet {
   stop(): Promise<void>;
 }
 
+/** What a copy of each release may take of the machine; absent: what there is. */
+export interface ArmLimits {
+  readonly old?: NodeLimits;
+  readonly new?: NodeLimits;
+}
+
 export interface PrepareArmsOptions {
   readonly workDir: string;
   readonly old: Release;
@@ -132,6 +139,7 @@ export interface PrepareArmsOptions {
   readonly env: Readonly<Record<string, string>>;
   /** The same for the new release's arms. Default: `env`. */
   readonly newEnv?: Readonly<Record<string, string>> | undefined;
+  readonly limits?: ArmLimits | undefined;
   /** What is free of disk and memory now. Default: what the machine says. */
   readonly room?: () => Promise<Room>;
   readonly onProgress: (step: string, fraction?: number) => void;

@@ -12,7 +12,7 @@ import type {
   ShadowStatus,
 } from '../common/index.js';
 import type { Journal } from './resume/journal.js';
-import type { PrepareArms } from './arms-contract.js';
+import type { ArmLimits, PrepareArms } from './arms-contract.js';
 
 /** How a shadow upgrade is run. */
 export interface ShadowOptions {
@@ -32,6 +32,10 @@ export interface ShadowOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** The same for the new release, where the update changes a cluster's config. Default: `env`. */
   readonly newEnv?: Readonly<Record<string, string>>;
+  /** Name of a cron, or task, of the app whose runs are laid over the replay in the new arms. */
+  readonly cron?: string;
+  /** What a copy of each release may take of the machine. Default: what there is. */
+  readonly limits?: ArmLimits;
   /** What of the update no arm can show, for the report. */
   readonly caveats?: readonly string[];
   /** What live answers. Closed by `stop()`. */

@@ -13,11 +13,13 @@ import {
   type ShadowReport,
   type ShadowStatus,
 } from '../common/index.js';
+import { runInCopy } from '../tasks/index.js';
 import type { ArmSet, BegunWith, PrepareArms } from './arms-contract.js';
 import { Intake } from './capture/intake.js';
 import type { KeptExchanges } from './capture/kept-exchanges.js';
 import { CostBook } from './costs/cost-book.js';
 import { Meter } from './costs/meter.js';
+import { CronOverlay, withoutTasks } from './cron/overlay.js';
 import { Endpoints } from './endpoint.js';
 import { Judge } from './judge.js';
 import { DEFAULT_ALPHA, armNames, type ShadowOptions } from './options.js';
@@ -74,6 +76,9 @@ export class ShadowRun {
   #replays!: () => void;
   #arms: ArmSet | undefined;
   #links: readonly ArmLink[] = [];
+  /** Runs of a cron beside the replay, where one is rehearsed. */
+  #overlay: CronOverlay | undefined;
+  #overlaid: Promise<void> | undefined;
   #phase: ShadowPhase = 'preparing';
   #step = 'starting the arms';
   #error: ShadowStatus['error'];
@@ -182,6 +187,7 @@ export class ShadowRun {
     await this.#intake.ended;
     await this.#work;
     await this.#outbound;
+    await this.#overlaid;
     await Promise.all(this.#links.map((link) => link.close()));
     await this.#arms?.stop();
     this.#intake.close();
@@ -203,6 +209,7 @@ export class ShadowRun {
       stubs: [...options.new.manifest.stubs, ...options.old.manifest.stubs],
       env: options.env ?? {},
       ...(options.newEnv === undefined ? {} : { newEnv: options.newEnv }),
+      ...(options.limits === undefined ? {} : { limits: options.limits }),
       launcher: options.launcher,
       clock: this.#clock,
       log: options.log,
@@ -238,17 +245,21 @@ export class ShadowRun {
     });
     this.#replayStartedAt = this.#clock.monotonic();
     this.#say('replaying', 'replaying live requests');
+    this.#overlay = this.#cronOverlay(arms);
+    this.#overlaid = this.#overlay?.run(signal);
     this.#replays();
     const replayer = new Replayer({
       links: this.#links,
       signal,
       journal,
       eachApart: this.#options.eachApart ?? false,
+      isBusy: () => this.#overlay?.isUnderWay === true,
       backlog: () => neverSent.length + this.#intake.backlog,
       request: (exchange, arm) => this.#judge.request(exchange, arm),
       onAnswers: (exchange, sent) => learner.answers(exchange, sent),
       onEffects: (exchanges, deltas) => {
-        meter.still(exchanges.length);
+        // What a run takes is no cost of requests.
+        if (this.#overlay?.isUnderWay !== true) meter.still(exchanges.length);
         learner.effects(exchanges, deltas);
       },
     });
@@ -265,10 +276,10 @@ export class ShadowRun {
       answers: (exchange, sent) => {
         this.#judge.answers(exchange, sent);
         const tookMs = sent.flatMap((one) => (one.kind === 'answered' ? [one.tookMs] : []));
-        if (tookMs.length === sent.length) this.#costs.answered(tookMs);
+        if (tookMs.length === sent.length) this.#answered(exchange, tookMs);
       },
       effects: (exchanges, deltas) => {
-        this.#judge.effects(exchanges, deltas);
+        this.#judge.effects(exchanges, this.#options.cron === undefined ? deltas : deltas.map(withoutTasks));
         for (const exchange of exchanges) {
           this.#intake.keep(exchange);
           done(exchange);
@@ -282,6 +293,22 @@ export class ShadowRun {
       },
       resumed: () => (this.#resumed += 1),
     };
+  }
+
+  #cronOverlay({ arms }: ArmSet): CronOverlay | undefined {
+    const { cron, live } = this.#options;
+    if (cron === undefined) return undefined;
+    return new CronOverlay({
+      ...{ name: cron, arms, liveRedis: live.redis, runOnce: runInCopy },
+      ...{ otherwise: this.#costs, clock: this.#clock },
+    });
+  }
+
+  /** Every arm has answered in so many ms. */
+  #answered(exchange: Exchange, tookMs: readonly number[]): void {
+    // Of the time of a process that was killed nobody knows what ran beside it.
+    if (this.#options.cron !== undefined && this.#overlay === undefined) return;
+    if (this.#overlay?.answered(exchange, tookMs) !== true) this.#costs.answered(tookMs);
   }
 
   #fail(error: unknown): void {
@@ -323,12 +350,25 @@ export class ShadowRun {
       guard: this.#arms?.guard() ?? NO_GUARD,
       caveats: [...(this.#options.caveats ?? []), ...(this.#arms?.caveats ?? []), ...this.#interruptions()],
       sample: options.sample ?? 1,
-      performance: this.#costs.read(options.alpha ?? DEFAULT_ALPHA),
+      ...this.#costsTold(),
       timings: this.#timings(),
       alpha: options.alpha ?? DEFAULT_ALPHA,
       redaction: this.#redaction,
     });
     return this.#finding === undefined ? report : concludeReport(report, this.#finding);
+  }
+
+  #costsTold(): Pick<ShadowReport, 'cron' | 'performance'> {
+    const { alpha = DEFAULT_ALPHA, limits, sample = 1 } = this.#options;
+    const costs = this.#costs.read(alpha);
+    const cpuMs = costs?.cpuMs.old ?? 0;
+    const cron = this.#overlay?.read({ alpha, sample, cpuMs, limits: limits?.new });
+    return {
+      ...(costs === undefined
+        ? {}
+        : { performance: { ...costs, ...(limits === undefined ? {} : { limits }) } }),
+      ...(cron === undefined ? {} : { cron }),
+    };
   }
 
   #interruptions(): readonly string[] {

@@ -10,6 +10,7 @@ import {
 import { settingsFrom } from './settings.js';
 
 export { DharmaError } from '../common/errors.js';
+export { runInCopy } from './copy.js';
 export { readCron, type StandingCron } from './cron.js';
 export { CLUSTERS_KEY, CRONS_KEY, NAMES_KEY } from './cron-key.js';
 export { PREFIX } from './settings.js';

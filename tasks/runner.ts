@@ -10,7 +10,7 @@ import { checkName } from './names.js';
 import { encode } from './payload.js';
 import { showPresence } from './presence.js';
 import { checkSchedule } from './schedule.js';
-import { PREFIX, type TaskSettings } from './settings.js';
+import { COPY, PREFIX, type TaskSettings } from './settings.js';
 import { Timings } from './timings.js';
 
 export interface TaskContext {
@@ -56,8 +56,6 @@ const MOST_TAKEOVERS = 3;
 /** A cron that nobody said to define for as long as so many claims last is nobody's: its definers are said four times a claim. */
 const STALE_CLAIMS = 5;
 const FLUSH_MS = 1000;
-/** Marks a job that a copy sent; no name of a task. */
-const COPY = ':copy';
 /** Between looks for a result. */
 const [FIRST_PAUSE_MS, LAST_PAUSE_MS] = [20, 320];
 

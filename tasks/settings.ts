@@ -46,3 +46,6 @@ export function settingsFrom(env: Readonly<Record<string, string | undefined>>):
     claimMs: Number(env.DHARMA_TASKS_CLAIM_MS) > 0 ? Number(env.DHARMA_TASKS_CLAIM_MS) : CLAIM_MS,
   };
 }
+
+/** Marks a job that a copy sent; no name of a task. */
+export const COPY = ':copy';

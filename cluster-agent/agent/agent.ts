@@ -28,7 +28,7 @@ import type { Money, Sight } from '../sizing/loop.js';
 import { Hosts } from '../spend/hosts.js';
 import { Fleet } from './fleet.js';
 import { Front } from './front.js';
-import { groupKey } from './group.js';
+import { wantedGroups } from './group.js';
 import { readLogs, type NodeLog } from './logs.js';
 import { plan, type GroupKey } from './plan.js';
 import { proxySettings } from './proxy-settings.js';
@@ -38,6 +38,7 @@ import { SizingPair } from './sizing-pair.js';
 import { specOutdated, wrongCluster } from './spec-errors.js';
 import { readState, writeState } from './state-file.js';
 import { clusterStatus, type Serving } from './status.js';
+import { OwnTimes } from '../telemetry/own-times.js';
 import { TaskWatch } from './task-watch.js';
 import { Workers, withWorkers } from './workers.js';
 
@@ -74,6 +75,7 @@ export class Agent {
   readonly #calls = new CallBroadcast();
   readonly #tests: ReleaseTests;
   readonly #hosts: Hosts;
+  readonly #ownTimes: OwnTimes;
   #sizing!: SizingPair;
   #spec: ClusterSpec | undefined;
   #serving: Serving | undefined;
@@ -84,14 +86,16 @@ export class Agent {
   #loop: Promise<void> = Promise.resolve();
   #saving: Promise<void> = Promise.resolve();
 
-  private constructor(options: AgentOptions) {
+  private constructor(options: AgentOptions, ownTimes: OwnTimes) {
     this.#options = options;
+    this.#ownTimes = ownTimes;
     this.#clock = options.clock ?? systemClock;
     this.#hosts = new Hosts({
       cluster: options.name,
       session: randomBytes(4).toString('hex'),
       provider: options.provider ?? new LocalProvider(),
       spend: options.spend,
+      answers: (host) => this.#fleet.answers(host) || this.#workers.answers(host),
       log: options.log,
     });
     const { name, dir, launcher, log, backoff } = options;
@@ -114,6 +118,7 @@ export class Agent {
     this.#fleet = new Fleet({
       ...common,
       cluster: name,
+      ownTimes: this.#ownTimes.path,
       test: (release, target, passed, signal) => this.#tests.test(release, target, passed, signal),
       onPassed: (ms) => this.#sizing.nodes.noteReady(ms),
       onLost: () => this.#sizing.nodes.noteLost(),
@@ -138,7 +143,8 @@ export class Agent {
     await mkdir(options.dir, { recursive: true, mode: 0o700 });
     // Working copies of a life that was cut short; its processes ended with it.
     await rm(join(options.dir, 'nodes'), { recursive: true, force: true });
-    const agent = new Agent(options);
+    const ownTimes = await OwnTimes.open(join(options.dir, 'own.sock'), options.clock ?? systemClock);
+    const agent = new Agent(options, ownTimes);
     const state = await readState(options.dir, options.log);
     agent.#tests.recall(state?.measurements ?? {});
     agent.#sizing = await agent.#openSizing();
@@ -171,18 +177,20 @@ export class Agent {
   status(): ClusterStatus | undefined {
     const spec = this.#spec;
     if (spec === undefined) return undefined;
+    const [active, ...warm] = wantedGroups(spec);
     const status = clusterStatus({
       spec,
       ...this.#sizing.nodes.wanted(spec.config),
       sizing: this.#sizing.status(spec.config),
-      activeGroup: groupKey(spec, spec.active),
-      warmGroups: spec.warm.map((release) => groupKey(spec, release)),
+      activeGroup: active.key,
+      warmGroups: warm.map(({ key }) => key),
       serving: this.#serving,
       nodes: this.#fleet.statuses,
       proxy: this.#front.status,
       error: this.#error,
       windows: this.#front.windows(),
       measurements: this.#tests.measured(this.#serving?.release ?? spec.active.id),
+      own: (endpoint, node) => this.#ownTimes.median(endpoint, node),
     });
     const tasks = this.#tasks.tasks();
     return withWorkers({ ...status, ...(tasks === undefined ? {} : { tasks }) }, this.#workers.standing);
@@ -223,6 +231,7 @@ export class Agent {
     await this.#tasks.close();
     const drainMs = this.#spec?.config.drainTimeout ?? 0;
     await Promise.all([this.#fleet.close(drainMs), this.#workers.close(drainMs)]);
+    await this.#ownTimes.close();
     await this.#calls.close();
     await this.#saving;
   }
@@ -312,22 +321,25 @@ export class Agent {
   }
 
   async #reconcile(spec: ClusterSpec, signal: AbortSignal): Promise<void> {
-    const releases = new Map(
-      [spec.active, ...spec.warm].map((release) => [groupKey(spec, release), release]),
-    );
+    const [active, ...warm] = wantedGroups(spec);
+    const groups = new Map([...warm, active].map((group) => [group.key, group]));
     const next = plan({
-      active: groupKey(spec, spec.active),
-      warm: spec.warm.map((release) => groupKey(spec, release)),
+      active: active.key,
+      warm: warm.map(({ key }) => key),
       ...this.#sizing.nodes.wanted(spec.config),
       serving: this.#serving?.group,
+      sized: new Map([...groups.values()].map(({ key, sized }) => [key, sized])),
       nodes: this.#fleet.planned,
     });
     this.#options.log.debug({ generation: spec.generation, nodes: this.#fleet.planned, next }, 'plan');
     for (const name of next.retire) this.#fleet.retire(name);
     const settleFor = (have: number, error: DharmaError): boolean =>
       this.#sizing.nodes.settleFor(have, spec.config, error);
-    for (const { group, count } of next.start)
-      await this.#fleet.grow(spec, releases.get(group)!, count, settleFor, signal);
+    for (const { group, count, size } of next.start) {
+      const { spec: own, release, sized } = groups.get(group)!;
+      const other = sized.find((one) => one.size === size);
+      await this.#fleet.grow(own, release, count, settleFor, signal, other);
+    }
     this.#fleet.record(spec.recordOutbound); // Also for a group that was being opened when the spec came.
     await this.#directTraffic(spec, next.serving, next.traffic, signal);
     const serving = next.serving === undefined ? undefined : this.#fleet.release(next.serving);
@@ -343,6 +355,7 @@ export class Agent {
   ): Promise<void> {
     const release = (serving === undefined ? undefined : this.#fleet.release(serving)) ?? spec.active;
     const { manifest } = release;
+    this.#ownTimes.follow(manifest.routes, spec.config.reconfigure);
     // A proxy without nodes refuses what it is sent; one that does not listen yet leaves it to the other clusters.
     if (traffic.length === 0 && !this.#front.running)
       return this.#fleet.stopRetired([], spec.config.drainTimeout);
@@ -352,6 +365,7 @@ export class Agent {
       proxySettings(spec.config, manifest, nodes, {
         groups: this.#sizing.nodes.groups(spec.config),
         before: this.#front.classes,
+        sizes: this.#fleet.sizes,
       });
     await this.#front.ensure(spec, settingsFor(first), signal);
     const listed = await this.#front.direct(

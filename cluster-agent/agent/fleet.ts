@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   DharmaError,
+  limitsOf,
   type AppLauncher,
   type Backoff,
   type Clock,
@@ -16,7 +17,7 @@ import {
 import { Node } from '../node/node.js';
 import type { Host } from '../provider/provider.js';
 import type { Hosts } from '../spend/hosts.js';
-import { Group, groupKey } from './group.js';
+import { Group, groupKey, type OtherSize } from './group.js';
 import type { GroupKey, PlannedNode } from './plan.js';
 
 export interface FleetOptions {
@@ -35,6 +36,8 @@ export interface FleetOptions {
   readonly onPassed: (ms: number) => void;
   /** A node that was ready ended by itself. */
   readonly onLost: () => void;
+  /** Socket at which nodes tell how long they take themselves; undefined: nobody asks. */
+  readonly ownTimes?: string;
   readonly clock: Clock;
   readonly onCall: (call: OutboundCall) => void;
   readonly onChange: () => void;
@@ -42,10 +45,14 @@ export interface FleetOptions {
   readonly log: Logger;
 }
 
+type Size = Pick<OtherSize, 'size' | 'name'>;
+
 interface Member {
   readonly node: Node;
   readonly host: Host;
   readonly group: GroupKey;
+  /** Where it is not that of the group's other nodes. */
+  readonly size: Size | undefined;
   retiring: boolean;
   stopping: Promise<void> | undefined;
 }
@@ -63,11 +70,21 @@ export class Fleet {
 
   /** For the plan, in the order they were started. */
   get planned(): PlannedNode[] {
-    return [...this.#members.values()].map(({ node, group, retiring }) => ({
+    return [...this.#members.values()].map(({ node, group, size, retiring }) => ({
       name: node.name,
       group,
       state: retiring ? 'draining' : node.state,
+      ...(size === undefined ? {} : { size: size.size }),
     }));
+  }
+
+  /** Names of the sizes of nodes, where they are not those of their group's other nodes. */
+  get sizes(): ReadonlyMap<string, string> {
+    return new Map(
+      [...this.#members].flatMap(([name, { size }]): [string, string][] =>
+        size === undefined ? [] : [[name, size.name]],
+      ),
+    );
   }
 
   get statuses(): {
@@ -75,9 +92,9 @@ export class Fleet {
     readonly status: NodeStatus;
     readonly error?: DharmaErrorJson;
   }[] {
-    return [...this.#members.values()].map(({ node, group }) => ({
+    return [...this.#members.values()].map(({ node, group, size }) => ({
       group,
-      status: node.status,
+      status: { ...node.status, ...(size === undefined ? {} : { size: size.name }) },
       ...(node.error === undefined ? {} : { error: node.error }),
     }));
   }
@@ -104,13 +121,14 @@ export class Fleet {
     for (const group of this.#groups.values()) group.record(on);
   }
 
-  /** Starts one more node of `release`. Errors: those of `Hosts.take`. */
-  async start(spec: ClusterSpec, release: Release, signal: AbortSignal): Promise<void> {
+  /** Starts one more node of `release`; `size`: not that of its config. Errors: those of `Hosts.take`. */
+  async start(spec: ClusterSpec, release: Release, signal: AbortSignal, size?: Size): Promise<void> {
     const { hosts, clock } = this.#options;
     const askedAt = clock.monotonic();
-    const host = await hosts.take(spec.config, signal);
+    const config = { ...spec.config, nodeSize: size?.name ?? spec.config.nodeSize };
+    const host = await hosts.take(config, signal);
     try {
-      await this.#startOn(host, spec, release, askedAt);
+      await this.#startOn(host, spec, release, askedAt, size);
     } catch (error) {
       await hosts.giveBack(host);
       throw error;
@@ -127,10 +145,11 @@ export class Fleet {
     count: number,
     settleFor: (have: number, error: DharmaError) => boolean,
     signal: AbortSignal,
+    size?: Size,
   ): Promise<void> {
     for (let i = 0; i < count; i++) {
       try {
-        await this.start(spec, release, signal);
+        await this.start(spec, release, signal, size);
       } catch (error) {
         const group = groupKey(spec, release);
         const have = this.planned.filter(
@@ -142,18 +161,28 @@ export class Fleet {
     }
   }
 
-  async #startOn(host: Host, spec: ClusterSpec, release: Release, askedAt: number): Promise<void> {
+  async #startOn(
+    host: Host,
+    spec: ClusterSpec,
+    release: Release,
+    askedAt: number,
+    size: Size | undefined,
+  ): Promise<void> {
     const { cluster, dir, launcher, test, onChange, onPassed, onLost, log, backoff } = this.#options;
     this.#started += 1;
     const name = `${cluster}-${this.#started}`;
     const group = this.#groups.get(groupKey(spec, release)) ?? (await this.#open(spec, release));
     // No waiting from here on: a group without a member may be closed at any time.
-    const launch = group.launchSpec({
-      name,
-      host: host.address!,
-      workDir: this.#workDir(name),
-      logFile: join(dir, 'logs', `${name}.log`),
-    });
+    const launch = group.launchSpec(
+      {
+        name,
+        host: host.address!,
+        workDir: this.#workDir(name),
+        logFile: join(dir, 'logs', `${name}.log`),
+      },
+      limitsOf({ ...spec.config, nodeSize: size?.name ?? spec.config.nodeSize }),
+      this.#options.ownTimes,
+    );
     const node = new Node({
       launch,
       launcher,
@@ -165,7 +194,7 @@ export class Fleet {
       log,
       ...(backoff === undefined ? {} : { backoff }),
     });
-    this.#members.set(name, { node, host, group: group.key, retiring: false, stopping: undefined });
+    this.#members.set(name, { node, host, group: group.key, size, retiring: false, stopping: undefined });
   }
 
   /** Says that a node is not wanted any more; it goes on with what it has until it is stopped. */
@@ -174,6 +203,13 @@ export class Fleet {
     if (member === undefined) return;
     member.retiring = true;
     member.node.drain();
+  }
+
+  /** Whether the node on that host runs. */
+  answers(hostId: string): boolean {
+    return [...this.#members.values()].some(
+      ({ host, node }) => host.id === hostId && (node.state === 'ready' || node.state === 'draining'),
+    );
   }
 
   /** Hosts that are not there any more: their nodes are not wanted. */

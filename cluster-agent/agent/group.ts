@@ -3,10 +3,14 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   distPath,
+  limitsOf,
+  nodeClassesOf,
   startRecorder,
+  type ClusterConfig,
   type ClusterSpec,
   type LaunchSpec,
   type Logger,
+  type NodeLimits,
   type OutboundCall,
   type OutboundRecorder,
   type Release,
@@ -15,6 +19,8 @@ import type { GroupKey } from './plan.js';
 
 /** Carries the exchange's id from a request to the calls that the app makes for it. */
 const CONTEXT_PRELOAD = distPath('common/preload/context.js');
+/** Tells how long the app takes itself. */
+const OWN_TIME_PRELOAD = distPath('common/preload/own-time.js');
 
 /** Everything that nodes of `release` get by `spec`, by its hash. */
 export function groupKey(spec: ClusterSpec, release: Release): GroupKey {
@@ -25,10 +31,54 @@ export function groupKey(spec: ClusterSpec, release: Release): GroupKey {
     manifest.outbound,
     spec.config.env,
     spec.config.nodeSize,
+    limitsOf(spec.config),
     spec.stores,
     spec.writableDir,
   ];
   return createHash('sha256').update(JSON.stringify(content)).digest('hex').slice(0, 16);
+}
+
+/** Nodes of a group that are of another size than the rest. */
+export interface OtherSize {
+  /** Its name with what nodes of it have: where that changes they are other nodes. */
+  readonly size: string;
+  /** The provider's name for it. */
+  readonly name: string;
+  readonly count: number;
+}
+
+/** A release whose nodes are to be there, and the spec that they are started by. */
+export interface WantedGroup {
+  readonly key: GroupKey;
+  readonly release: Release;
+  readonly spec: ClusterSpec;
+  /** So many of its nodes are of other sizes: classes that have one of their own. */
+  readonly sized: readonly OtherSize[];
+}
+
+/** The groups that `spec` asks for, the active one first. Pure. */
+export function wantedGroups(spec: ClusterSpec): readonly [WantedGroup, ...WantedGroup[]] {
+  const group = (release: Release, own: ClusterSpec): WantedGroup => ({
+    key: groupKey(own, release),
+    release,
+    spec: own,
+    sized: sizedOf(own.config),
+  });
+  const warm = spec.warm.map((release) => {
+    const config = spec.warmConfigs?.[release.id];
+    return group(release, config === undefined ? spec : { ...spec, config });
+  });
+  return [group(spec.active, spec), ...warm];
+}
+
+function sizedOf(config: ClusterConfig): OtherSize[] {
+  const counts = new Map<string, number>();
+  for (const { size, count } of nodeClassesOf(config))
+    if (size !== undefined) counts.set(size, (counts.get(size) ?? 0) + count);
+  return [...counts].map(([name, count]) => {
+    const limits = limitsOf({ ...config, nodeSize: name });
+    return { size: limits === undefined ? name : `${name} ${JSON.stringify(limits)}`, name, count };
+  });
 }
 
 /** Nodes that are alike: one release under one env, with a recorder of their own in the path of what they call out to. */
@@ -64,15 +114,19 @@ export class Group {
     return new Group(spec, release, recorder, onCall);
   }
 
-  /** How a node of this group is started at `host`. */
-  launchSpec(node: {
-    name: string;
-    host: string;
-    workDir: string;
-    logFile: string;
-  }): LaunchSpec & { host: string } {
-    const preloads = existsSync(CONTEXT_PRELOAD) ? [CONTEXT_PRELOAD] : [];
-    return { ...node, release: this.release, env: this.#env, preloads };
+  /** How a node of this group is started at `host`. `ownTimes`: socket at which it tells how long it takes itself. */
+  launchSpec(
+    node: { name: string; host: string; workDir: string; logFile: string },
+    limits: NodeLimits | undefined,
+    ownTimes: string | undefined,
+  ): LaunchSpec & { host: string } {
+    const wanted = ownTimes === undefined ? [CONTEXT_PRELOAD] : [CONTEXT_PRELOAD, OWN_TIME_PRELOAD];
+    const told = ownTimes === undefined ? {} : { DHARMA_OWN_TIMES: ownTimes, DHARMA_NODE: node.name };
+    return {
+      ...{ ...node, release: this.release, env: { ...this.#env, ...told } },
+      preloads: wanted.filter((preload) => existsSync(preload)),
+      ...(limits === undefined ? {} : { limits }),
+    };
   }
 
   record(on: boolean): void {

@@ -1,4 +1,4 @@
-import type { AppManifest, ProxyNode, ProxyRoute } from '../../common/index.js';
+import type { AppManifest, NodeClass, ProxyNode, ProxyRoute } from '../../common/index.js';
 
 /** The class of nodes that are kept for no route; no name that a user can give. */
 const GENERAL = '*';
@@ -6,11 +6,13 @@ const GENERAL = '*';
 /**
  * Keeps routes with a `nodeClass` to nodes of their own, where the cluster has such a class: `wanted` nodes of each. The
  * other routes have the other nodes, and of these only those that are idle while their own are busy; a route never gets
- * nodes of a class by chance. One node stays for all: with fewer nodes than are wanted, classes go without. Pure.
+ * nodes of a class by chance. One node stays for all: with fewer nodes than are wanted, classes go without; and so does one
+ * whose nodes are of a size of their own (`sizes`: of nodes, by name, where they have one) before these are there. Pure.
  */
 export function withClasses(
   nodes: readonly ProxyNode[],
-  wanted: Readonly<Record<string, number>>,
+  wanted: readonly NodeClass[],
+  sizes: ReadonlyMap<string, string> = new Map(),
 ): readonly ProxyNode[] {
   // By name, so that nodes that stay keep their class when others come and go.
   const free = nodes
@@ -18,8 +20,12 @@ export function withClasses(
     .map(({ name }) => name)
     .sort();
   const classes = new Map<string, string>();
-  for (const [name, count] of Object.entries(wanted).sort(([a], [b]) => (a < b ? -1 : 1)))
-    for (let i = 0; i < count && free.length > 1; i++) classes.set(free.shift()!, name);
+  for (const { name, count, size } of wanted)
+    for (let i = 0; i < count && free.length > 1; i++) {
+      const at = free.findIndex((node) => sizes.get(node) === size);
+      if (at === -1) break;
+      classes.set(free.splice(at, 1)[0]!, name);
+    }
   if (classes.size === 0) return nodes;
   return nodes.map((node) => ({ ...node, class: classes.get(node.name) ?? GENERAL }));
 }

@@ -1,6 +1,7 @@
 import {
   EXCHANGE_HEADER,
   endpointName,
+  nodeClassesOf,
   type AppManifest,
   type ClusterConfig,
   type ProxyNode,
@@ -14,6 +15,8 @@ import { classesFor, withClasses } from './node-classes.js';
 export interface Grouped {
   readonly groups: readonly NodeGroup[];
   readonly before: ReadonlyMap<string, string>;
+  /** Sizes of nodes, by name, where they are not that of the config. */
+  readonly sizes: ReadonlyMap<string, string>;
 }
 
 /** What a cluster's proxy is told. Pure. */
@@ -21,12 +24,12 @@ export function proxySettings(
   config: ClusterConfig,
   { routes, health }: Pick<AppManifest, 'routes' | 'health'>,
   nodes: readonly ProxyNode[],
-  { groups, before }: Grouped = { groups: [], before: new Map() },
+  { groups, before, sizes }: Grouped = { groups: [], before: new Map(), sizes: new Map() },
 ): ProxySettings {
   const { upstreamTimeout, bodyBytes, maxRequests, queue, queueTimeout, slowStart, measureLimits } =
     config.proxy;
   const limited = maxRequests > 0 ? nodes.map((node) => ({ ...node, maxRequests })) : nodes;
-  const classed = withClasses(limited, config.nodeClasses ?? {});
+  const classed = withClasses(limited, nodeClassesOf(config), sizes);
   const listed = {
     nodes: classed,
     routes: routes.map((route) => ({

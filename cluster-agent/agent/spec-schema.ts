@@ -58,6 +58,7 @@ export const specSchema = z.strictObject({
   config: configSchema,
   active: releaseSchema,
   warm: z.array(releaseSchema),
+  warmConfigs: z.record(z.string(), configSchema).optional(),
   stores: z.strictObject({ mongo: z.string(), redis: z.string() }),
   listen: z.strictObject({ address: z.string(), port: z.int().min(0).max(65535) }),
   writableDir: z.string().startsWith('/', 'expected an absolute path'),

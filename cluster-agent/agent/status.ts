@@ -43,6 +43,8 @@ export interface StatusInput {
   readonly error: DharmaErrorJson | undefined;
   readonly windows: readonly EndpointWindow[];
   readonly measurements: readonly Measurement[];
+  /** How long nodes say they took themselves, over all or on one, ms. */
+  readonly own?: (endpoint: string, node?: string) => number | undefined;
 }
 
 /** What the agent tells of its cluster. Pure. */
@@ -81,15 +83,27 @@ function isServing({ name, port }: NodeStatus, serving: Serving | undefined): bo
 }
 
 /** Endpoints that were measured or used, ordered by name. */
-function endpointStatuses({ spec, serving, windows, measurements }: StatusInput): EndpointStatus[] {
+function endpointStatuses({
+  spec,
+  serving,
+  windows,
+  measurements,
+  own = () => undefined,
+}: StatusInput): EndpointStatus[] {
   const release = [spec.active, ...spec.warm].find(({ id }) => id === serving?.release) ?? spec.active;
   const config = { waitMultiplier: spec.config.waitMultiplier, targetCeilingMs: spec.config.targetCeiling };
   const names = new Set([...windows, ...measurements].map(({ endpoint }) => endpoint));
   return [...names].sort().map((endpoint) => {
     const used = windows.find((window) => window.endpoint === endpoint) ?? UNUSED;
     const perfAvg = measurements.find((measurement) => measurement.endpoint === endpoint)?.median;
+    const told = (node?: string): { readonly own?: number } => {
+      const ms = own(endpoint, node);
+      return ms === undefined ? {} : { own: ms };
+    };
     return {
       ...used,
+      ...told(),
+      nodes: used.nodes.map((tally) => ({ ...tally, ...told(tally.node) })),
       endpoint,
       routes: release.manifest.routes.filter((route) => endpointName(route) === endpoint).map(routeText),
       perfAvg,

@@ -40,7 +40,12 @@ export class Workers {
     if (serving === undefined) return;
     const release = asWorker(serving);
     const count = release === undefined ? 0 : wanted.count;
-    const told = { ...spec, config: { ...spec.config, env: { ...spec.config.env, DHARMA_ROLE: 'worker' } } };
+    const { config } = spec;
+    // Classes are of nodes that get requests.
+    const told = {
+      ...spec,
+      config: { ...config, nodeClasses: undefined, env: { ...config.env, DHARMA_ROLE: 'worker' } },
+    };
     const active = groupKey(told, release ?? serving);
     const before = this.#group;
     this.#count = count;
@@ -60,6 +65,11 @@ export class Workers {
     const count = (states: readonly string[]): number =>
       own.filter(({ state }) => states.includes(state)).length;
     return { ready: count(['ready']), coming: count(['starting', 'testing']) };
+  }
+
+  /** Whether the worker on that host runs. */
+  answers(hostId: string): boolean {
+    return this.#fleet.answers(hostId);
   }
 
   /** Hosts that are not there any more: their workers are not wanted. */

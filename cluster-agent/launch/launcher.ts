@@ -1,4 +1,4 @@
-import { mkdir, open, stat } from 'node:fs/promises';
+import { mkdir, open, readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import {
   Child,
@@ -17,6 +17,7 @@ import { redact } from '../redact.js';
 import { readPackageJson } from '../release/packages.js';
 import { environmentOf } from './environment.js';
 import { jailArguments, portInJail } from './jail.js';
+import { allowedCpus, limitedCommand } from './limits.js';
 import { listeningAddresses } from './listening.js';
 import { waitUntilUp } from './readiness.js';
 import { makeWorkingCopy } from './working-copy.js';
@@ -26,13 +27,14 @@ const PORT_ATTEMPTS = 4;
 
 /** Starts copies of releases as processes of this machine, which die with this process. */
 export function createLauncher(): AppLauncher {
-  return { launch };
+  let launched = 0;
+  return { launch: (spec, signal) => launch(spec, launched++, signal) };
 }
 
-async function launch(spec: LaunchSpec, signal: AbortSignal): Promise<RunningApp> {
+async function launch(spec: LaunchSpec, nth: number, signal: AbortSignal): Promise<RunningApp> {
   const cwd = await makeWorkingCopy(spec, signal);
   await mkdir(dirname(spec.logFile), { recursive: true, mode: 0o700 });
-  const command = await commandOf(spec);
+  const command = await commandOf(spec, nth);
   for (let attempt = 1; ; attempt++) {
     const listen = await listenAddress(spec);
     const logStart = await sizeOf(spec.logFile);
@@ -49,10 +51,13 @@ async function launch(spec: LaunchSpec, signal: AbortSignal): Promise<RunningApp
   }
 }
 
-async function commandOf(spec: LaunchSpec): Promise<readonly string[]> {
+async function commandOf(spec: LaunchSpec, nth: number): Promise<readonly string[]> {
   const { dir, manifest } = spec.release;
   const [program, ...args] = manifest.command ?? defaultCommand(dir, await readPackageJson(dir));
-  return [program === 'node' ? process.execPath : program!, ...args];
+  const command = [program === 'node' ? process.execPath : program!, ...args];
+  if (spec.limits === undefined) return command;
+  const cpus = allowedCpus(await readFile('/proc/self/status', 'utf8'));
+  return limitedCommand(command, spec.limits, { cpus, nth });
 }
 
 async function listenAddress(spec: LaunchSpec): Promise<{ readonly host: string; readonly port: number }> {

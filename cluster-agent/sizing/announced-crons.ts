@@ -22,24 +22,30 @@ export function startsOf(
   aheadMs: number,
 ): { readonly starts: readonly CronStart[]; readonly faults: readonly DharmaErrorJson[] } {
   const starts: CronStart[] = [];
-  const faults: DharmaErrorJson[] = [];
+  const impossible: { readonly cron: AnnouncedCron; readonly problem: string }[] = [];
   for (const cron of crons) {
     const problem = scheduleProblem(cron, at);
     if (problem !== undefined) {
-      faults.push(impossible(cron, problem));
+      impossible.push({ cron, problem });
       continue;
     }
     const runs = runsBetween(cron, at - LONGEST_RUN_MS, at + aheadMs, MOST_RUNS);
     if (runs.length < MOST_RUNS) starts.push(...runs.map((run) => ({ name: cron.name, at: run })));
   }
-  return { starts, faults };
+  return { starts, faults: impossible.length === 0 ? [] : [cronInvalid(impossible)] };
 }
 
-function impossible({ name, schedule, timezone }: AnnouncedCron, problem: string): DharmaErrorJson {
+function cronInvalid(
+  all: readonly { readonly cron: AnnouncedCron; readonly problem: string }[],
+): DharmaErrorJson {
+  const names = all.map(({ cron }) => cron.name).join(', ');
+  const [what, it] = all.length === 1 ? ['the cron', 'it'] : ['the crons', 'them'];
   return new DharmaError({
     code: 'CRON_INVALID',
-    message: `the cron ${name} has no schedule that can be: nothing is made ready for it`,
-    found: `"${schedule}" in ${timezone}: ${problem}`,
-    remedy: 'Correct it where the app defines it (defineCron, or crons in dharma.json).',
+    message: `${what} ${names} can never come due: nothing is made ready for ${it}`,
+    found: all
+      .map(({ cron, problem }) => `${cron.name}: "${cron.schedule}" in ${cron.timezone}: ${problem}`)
+      .join('; '),
+    remedy: `Correct ${it} where the app defines ${it} (defineCron, or crons in dharma.json).`,
   }).toJSON();
 }

@@ -40,6 +40,16 @@ export function hostMissing(provider: string, hosts: readonly Host[]): DharmaErr
   };
 }
 
+export function hostUnlisted(provider: string, hosts: readonly Host[]): DharmaErrorJson {
+  return {
+    code: 'HOST_UNLISTED',
+    message: 'the provider does not list hosts that answer: its listing is not believed, and they serve on',
+    found: `${provider}: ${hosts.map(({ name }) => name).join(', ')}`,
+    remedy:
+      'Look at the account with the provider. They are counted as before; none takes their place while they answer.',
+  };
+}
+
 export function hostStray(provider: string, hosts: readonly Host[]): DharmaErrorJson {
   return {
     code: 'HOST_STRAY',

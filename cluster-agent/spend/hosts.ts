@@ -15,6 +15,7 @@ import {
   hostMissing,
   hostStray,
   hostUnknown,
+  hostUnlisted,
   priceUnknown,
 } from './errors.js';
 
@@ -25,6 +26,8 @@ export interface HostsOptions {
   readonly provider: Provider;
   /** The federation's purse; undefined: there is none, and everything is granted. */
   readonly spend: SpendPort | undefined;
+  /** Whether what runs on a host answers: then a listing without that host is not believed. Default: nobody knows. */
+  readonly answers?: (hostId: string) => boolean;
   readonly log: Logger;
 }
 
@@ -170,7 +173,9 @@ export class Hosts {
     const before = [...this.#taken.values()];
     const listed = await provider.list(cluster, signal);
     const ids = new Set(listed.map(({ id }) => id));
-    const missed = before.filter(({ id }) => this.#taken.has(id) && !ids.has(id));
+    const unlisted = before.filter(({ id }) => this.#taken.has(id) && !ids.has(id));
+    const doubted = unlisted.filter(({ id }) => this.#options.answers?.(id) === true);
+    const missed = unlisted.filter((host) => !doubted.includes(host));
     const gone = missed.filter(({ id }) => this.#missed.has(id));
     this.#missed = new Set(missed.map(({ id }) => id));
     const others = listed.filter(({ id, intent }) => !this.#taken.has(id) && !this.#pending.has(intent));
@@ -179,11 +184,14 @@ export class Hosts {
     const unknown = others.filter((host) => !strays.includes(host));
     for (const { id } of strays) await provider.destroy(id, signal);
     if (reply !== undefined && reply.counted.length > 0) {
-      const hosts = listed.filter((host) => !strays.includes(host)).map(({ intent }) => intent);
+      // What answers is there, and is paid for.
+      const there = [...listed.filter((host) => !strays.includes(host)), ...doubted];
+      const hosts = there.map(({ intent }) => intent);
       await this.#tell({ kind: 'listing', askedAt: reply.now, hosts }, signal);
     }
     const faults = [
       ...(gone.length > 0 ? [hostMissing(provider.name, gone)] : []),
+      ...(doubted.length > 0 ? [hostUnlisted(provider.name, doubted)] : []),
       ...(strays.length > 0 ? [hostStray(provider.name, strays)] : []),
       ...(unknown.length > 0 ? [hostUnknown(provider.name, unknown)] : []),
     ];

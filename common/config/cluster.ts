@@ -1,9 +1,18 @@
 import { z } from 'zod';
+import { bytesSchema } from '../bytes.js';
+import type { NodeLimits } from '../domain/app-launcher.js';
 import { durationSchema } from '../duration.js';
 import { nameSchema } from './manifest.js';
 
 /** Nodes a cluster can have. */
 export const MOST_NODES = 64;
+
+const classNodesSchema = z.int('expected a whole number').min(1).max(MOST_NODES);
+/** `2`, or `{ "nodes": 2, "size": "large" }`. */
+const nodeClassSchema = z.union(
+  [classNodesSchema, z.strictObject({ nodes: classNodesSchema, size: z.string().min(1) })],
+  { error: 'expected a whole number, or { "nodes", "size" }' },
+);
 
 /**
  * One cluster's configuration: what `federate add-cluster NAME --config FILE` reads. Clusters differ in it on purpose.
@@ -21,8 +30,11 @@ const plainConfigSchema = z.strictObject({
   standby: z
     .union([z.literal('auto'), z.int().min(0).max(8)], { error: 'expected "auto" or 0 to 8' })
     .default('auto'),
-  /** How many of the nodes are kept for routes of each `nodeClass`; at least one node stays for all other routes. */
-  nodeClasses: z.record(nameSchema, z.int('expected a whole number').min(1).max(MOST_NODES)).optional(),
+  /**
+   * How many of the nodes are kept for routes of each `nodeClass`, and of which size where that is not `nodeSize`; at least one
+   * node stays for all other routes.
+   */
+  nodeClasses: z.record(nameSchema, nodeClassSchema).optional(),
   /**
    * Whether endpoints of like duration get nodes of their own, so that short requests do not stand behind long ones: `auto`,
    * where that is cheaper for certain than more nodes for all; `on`, by the cheapest grouping there is.
@@ -30,6 +42,13 @@ const plainConfigSchema = z.strictObject({
   grouping: z.enum(['auto', 'on', 'off']).default('auto'),
   /** A node's size, by the provider's name for it. */
   nodeSize: z.string().min(1).default('small'),
+  /** What nodes of a size have. This machine's are held to it, and so are the copies of a shadow; those without have all there is. */
+  sizes: z
+    .record(
+      z.string(),
+      z.strictObject({ cpus: z.int('expected a whole number').min(1), memory: bytesSchema }),
+    )
+    .default({}),
   /** Nodes that take tasks, where the app's manifest has a `worker`; 0: other clusters' do. Fixed, unless `minWorkers` or `maxWorkers` is given. */
   workers: z.int('expected a whole number').min(0).max(MOST_NODES).default(1),
   /** With either of them the number of workers is sized as nodes are, by what tasks take and wait; it begins with `workers`. */
@@ -97,7 +116,7 @@ export const clusterConfigSchema = plainConfigSchema.superRefine(
         message: `expected at least minNodes (${minNodes})`,
       });
     const least = Math.min(nodes, minNodes ?? nodes);
-    const kept = Object.values(nodeClasses ?? {}).reduce((sum, count) => sum + count, 0);
+    const kept = nodeClassesOf({ nodeClasses, nodeSize: '' }).reduce((sum, { count }) => sum + count, 0);
     if (kept > 0 && kept >= least)
       context.addIssue({
         code: 'custom',
@@ -110,6 +129,35 @@ export const clusterConfigSchema = plainConfigSchema.superRefine(
 export type ClusterConfig = z.output<typeof clusterConfigSchema>;
 /** As written in the file, before defaults and durations are worked in. */
 export type ClusterConfigInput = z.input<typeof clusterConfigSchema>;
+
+/** Nodes that are kept for routes of a class. */
+export interface NodeClass {
+  readonly name: string;
+  readonly count: number;
+  /** Where it is not that of the cluster's other nodes. */
+  readonly size: string | undefined;
+}
+
+/** The classes of a cluster's nodes, by name. Pure. */
+export function nodeClassesOf({
+  nodeClasses = {},
+  nodeSize,
+}: Pick<ClusterConfig, 'nodeClasses' | 'nodeSize'>): NodeClass[] {
+  return Object.entries(nodeClasses)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, wanted]) => {
+      const { nodes: count, size } = typeof wanted === 'number' ? { nodes: wanted, size: nodeSize } : wanted;
+      return { name, count, size: size === nodeSize ? undefined : size };
+    });
+}
+
+/** What a node of the cluster may take of its machine; undefined: nobody has said. Pure. */
+export function limitsOf({
+  sizes = {}, // A config that an earlier build wrote says nothing of them.
+  nodeSize,
+}: Partial<Pick<ClusterConfig, 'sizes' | 'nodeSize'>>): NodeLimits | undefined {
+  return nodeSize === undefined ? undefined : sizes[nodeSize];
+}
 
 /** The config as it holds for workers: how many, and between how many sizing may choose. Pure. */
 export function workersConfig(config: ClusterConfig): ClusterConfig {

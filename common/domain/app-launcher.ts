@@ -1,5 +1,12 @@
 import type { Release } from './release.js';
 
+/** What one node may take of its machine. */
+export interface NodeLimits {
+  readonly cpus: number;
+  /** Bytes. */
+  readonly memory: number;
+}
+
 /** How one copy of an app is started. */
 export interface LaunchSpec {
   readonly release: Release;
@@ -17,6 +24,8 @@ export interface LaunchSpec {
   readonly preloads?: readonly string[];
   /** Run inside a jail that reaches nothing but what is bridged. */
   readonly jail?: JailSpec;
+  /** What it may take of this machine. Default: whatever there is. */
+  readonly limits?: NodeLimits;
   /** How long it may take until it listens, ms. */
   readonly readyTimeoutMs?: number;
 }

@@ -14,6 +14,8 @@ export interface ClusterSpec {
   readonly config: ClusterConfig;
   readonly active: Release;
   readonly warm: readonly Release[];
+  /** What nodes of a warm release get, by its id, where that is not `config`: the other side of an upgrade that changes it. */
+  readonly warmConfigs?: Readonly<Record<string, ClusterConfig>>;
   /** Real URIs of the stores the app's nodes use. */
   readonly stores: { readonly mongo: string; readonly redis: string };
   /** Address the cluster's proxy listens at. */
@@ -37,6 +39,8 @@ export interface NodeStatus {
   readonly port: number;
   readonly pid: number | undefined;
   readonly restarts: number;
+  /** Where it is not that of the cluster's other nodes. */
+  readonly size?: string;
   /** Why it is `failed`, or why it last restarted. */
   readonly reason?: string;
 }
@@ -50,6 +54,8 @@ export interface EndpointTally {
   readonly p90: number | undefined;
   readonly p99: number | undefined;
   readonly open: number;
+  /** Median of what nodes say they took themselves; absent where none says. The rest of `median` is waiting before the app. */
+  readonly own?: number;
 }
 
 /** The route map's line for one endpoint: how it has done of late, from the proxy's telemetry. */

@@ -1,3 +1,4 @@
+import type { NodeLimits } from './app-launcher.js';
 import type { OutboundCall } from './exchange.js';
 
 /** What a shadow upgrade tells: its status while it runs, and its report. */
@@ -229,12 +230,33 @@ export interface Performance {
   };
   /** CPU time of an arm's processes for an exchange. */
   readonly cpuMs: CostComparison;
+  /** What a copy of each release might take of the machine, where something was said. */
+  readonly limits?: { readonly old?: NodeLimits; readonly new?: NodeLimits };
   /** What an arm's processes take now, and took at most when it was looked at. */
   readonly memory: readonly {
     readonly arm: ArmName;
     readonly rssBytes: number;
     readonly peakBytes: number;
   }[];
+}
+
+/** What a cron did that was laid over the replayed requests in the new arms. */
+export interface CronRehearsal {
+  readonly name: string;
+  /** Runs that ended in every new arm, and how many of them threw. */
+  readonly runs: number;
+  readonly failed: number;
+  /** Why it is not rehearsed any more, or what the last run that failed threw. */
+  readonly problem?: string;
+  /** A run's, in the mean over runs and new arms, ms: how long it took, and its CPU time beyond what requests took. */
+  readonly tookMs: number;
+  readonly cpuMs: number;
+  /** Exchanges that every arm answered while it ran: old ones without it, new ones beside it. Absent: none. */
+  readonly beside?: Pick<Performance, 'exchanges' | 'latencyMs'>;
+  /** CPUs that are busy, in the mean: with the requests of all live's clients, and with a run besides. */
+  readonly busyCpus: { readonly requests: number; readonly run: number };
+  /** Nodes that have as many CPUs, where it is said how many one has. */
+  readonly nodes?: { readonly requests: number; readonly withRun: number };
 }
 
 export interface ShadowReport {
@@ -268,6 +290,8 @@ export interface ShadowReport {
   readonly attribution?: Attribution;
   /** Absent where nothing was answered yet. */
   readonly performance?: Performance;
+  /** Absent where none was rehearsed. */
+  readonly cron?: CronRehearsal;
   /** Milliseconds. `lag`: how far the slowest arm is behind live. */
   readonly timings: {
     readonly startedAt: number;

@@ -22,13 +22,11 @@ export const errorSchema = z.object({
 
 const absolutePath = z.string().startsWith('/', 'expected an absolute path').max(4096);
 
-export const changeSetSchema = z
-  .strictObject({
-    packages: z.array(z.string().min(1).max(256)).min(1).max(100).optional(),
-    files: z.record(z.string().min(1), absolutePath.nullable()).optional(),
-    env: z.record(z.string().min(1), z.string().nullable()).optional(),
-  })
-  .refine((change) => Object.keys(change).length > 0, 'expected packages, files or env');
+const changeSet = {
+  packages: z.array(z.string().min(1).max(256)).min(1).max(100).optional(),
+  files: z.record(z.string().min(1), absolutePath.nullable()).optional(),
+  env: z.record(z.string().min(1), z.string().nullable()).optional(),
+};
 
 export const addClusterSchema = z.strictObject({
   name: nameSchema,
@@ -54,20 +52,23 @@ const configChange = {
   nodeSize: z.string().min(1).optional(),
 };
 
-const configChangeSchema = z
-  .strictObject(configChange)
-  .refine(
-    ({ config, nodeSize }) => config !== undefined || nodeSize !== undefined,
-    'expected config or nodeSize',
-  );
+type ConfigChanges = { readonly [key in keyof typeof configChange]?: unknown };
 
-export const deploySchema = z.union([
-  z.strictObject({ app: absolutePath }),
-  /** The live release with the files of a folder in place of those it has there. */
-  z.strictObject({ assets: z.strictObject({ dir: absolutePath, into: z.string().min(1).optional() }) }),
-  /** The live release with other configs of clusters. */
-  configChangeSchema,
-]);
+/** A cluster is named for its config alone. */
+const hasConfigForCluster = ({ cluster, config, nodeSize }: ConfigChanges): boolean =>
+  cluster === undefined || config !== undefined || nodeSize !== undefined;
+
+/** A release, configs of clusters, or both. */
+export const deploySchema = z
+  .strictObject({
+    app: absolutePath.optional(),
+    /** The live release with the files of a folder in place of those it has there. */
+    assets: z.strictObject({ dir: absolutePath, into: z.string().min(1).optional() }).optional(),
+    ...configChange,
+  })
+  .refine((deploy) => Object.keys(deploy).length > 0, 'expected app, assets, config or nodeSize')
+  .refine(({ app, assets }) => app === undefined || assets === undefined, 'expected app or assets, not both')
+  .refine(hasConfigForCluster, 'expected config or nodeSize beside cluster');
 
 export const configureSchema = z
   .strictObject({ config: configChange.config, nodeSize: configChange.nodeSize })
@@ -80,21 +81,31 @@ export const tuningOrderSchema = z.discriminatedUnion('order', [
   z.strictObject({ order: z.enum(['pin', 'unpin']), cluster: nameSchema }),
 ]);
 
-export const startShadowSchema = z.strictObject({
-  /** What is rehearsed: a release, or configs of clusters. */
-  change: z.union([changeSetSchema, configChangeSchema]),
-  arms: z.enum(['2x2', '1x1']).optional(),
-  /** The operator's word to go on where nothing keeps the arms from the outside. */
-  unguarded: z.boolean().optional(),
-  /** Bytes of disk that captured exchanges may take while they wait; by default a share of what is free. */
-  spoolBytes: z.int().min(0).optional(),
-  /** Share of live's sessions to copy; all by default. */
-  sample: z.number().gt(0).max(1).optional(),
-  /** How long it may be tried at a time which package makes which difference, ms; 0: not at all. Default 10 minutes. */
-  attributeMs: z.int().min(0).optional(),
-  /** What its report does not keep: names of header fields, JSON paths. */
-  redact: z.array(redactionRuleSchema).max(1000).optional(),
-});
+export const startShadowSchema = z
+  .strictObject({
+    /** What is rehearsed: a release, configs of clusters, or both; nothing where it is a cron. */
+    change: z
+      .strictObject({ ...changeSet, ...configChange })
+      .refine(hasConfigForCluster, 'expected config or nodeSize beside cluster')
+      .default({}),
+    /** Name of a cron, or task, of the app that runs: its runs are laid over the replay. */
+    cron: z.string().min(1).max(64).optional(),
+    arms: z.enum(['2x2', '1x1']).optional(),
+    /** The operator's word to go on where nothing keeps the arms from the outside. */
+    unguarded: z.boolean().optional(),
+    /** Bytes of disk that captured exchanges may take while they wait; by default a share of what is free. */
+    spoolBytes: z.int().min(0).optional(),
+    /** Share of live's sessions to copy; all by default. */
+    sample: z.number().gt(0).max(1).optional(),
+    /** How long it may be tried at a time which package makes which difference, ms; 0: not at all. Default 10 minutes. */
+    attributeMs: z.int().min(0).optional(),
+    /** What its report does not keep: names of header fields, JSON paths. */
+    redact: z.array(redactionRuleSchema).max(1000).optional(),
+  })
+  .refine(
+    ({ change, cron }) => Object.keys(change).length > 0 === (cron === undefined),
+    'expected packages, files, env, config or nodeSize in change, or cron instead of them',
+  );
 
 export const acceptSchema = z.strictObject({
   difference: z.string().min(1).max(128),
@@ -127,11 +138,13 @@ export const upgradeSchema = z.object({
   id: z.string(),
   kind: z.enum(['shadow', 'deploy']),
   state: z.string(),
-  change: changeSetSchema.or(z.object({})),
+  change: z.strictObject(changeSet).or(z.object({})),
   base: z.string(),
   next: z.string().nullable(),
   /** Where configs change: what, key by key. */
   configs: z.array(z.object({ cluster: z.string(), changes: z.array(z.string()) })).optional(),
+  /** The cron that is rehearsed instead of an update. */
+  cron: z.string().optional(),
   createdAt: z.string(),
   promotedAt: z.string().optional(),
   rollbackUntil: z.string().optional(),
@@ -147,6 +160,8 @@ const tallySchema = z.object({
   p90: z.number().optional(),
   p99: z.number().optional(),
   open: z.number(),
+  /** What nodes say that they took themselves. */
+  own: z.number().optional(),
 });
 
 /** A line of the route map; times in ms, within the last `reconfigure` interval. */
@@ -167,6 +182,8 @@ const nodeSchema = z.object({
   port: z.int(),
   pid: z.int().optional(),
   restarts: z.int(),
+  /** Where it is not that of the cluster's other nodes. */
+  size: z.string().optional(),
   reason: z.string().optional(),
 });
 

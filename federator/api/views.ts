@@ -31,6 +31,7 @@ export function upgradeView(upgrade: UpgradeDocument): Upgrade {
     ...(configs === undefined
       ? {}
       : { configs: configs.map((one) => ({ cluster: one.cluster, changes: changedKeys(one) })) }),
+    ...(upgrade.options?.cron === undefined ? {} : { cron: upgrade.options.cron }),
     createdAt: upgrade.createdAt.toISOString(),
     ...(upgrade.promotedAt === undefined ? {} : { promotedAt: upgrade.promotedAt.toISOString() }),
     ...(upgrade.rollbackUntil === undefined ? {} : { rollbackUntil: upgrade.rollbackUntil.toISOString() }),

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { clusterConfigSchema, readConfig } from '../../common/index.js';
+import { clusterConfigSchema, DharmaError, ExitCode, readConfig } from '../../common/index.js';
 import type { OptionSpec } from './command.js';
 import { textOption } from './options.js';
 
@@ -17,9 +17,18 @@ export interface ConfigChangeInput {
   readonly cluster?: string;
 }
 
-/** What the options say is to change, as the API takes it. Errors: CONFIG_INVALID, CONFIG_NOT_JSON. */
-export async function configChange(options: Readonly<Record<string, unknown>>): Promise<ConfigChangeInput> {
+/**
+ * What the options say is to change, as the API takes it; undefined: no config. Errors: CONFIG_INVALID, CONFIG_NOT_JSON,
+ * USAGE.
+ */
+export async function configChange(
+  options: Readonly<Record<string, unknown>>,
+): Promise<ConfigChangeInput | undefined> {
   const [file, size, cluster] = ['config', 'size', 'cluster'].map((key) => textOption(options, key));
+  if (file === undefined && size === undefined) {
+    if (cluster !== undefined) throw clusterOfNothing(cluster);
+    return undefined;
+  }
   // Said here, with the file's name.
   if (file !== undefined) await readConfig(clusterConfigSchema, resolve(file));
   const text = file === undefined ? undefined : await readFile(resolve(file), 'utf8');
@@ -28,4 +37,14 @@ export async function configChange(options: Readonly<Record<string, unknown>>): 
     ...(size === undefined ? {} : { nodeSize: size }),
     ...(cluster === undefined ? {} : { cluster }),
   };
+}
+
+function clusterOfNothing(cluster: string): DharmaError {
+  return new DharmaError({
+    code: 'USAGE',
+    message: '--cluster says which cluster --config or --size is for: a release is for all of them',
+    found: cluster,
+    remedy: 'Give --config or --size with it, or leave it out.',
+    exitCode: ExitCode.usage,
+  });
 }

@@ -14,7 +14,7 @@ export function showEndpoints(
     return;
   }
   printer.table(
-    ['CLUSTER', 'ENDPOINT', 'REQ/S', 'PERFAVG', 'TARGET', 'MEDIAN', 'P90', 'P99', 'OPEN', 'ERRORS'],
+    ['CLUSTER', 'ENDPOINT', 'REQ/S', 'PERFAVG', 'TARGET', 'MEDIAN', 'P90', 'P99', 'OWN', 'OPEN', 'ERRORS'],
     clusters.flatMap(({ cluster, endpoints }) =>
       endpoints.flatMap((endpoint) => {
         const { target, median } = endpoint;
@@ -28,6 +28,7 @@ export function showEndpoints(
           isSlow ? c.red(ms(median)) : ms(median),
           ms(endpoint.p90),
           ms(endpoint.p99),
+          ms(endpoint.own),
           String(endpoint.open),
           endpoint.errors === 0 ? '0' : c.red(String(endpoint.errors)),
         ];
@@ -40,6 +41,7 @@ export function showEndpoints(
           ms(node.median),
           ms(node.p90),
           ms(node.p99),
+          ms(node.own),
           String(node.open),
           String(node.errors),
         ]);

@@ -124,8 +124,13 @@ function medianOf(cluster: Cluster): string {
 
 function upgradeLine(upgrade: Upgrade): string {
   const packages = 'packages' in upgrade.change ? (upgrade.change.packages ?? []) : [];
-  const configs = (upgrade.configs ?? []).map(({ cluster }) => `config of ${cluster}`).join(', ');
-  const what = configs || (upgrade.kind === 'deploy' ? 'deploy' : packages.join(' ') || 'update');
+  const cron = upgrade.cron === undefined ? [] : [`cron ${upgrade.cron}`];
+  const ofRelease =
+    upgrade.next === upgrade.base
+      ? []
+      : [upgrade.kind === 'deploy' ? 'deploy' : packages.join(' ') || 'update'];
+  const configs = (upgrade.configs ?? []).map(({ cluster }) => `config of ${cluster}`);
+  const what = [...ofRelease, ...configs, ...cron].join(', ');
   const left = upgrade.rollbackUntil === undefined ? 0 : Date.parse(upgrade.rollbackUntil) - Date.now();
   const window = upgrade.state === 'promoted' && left > 0 ? `, rollback for ${formatDuration(left)}` : '';
   const error = upgrade.error === undefined ? '' : ` (${upgrade.error.message})`;

@@ -24,6 +24,7 @@ export function specOf(
       config: cluster.config,
       active,
       warm: warm.filter((release) => release !== undefined),
+      ...(cluster.warmConfigs === undefined ? {} : { warmConfigs: cluster.warmConfigs }),
       stores: surroundings.stores,
       listen: cluster.listen,
       writableDir: surroundings.writableDir,

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { isDeepStrictEqual } from 'node:util';
 import {
   clusterConfigSchema,
   DharmaError,
@@ -13,12 +12,12 @@ import {
 } from '../../common/index.js';
 import { applyRules, ruleFor } from '../../shadow/index.js';
 import type { AssetSource } from '../upgrade/assets.js';
-import { appNeeded, clusterExists, configUnchanged } from '../clusters/errors.js';
+import { changesConfigs, configChanges, type ClusterChange } from '../upgrade/configs.js';
+import { appNeeded, clusterExists } from '../clusters/errors.js';
 import { clusterUnknown } from '../clusters/reconciler.js';
 import type { SupervisorClient } from '../daemon/client.js';
 import type { Database } from '../state/database.js';
 import type {
-  ConfigChange,
   DecisionDocument,
   OperationDocument,
   OperationKind,
@@ -50,14 +49,10 @@ export interface Promotion {
   readonly rollbackWindowMs?: number | undefined;
 }
 
-/** What becomes the release: an app's folder, or the live one with these static files. */
-export type DeploySource = { readonly app: string } | { readonly assets: AssetSource };
-
-export interface ClusterChange {
-  /** Default: all. */
-  readonly cluster?: string | undefined;
-  readonly config?: Record<string, unknown> | undefined;
-  readonly nodeSize?: string | undefined;
+/** What is to run: an app's folder or the live release with these static files, or neither; and with which configs. */
+export interface Deploy extends ClusterChange {
+  readonly app?: string | undefined;
+  readonly assets?: AssetSource | undefined;
 }
 
 /** What an operator can order of tuning. */
@@ -106,38 +101,6 @@ export class Commands {
     if (running !== undefined && running.state !== 'shadowing') throw upgradeRunning(running);
     if (app === undefined && (await clusters.federation()).live === null) throw appNeeded();
     return this.#begin('add-cluster', name, { config, ...(app === undefined ? {} : { app }) });
-  }
-
-  /**
-   * Another config for clusters that run, whole, or another size of their nodes, as an upgrade that can be rolled back.
-   * Errors: CLUSTER_UNKNOWN, CONFIG_INVALID, CONFIG_UNCHANGED, UPGRADE_RUNNING, SHADOW_ALREADY_RUNNING, NOTHING_LIVE.
-   */
-  async configure(change: ClusterChange): Promise<string> {
-    const { live } = await this.#active.clusters.federation();
-    if (live === null) throw nothingLive();
-    const configs = await this.#configChanges(change);
-    const upgrade = await this.#insertUpgrade({
-      ...{ kind: 'deploy', change: {}, base: live, next: live, state: 'promoting' },
-      configs,
-    });
-    return this.#begin('deploy', upgrade, {});
-  }
-
-  async #configChanges({ cluster, config, nodeSize }: ClusterChange): Promise<readonly ConfigChange[]> {
-    const all = (await this.#active.clusters.list()).filter(({ state }) => state === 'live');
-    const meant = all.filter(({ _id: name }) => cluster === undefined || name === cluster);
-    if (cluster !== undefined && meant.length === 0) throw clusterUnknown(cluster);
-    const changes = meant.map(({ _id: name, config: before }): ConfigChange => {
-      const whole =
-        config === undefined
-          ? before
-          : parseConfig(clusterConfigSchema, config, `the config of cluster "${name}"`);
-      const after = { ...whole, ...(nodeSize === undefined ? {} : { nodeSize }) };
-      return { cluster: name, before, after };
-    });
-    const changed = changes.filter(({ before, after }) => !isDeepStrictEqual(after, before));
-    if (changed.length === 0) throw configUnchanged(meant.map(({ _id: name }) => name));
-    return changed;
   }
 
   /** Errors: CLUSTER_UNKNOWN, TUNING_NOTHING_TAKEN. */
@@ -191,28 +154,40 @@ export class Commands {
     return identity;
   }
 
-  /** Errors: UPGRADE_RUNNING, SHADOW_ALREADY_RUNNING, NOTHING_LIVE. */
-  async deploy(source: DeploySource): Promise<string> {
-    const { live } = await this.#active.clusters.federation();
-    if (live === null) throw nothingLive();
-    const upgrade = await this.#insertUpgrade({
-      ...{ kind: 'deploy', change: {}, base: live, next: null, state: 'promoting' },
-    });
-    return this.#begin('deploy', upgrade, { ...source });
-  }
-
-  /** Errors: SHADOW_ALREADY_RUNNING, UPGRADE_RUNNING, NOTHING_LIVE, those of `configure`. */
-  async startShadow(change: ChangeSet | ClusterChange, options: ShadowRunOptions): Promise<string> {
+  /**
+   * A folder, or other static files, or other configs of clusters that run, or one of the first two with the last, as an
+   * upgrade that can be rolled back.
+   * Errors: UPGRADE_RUNNING, SHADOW_ALREADY_RUNNING, NOTHING_LIVE, those of `configChanges`.
+   */
+  async deploy({ app, assets, ...ofConfigs }: Deploy): Promise<string> {
     const { clusters } = this.#active;
     const { live } = await clusters.federation();
-    const serving = (await clusters.list()).filter((cluster) => cluster.state === 'live');
-    if (live === null || serving.length === 0) throw nothingLive();
-    const ofConfigs = 'config' in change || 'nodeSize' in change;
+    if (live === null) throw nothingLive();
+    const ofRelease = app !== undefined || assets !== undefined;
     const upgrade = await this.#insertUpgrade({
-      ...{ kind: 'shadow', base: live, next: null, state: 'starting', options },
-      ...(ofConfigs
-        ? { change: {}, configs: await this.#configChanges(change) }
-        : { change: change as ChangeSet }),
+      ...{ kind: 'deploy', change: {}, base: live, next: ofRelease ? null : live, state: 'promoting' },
+      ...(changesConfigs(ofConfigs) ? { configs: configChanges(await clusters.list(), ofConfigs) } : {}),
+    });
+    return this.#begin('deploy', upgrade, {
+      ...(app === undefined ? {} : { app }),
+      ...(assets === undefined ? {} : { assets }),
+    });
+  }
+
+  /** Errors: SHADOW_ALREADY_RUNNING, UPGRADE_RUNNING, NOTHING_LIVE, those of `configChanges`. */
+  async startShadow(
+    { cluster, config, nodeSize, ...change }: ChangeSet & ClusterChange,
+    options: ShadowRunOptions,
+  ): Promise<string> {
+    const { clusters } = this.#active;
+    const { live } = await clusters.federation();
+    const all = await clusters.list();
+    if (live === null || !all.some(({ state }) => state === 'live')) throw nothingLive();
+    const ofConfigs = { cluster, config, nodeSize };
+    const ofRelease = Object.keys(change).length > 0;
+    const upgrade = await this.#insertUpgrade({
+      ...{ kind: 'shadow', change, base: live, next: ofRelease ? null : live, state: 'starting', options },
+      ...(changesConfigs(ofConfigs) ? { configs: configChanges(all, ofConfigs) } : {}),
     });
     return this.#begin('shadow-start', upgrade, {});
   }
@@ -291,12 +266,15 @@ export class Commands {
   async #toPromote(): Promise<UpgradeDocument> {
     const { upgrades, clusters } = this.#active;
     const running = await upgrades.running();
+    if (running?.options?.cron !== undefined) throw promoteNothing(running);
     if (running?.state === 'shadowing') return running;
     if (running !== undefined)
       throw running.state === 'starting' ? notReady(running) : upgradeRunning(running);
     const [latest] = await upgrades.list(1);
     const { live } = await clusters.federation();
-    if (latest?.state === 'stopped' && latest.next !== null && latest.base === live) return latest;
+    const isUpdate = latest?.options?.cron === undefined;
+    if (latest?.state === 'stopped' && isUpdate && latest.next !== null && latest.base === live)
+      return latest;
     throw promoteNothing(latest);
   }
 

@@ -84,8 +84,10 @@ export class Comparer {
         ...how,
         log,
       },
-      // A config has no parts that could be tried apart.
-      attributeMs === 0 || upgrade.configs !== undefined ? undefined : this.#attribution(attributeMs, told),
+      // All that a config changes changes at once, as what a cron does: beside them no part of a release could be tried apart.
+      attributeMs === 0 || upgrade.configs !== undefined || how.cron !== undefined
+        ? undefined
+        : this.#attribution(attributeMs, told),
     );
     this.#reporting = this.#report(this.#run);
   }

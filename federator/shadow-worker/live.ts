@@ -1,7 +1,8 @@
-import type { AppManifest } from '../../common/index.js';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { limitsOf, type AppManifest, type ClusterConfig, type NodeLimits } from '../../common/index.js';
 import type { ClusterDocument, ConfigChange } from '../state/documents.js';
 import { changedKeys } from '../upgrade/configs.js';
-import { join } from 'node:path';
 
 /** What an arm must be given so that it runs as live's nodes do. */
 export interface LiveSurroundings {
@@ -9,6 +10,8 @@ export interface LiveSurroundings {
   readonly env: Readonly<Record<string, string>>;
   /** The same for the new arms, where the update changes a cluster's config. */
   readonly newEnv?: Readonly<Record<string, string>>;
+  /** What nodes of each release may take, where clusters' configs say it of their size. */
+  readonly limits?: { readonly old?: NodeLimits; readonly new?: NodeLimits };
   /** What of the update no arm can show. */
   readonly caveats?: readonly string[];
   /** Env name → the address live really calls. */
@@ -27,10 +30,15 @@ export function liveSurroundings(
   clusters: readonly ClusterDocument[],
   writableDir: string,
   configs: readonly ConfigChange[] = [],
+  cpus: number = availableParallelism(),
 ): LiveSurroundings {
   const [changed] = configs;
   const [first] = [...clusters].sort((a, b) => (a._id < b._id ? -1 : 1));
-  const env = changed?.before.env ?? first?.config.env ?? {};
+  const before = changed?.before ?? first?.config;
+  const after = changed?.after ?? before;
+  const env = before?.env ?? {};
+  const limits = armLimits(before, after);
+  const caveats = [...notRehearsed(configs), ...tooSmallFor(limits, cpus)];
   const outbound = new Set(Object.keys(manifest.outbound));
   const set = new Set([
     manifest.stores.mongo,
@@ -42,7 +50,9 @@ export function liveSurroundings(
     Object.fromEntries(Object.entries(all).filter(([name]) => !set.has(name)));
   return {
     env: own(env),
-    ...(changed === undefined ? {} : { newEnv: own(changed.after.env), caveats: notRehearsed(configs) }),
+    ...(changed === undefined ? {} : { newEnv: own(changed.after.env) }),
+    ...(limits === undefined ? {} : { limits }),
+    ...(changed === undefined && caveats.length === 0 ? {} : { caveats }),
     outboundUrls: Object.fromEntries(
       Object.entries(manifest.outbound).map(([name, url]) => [name, env[name] ?? url]),
     ),
@@ -52,18 +62,38 @@ export function liveSurroundings(
   };
 }
 
-/** An arm is one copy of the app on this machine: of a cluster's config only its env reaches it. */
+function armLimits(
+  before: ClusterConfig | undefined,
+  after: ClusterConfig | undefined,
+): LiveSurroundings['limits'] {
+  const [old, fresh] = [before, after].map((config) => config && limitsOf(config));
+  if (old === undefined && fresh === undefined) return undefined;
+  return { ...(old === undefined ? {} : { old }), ...(fresh === undefined ? {} : { new: fresh }) };
+}
+
+/** A size of more CPUs than this machine has cannot be shown on it. */
+function tooSmallFor(limits: LiveSurroundings['limits'], cpus: number): string[] {
+  const most = Math.max(limits?.old?.cpus ?? 0, limits?.new?.cpus ?? 0);
+  return most > cpus ? [`a copy could take ${most} CPUs, and this machine has ${cpus}`] : [];
+}
+
+/** An arm is one copy of the app on this machine: of a cluster's config its env reaches it, and its size where that is said. */
 function notRehearsed(configs: readonly ConfigChange[]): string[] {
   const [first, ...others] = configs;
   if (first === undefined) return [];
   const { before, after } = first;
-  const beyond = changedKeys({ before, after: { ...after, env: before.env } });
+  const { nodeSize, sizes } = limitsOf(before) && limitsOf(after) ? before : after;
+  const beyond = changedKeys({ before, after: { ...after, env: before.env, nodeSize, sizes } });
+  const unsaid = after.nodeSize !== before.nodeSize && nodeSize === after.nodeSize;
   return [
     ...(beyond.length === 0
       ? []
       : [
           `no copy of the app shows what is of the cluster as a whole, or of its machines: ${beyond.join('; ')}`,
         ]),
+    ...(unsaid
+      ? ['"sizes" in a cluster\'s config say what nodes of a size have: copies are then held to it']
+      : []),
     ...(others.length === 0
       ? []
       : [

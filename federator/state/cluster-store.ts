@@ -63,7 +63,9 @@ export class ClusterStore {
   /** Changes what an agent is to bring about; its generation rises. False when there is no such cluster. */
   async change(
     name: string,
-    set: Partial<Pick<ClusterDocument, 'active' | 'warm' | 'config' | 'recordOutbound' | 'listen'>>,
+    set: Partial<
+      Pick<ClusterDocument, 'active' | 'warm' | 'warmConfigs' | 'config' | 'recordOutbound' | 'listen'>
+    >,
   ): Promise<boolean> {
     return this.#fence.update(this.#database.clusters, { _id: name }, { $set: set, $inc: { generation: 1 } });
   }

@@ -30,6 +30,8 @@ export interface ClusterDocument {
   readonly config: ClusterConfig;
   readonly active: string;
   readonly warm: readonly string[];
+  /** The config that nodes of a warm release have, by its id, where that is not `config`. */
+  readonly warmConfigs?: Readonly<Record<string, ClusterConfig>>;
   /** Where its proxy listens. */
   readonly listen: { readonly address: string; readonly port: number };
   readonly recordOutbound: boolean;
@@ -74,6 +76,8 @@ export interface ShadowRunOptions {
   readonly sample?: number;
   /** Time for the trials of a round of attribution, ms; 0: none are made. */
   readonly attributeMs?: number;
+  /** A cron, or task, of the app whose runs are laid over the replay. */
+  readonly cron?: string;
   /** What its report does not keep. */
   readonly redact?: readonly string[];
 }
@@ -92,7 +96,7 @@ export interface UpgradeDocument {
   /** The release that was live when it began, and the one it makes (known once it is installed). */
   readonly base: string;
   readonly next: string | null;
-  /** Where configs are what changes; the release stays then: `next` is `base`. */
+  /** Clusters whose config changes with it. Where nothing else does the release stays: `next` is `base`. */
   readonly configs?: readonly ConfigChange[];
   /** How the shadow is run; absent for a deploy. */
   readonly options?: ShadowRunOptions;

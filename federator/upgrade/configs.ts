@@ -1,51 +1,45 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { ClusterConfig } from '../../common/index.js';
-import { CONVERGE_MS, isConverged } from '../clusters/planners.js';
-import type { Step } from '../operations/plan.js';
-import type { ConfigChange } from '../state/documents.js';
-import type { UpgradeContext } from './context.js';
+import { clusterConfigSchema, parseConfig, type ClusterConfig } from '../../common/index.js';
+import { configUnchanged } from '../clusters/errors.js';
+import { clusterUnknown } from '../clusters/reconciler.js';
+import type { ClusterDocument, ConfigChange } from '../state/documents.js';
+
+/** Another config for clusters, whole, or another size of their nodes. */
+export interface ClusterChange {
+  /** Default: all. */
+  readonly cluster?: string | undefined;
+  readonly config?: Record<string, unknown> | undefined;
+  readonly nodeSize?: string | undefined;
+}
+
+/** Whether it changes any config. Pure. */
+export function changesConfigs({ config, nodeSize }: ClusterChange): boolean {
+  return config !== undefined || nodeSize !== undefined;
+}
 
 /**
- * Gives running clusters their new configs, one after the other: nodes that must change for it are started and tested beside
- * those that serve. What cannot be brought about is taken back.
+ * Which configs it changes, of those that serve, and how. Pure.
+ * Errors: CLUSTER_UNKNOWN, CONFIG_INVALID, CONFIG_UNCHANGED.
  */
-export function configSteps(context: UpgradeContext, changes: readonly ConfigChange[] = []): Step[] {
-  return changes.map(({ cluster, before, after }) => ({
-    name: `config:${cluster}`,
-    doing: `bringing about the config of ${cluster}`,
-    run: async (signal) => {
-      await write(context, cluster, after);
-      await context.reconciler.waitFor(cluster, isConverged, signal, CONVERGE_MS);
-    },
-    undo: async () => {
-      await write(context, cluster, before);
-    },
-  }));
-}
-
-/** Gives clusters back the configs they had; one that is no more needs none. */
-export function configBackSteps(context: UpgradeContext, changes: readonly ConfigChange[] = []): Step[] {
-  return changes.map(({ cluster, before }) => ({
-    name: `config-back:${cluster}`,
-    doing: `bringing back the config of ${cluster}`,
-    run: async (signal) => {
-      if (await write(context, cluster, before))
-        await context.reconciler.waitFor(cluster, isConverged, signal, CONVERGE_MS);
-    },
-  }));
-}
-
-/** False when there is no such cluster. */
-async function write(
-  { clusters, reconciler }: UpgradeContext,
-  cluster: string,
-  config: ClusterConfig,
-): Promise<boolean> {
-  const now = await clusters.get(cluster);
-  // Told again, an agent would converge again.
-  const isThere = isDeepStrictEqual(now?.config, config) || (await clusters.change(cluster, { config }));
-  reconciler.nudge();
-  return isThere;
+export function configChanges(
+  clusters: readonly ClusterDocument[],
+  { cluster, config, nodeSize }: ClusterChange,
+): readonly ConfigChange[] {
+  const meant = clusters.filter(
+    ({ _id: name, state }) => state === 'live' && (cluster === undefined || name === cluster),
+  );
+  if (cluster !== undefined && meant.length === 0) throw clusterUnknown(cluster);
+  const changes = meant.map(({ _id: name, config: before }): ConfigChange => {
+    const whole =
+      config === undefined
+        ? before
+        : parseConfig(clusterConfigSchema, config, `the config of cluster "${name}"`);
+    const after = { ...whole, ...(nodeSize === undefined ? {} : { nodeSize }) };
+    return { cluster: name, before, after };
+  });
+  const changed = changes.filter(({ before, after }) => !isDeepStrictEqual(after, before));
+  if (changed.length === 0) throw configUnchanged(meant.map(({ _id: name }) => name));
+  return changed;
 }
 
 /** What a change changes, key by key, for people; values of env are not told. Pure. */

@@ -2,24 +2,35 @@ import { DharmaError, type Release } from '../../common/index.js';
 import type { Planner, Step } from '../operations/plan.js';
 import type { OperationDocument, UpgradeDocument } from '../state/documents.js';
 import { assetFiles, type AssetSource } from './assets.js';
-import { configBackSteps, configSteps } from './configs.js';
 import type { UpgradeContext } from './context.js';
 import { promotedMeanwhile, promoteNothing } from './errors.js';
 import { endShadowSteps, nothingChanges, releaseMissing } from './shadow-planners.js';
-import { coolEverywhere, flip, flipEverywhere, forgetAssets, warmEverywhere } from './traffic.js';
+import {
+  back,
+  coolEverywhere,
+  flip,
+  flipEverywhere,
+  forgetAssets,
+  forth,
+  takeBack,
+  warmEverywhere,
+  type Move,
+} from './traffic.js';
 
 /** How long taking back a promotion may wait for the agents. */
 const UNDO_MS = 60_000;
 
-/** Moves all clusters to the upgrade's release, one by one, and keeps the old nodes warm for the rollback window. */
+/**
+ * Moves all clusters to the upgrade's release, and those whose config changes to the new one with it, one by one; the old
+ * nodes are kept warm for the rollback window.
+ */
 export function promotePlanner(context: UpgradeContext): Planner {
   return async (operation) => {
-    const { base, next, configs } = await installed(context, operation);
+    const upgrade = await installed(context, operation);
     return [
       promotingStep(context, operation),
-      ...(await moveSteps(context, base, next)),
-      ...configSteps(context, configs),
-      promotedStep(context, operation, next),
+      ...(await moveSteps(context, upgrade, async () => upgrade.next)),
+      promotedStep(context, operation, async () => upgrade.next),
       forgetStep(context),
       ...endShadowSteps(context, operation),
     ];
@@ -28,19 +39,13 @@ export function promotePlanner(context: UpgradeContext): Planner {
 
 /**
  * Installs a folder, or the live release with other assets, as a release, and moves all clusters to it; or gives clusters
- * their new configs. Like a promotion without a shadow before it.
+ * their new configs; or both. Like a promotion without a shadow before it.
  */
 export function deployPlanner(context: UpgradeContext): Planner {
   return async (operation) => {
     const { subject: id } = operation;
     const upgrade = await context.upgrades.get(id);
     if (upgrade === undefined) throw new Error(`no upgrade ${id}`);
-    if (upgrade.configs !== undefined)
-      return [
-        { ...promotingStep(context, operation), run: async () => undefined },
-        ...configSteps(context, upgrade.configs),
-        promotedStep(context, operation, upgrade.base),
-      ];
     const install: Step = {
       name: 'install',
       doing: 'installing the release',
@@ -52,32 +57,19 @@ export function deployPlanner(context: UpgradeContext): Planner {
     };
     // Which release it is stands in the database only after the install: the steps look when they run.
     const next = async (): Promise<string> => (await installed(context, operation)).next;
-    const clusters = await context.clusters.list();
     return [
       { ...promotingStep(context, operation), run: async () => undefined },
-      install,
-      {
-        name: 'warm',
-        doing: 'starting and testing the new nodes',
-        run: async (signal) => warmEverywhere(context, await next(), signal),
-        undo: () => coolEverywhere(context),
-      },
-      forgetIfUndoneStep(context),
-      ...clusters.map(({ _id: name }): Step => ({
-        name: `flip:${name}`,
-        doing: `moving the traffic of ${name}`,
-        run: async (signal) => flip(context, name, await next(), signal),
-        undo: () => flip(context, name, upgrade.base, AbortSignal.timeout(UNDO_MS)),
-      })),
-      {
-        name: 'promoted',
-        doing: 'noting the new release',
-        final: true,
-        run: async () => markPromoted(context, operation, await next()),
-      },
+      ...(changesRelease(upgrade) ? [install] : []),
+      ...(await moveSteps(context, upgrade, next)),
+      promotedStep(context, operation, next),
       forgetStep(context),
     ];
   };
+}
+
+/** An upgrade of configs alone has its release from the first. */
+function changesRelease({ base, next }: UpgradeDocument): boolean {
+  return next !== base;
 }
 
 /** Errors: those of ReleaseStore and `assetFiles`; RELEASE_MISSING, NOTHING_CHANGES. */
@@ -116,14 +108,13 @@ export function rollbackPlanner(context: UpgradeContext): Planner {
       {
         name: 'flip-back',
         doing: 'moving the traffic back',
-        run: (signal) => flipEverywhere(context, upgrade.base, signal),
+        run: (signal) => flipEverywhere(context, upgrade.next, back(upgrade), signal),
       },
       {
         name: 'live',
         doing: 'noting the live release',
         run: () => context.clusters.setFederation({ live: upgrade.base }),
       },
-      ...configBackSteps(context, upgrade.configs),
       rolledBack,
       forgetStep(context),
       { name: 'cool', doing: 'ending the new nodes', run: () => coolEverywhere(context) },
@@ -163,22 +154,37 @@ function promotingStep({ upgrades }: UpgradeContext, { subject: id, input }: Ope
   };
 }
 
-async function moveSteps(context: UpgradeContext, base: string, next: string): Promise<Step[]> {
+/** `next`: which release it is, once that is known. */
+async function moveSteps(
+  context: UpgradeContext,
+  upgrade: UpgradeDocument,
+  next: () => Promise<string>,
+): Promise<Step[]> {
+  const move = async (): Promise<Move> => forth(upgrade, await next());
   const clusters = await context.clusters.list();
   return [
-    {
-      name: 'warm',
-      doing: 'starting and testing the new nodes',
-      run: (signal) => warmEverywhere(context, next, signal),
-      undo: () => coolEverywhere(context),
-    },
+    ...(changesRelease(upgrade)
+      ? [
+          {
+            name: 'warm',
+            doing: 'starting and testing the new nodes',
+            run: async (signal: AbortSignal) => warmEverywhere(context, await move(), signal),
+            undo: () => coolEverywhere(context),
+          },
+        ]
+      : []),
     forgetIfUndoneStep(context),
-    ...clusters.map(({ _id: name }): Step => ({
-      name: `flip:${name}`,
-      doing: `moving the traffic of ${name}`,
-      run: (signal) => flip(context, name, next, signal),
-      undo: () => flip(context, name, base, AbortSignal.timeout(UNDO_MS)),
-    })),
+    ...clusters
+      .filter(
+        ({ _id: name }) =>
+          changesRelease(upgrade) || upgrade.configs?.some(({ cluster }) => cluster === name),
+      )
+      .map(({ _id: name }): Step => ({
+        name: `flip:${name}`,
+        doing: `moving the traffic of ${name}`,
+        run: async (signal) => flip(context, name, await move(), signal),
+        undo: () => takeBack(context, name, back(upgrade), AbortSignal.timeout(UNDO_MS)),
+      })),
   ];
 }
 
@@ -197,12 +203,16 @@ const forgetIfUndoneStep = (context: UpgradeContext): Step => ({
   undo: () => forgetAssets(context),
 });
 
-function promotedStep(context: UpgradeContext, operation: OperationDocument, next: string): Step {
+function promotedStep(
+  context: UpgradeContext,
+  operation: OperationDocument,
+  next: () => Promise<string>,
+): Step {
   return {
     name: 'promoted',
     doing: 'noting the new release',
     final: true,
-    run: () => markPromoted(context, operation, next),
+    run: async () => markPromoted(context, operation, await next()),
   };
 }
 

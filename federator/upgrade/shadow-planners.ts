@@ -91,10 +91,8 @@ async function install(context: UpgradeContext, id: string, signal: AbortSignal)
   const { upgrades, releases, records } = context;
   const upgrade = await upgrades.get(id);
   if (upgrade === undefined) throw new Error(`no upgrade ${id}`);
-  if (upgrade.configs !== undefined) {
-    await upgrades.setNext(id, upgrade.base);
-    return;
-  }
+  // Of configs alone: the release stays.
+  if (upgrade.next === upgrade.base) return;
   const base = await releases.get(upgrade.base);
   if (base === undefined) throw releaseMissing(upgrade.base);
   const next = await releases.update(base, upgrade.change, { signal });

@@ -221,7 +221,9 @@ export class ShadowArm implements Arm {
   #launchSpec(jailed: boolean): LaunchSpec {
     const { name, release, prepare, enforcement, socketDir } = this.#options;
     const { live, outbound } = prepare;
-    const env = name.startsWith('new') ? (prepare.newEnv ?? prepare.env) : prepare.env;
+    const isNew = name.startsWith('new');
+    const env = isNew ? (prepare.newEnv ?? prepare.env) : prepare.env;
+    const limits = prepare.limits?.[isNew ? 'new' : 'old'];
     const addresses = jailed ? this.#inJail() : this.#onLoopback();
     const preloads = ['common/preload/context.js', 'shadow/preload/store-writes.js'];
     if (prepare.determinism) preloads.push('shadow/preload/determinism.js');
@@ -238,6 +240,7 @@ export class ShadowArm implements Arm {
       logFile: this.logFile,
       preloads: preloads.map(distPath),
       ...(jailed ? { jail: this.#jail(socketDir) } : {}),
+      ...(limits === undefined ? {} : { limits }),
     };
   }
 

@@ -93,6 +93,12 @@ export class CostBook {
     this.#block = this.#block.map(() => 0);
   }
 
+  /** What the arms take between two readings is not counted where they had something else to do. */
+  interrupted(): void {
+    this.#before = undefined;
+    this.#block = this.#arms.map(() => 0);
+  }
+
   /** `alpha`: how often a comparison may be told that is none. Undefined: nothing was answered yet. */
   read(alpha: number): Performance | undefined {
     if (this.#old.count === 0) return undefined;

@@ -112,6 +112,7 @@ class KeeperClient implements Journal {
         determinism,
         env,
         newEnv: options.newEnv,
+        limits: options.limits,
       },
     };
     const arms = await this.#channel.ask('prepare', told);

@@ -42,6 +42,8 @@ export interface ReplayerOptions {
   readonly eachApart: boolean;
   /** Where it is written down what is done to the arms. */
   readonly journal: Journal;
+  /** Arms do something besides what they are asked: before that ends, effects are read only where they must be. Default: never. */
+  isBusy?(): boolean;
   /** Exchanges that wait to be replayed. */
   backlog(): number;
   /** The exchange in the words of the arm of that index. */
@@ -86,14 +88,10 @@ export class Replayer {
   async #next(queue: { next(): Promise<Exchange | undefined> }): Promise<Exchange | undefined> {
     this.#options.signal.throwIfAborted();
     const coming = queue.next();
-    if (this.#segment.length === 0) return coming;
-    let timer: NodeJS.Timeout | undefined;
-    const idle = new Promise<'idle'>((resolve) => {
-      timer = setTimeout(() => resolve('idle'), IDLE_MS);
-    });
-    const first = await Promise.race([coming.then(() => 'coming' as const), idle]);
-    clearTimeout(timer);
-    if (first === 'idle') await this.#collect();
+    while (this.#segment.length > 0) {
+      if (!(await isIdle(coming, this.#options.signal))) break;
+      if (this.#options.isBusy?.() !== true) await this.#collect();
+    }
     return coming;
   }
 
@@ -120,6 +118,7 @@ export class Replayer {
   /** At quiet moments, live's or the arms' own, as often as it is cheap; by force when there are none for long. */
   #isTimeToCollect(next: Exchange): boolean {
     if (this.#segment.length >= LONGEST_SEGMENT) return true;
+    if (this.#options.isBusy?.() === true) return false;
     const isQuiet = this.#running.size === 0 || next.startedNs > this.#latestFinishNs;
     return isQuiet && performance.now() - this.#collectedAt >= this.#collectMs * this.#collectShare();
   }
@@ -200,6 +199,18 @@ export class Replayer {
     this.#options.onEffects(exchanges, deltas);
     await noted;
   }
+}
+
+/** Nothing comes for a while. Rejects with the signal's reason. */
+async function isIdle(coming: Promise<unknown>, signal: AbortSignal): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const idle = new Promise<true>((resolve) => {
+    timer = setTimeout(() => resolve(true), IDLE_MS);
+  });
+  const first = await Promise.race([coming.then(() => false), idle]);
+  clearTimeout(timer);
+  signal.throwIfAborted();
+  return first;
 }
 
 /** The numbers below `count` in a random order. */

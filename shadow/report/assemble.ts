@@ -15,7 +15,8 @@ export interface ReportInput {
   readonly caveats: readonly string[];
   /** Share of live's sessions that are copied. */
   readonly sample: number;
-  readonly performance: ShadowReport['performance'];
+  readonly performance?: ShadowReport['performance'];
+  readonly cron?: ShadowReport['cron'];
   readonly timings: ShadowReport['timings'];
   /** The declared error rate of the whole report. */
   readonly alpha: number;
@@ -57,6 +58,7 @@ export function assembleReport(input: ReportInput): ShadowReport {
     },
     guard: input.guard,
     ...(input.performance === undefined ? {} : { performance: input.performance }),
+    ...(input.cron === undefined ? {} : { cron: input.cron }),
     timings: input.timings,
   };
 }

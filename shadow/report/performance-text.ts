@@ -1,4 +1,10 @@
-import { formatBytes, type CostComparison, type CostQuantile, type Performance } from '../../common/index.js';
+import {
+  formatBytes,
+  type CostComparison,
+  type CostQuantile,
+  type NodeLimits,
+  type Performance,
+} from '../../common/index.js';
 
 /** One cost, in words. */
 interface CostTold {
@@ -9,32 +15,47 @@ interface CostTold {
   readonly told: string;
 }
 
-/** What the update costs, in words: rows of a table, and a line on memory. */
-export function describePerformance({ latencyMs, cpuMs, memory }: Performance): {
+/** What the update costs, in words: rows of a table, a line on memory, and one on what copies might take where that was said. */
+export function describePerformance({ latencyMs, cpuMs, memory, limits }: Performance): {
   readonly shown: readonly CostTold[];
   readonly memory: string;
+  readonly sizes?: string;
 } {
-  const { old, new: fresh, typical, tail } = latencyMs;
   return {
-    shown: [
-      row('median answer', quantile(old.p50), quantile(fresh.p50), typical),
-      row('95th percentile', quantile(old.p95), quantile(fresh.p95), tail),
-      row('99th percentile', quantile(old.p99), quantile(fresh.p99), undefined),
-      row('CPU an exchange', ms(cpuMs.old), ms(cpuMs.new), cpuMs),
-    ],
+    shown: [...describeLatency(latencyMs), row('CPU an exchange', ms(cpuMs.old), ms(cpuMs.new), cpuMs)],
     memory: `Memory, now and at most: ${memory
       .map(({ arm, rssBytes, peakBytes }) => `${arm} ${formatBytes(rssBytes)}, ${formatBytes(peakBytes)}`)
       .join('; ')}`,
+    ...(limits === undefined
+      ? {}
+      : { sizes: `A copy could take: old ${limit(limits.old)}; new ${limit(limits.new)}` }),
   };
+}
+
+/** Times to answer, in words. */
+export function describeLatency({
+  old,
+  new: fresh,
+  typical,
+  tail,
+}: Performance['latencyMs']): readonly CostTold[] {
+  return [
+    row('median answer', quantile(old.p50), quantile(fresh.p50), typical),
+    row('95th percentile', quantile(old.p95), quantile(fresh.p95), tail),
+    row('99th percentile', quantile(old.p99), quantile(fresh.p99), undefined),
+  ];
 }
 
 /** The same for a terminal. */
 export function renderPerformance(performance: Performance): string[] {
-  const { shown, memory } = describePerformance(performance);
+  const { shown, memory, sizes } = describePerformance(performance);
   const [first, ...others] = shown.map(
     (one) => `${one.what}: old ${one.old}, new ${one.new}${one.told === '' ? '' : ` (${one.told})`}`,
   );
-  return [`costs      ${first}`, ...[...others, memory].map((line) => `           ${line}`)];
+  return [
+    `costs      ${first}`,
+    ...[...others, memory, ...(sizes === undefined ? [] : [sizes])].map((line) => `           ${line}`),
+  ];
 }
 
 function row(what: string, old: string, fresh: string, compared: CostComparison | undefined): CostTold {
@@ -47,6 +68,12 @@ function row(what: string, old: string, fresh: string, compared: CostComparison 
     ...{ what, old, new: fresh, noise: ms(noise) },
     told: told === 'untold' ? 'no difference told' : `${percent}${told}, ${sure}`,
   };
+}
+
+function limit(limits: NodeLimits | undefined): string {
+  if (limits === undefined) return 'all there is';
+  const { cpus, memory } = limits;
+  return `${cpus} ${cpus === 1 ? 'CPU' : 'CPUs'}, ${formatBytes(memory)}`;
 }
 
 function quantile({ value, low, high }: CostQuantile): string {

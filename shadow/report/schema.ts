@@ -70,11 +70,26 @@ const cost = z.strictObject({
   confidence: z.number().min(0).max(1),
 });
 
+const nodeLimits = z.strictObject({ cpus: count, memory: count });
+
 const performance = z.strictObject({
   exchanges: count,
   latencyMs: z.strictObject({ old: quantiles, new: quantiles, typical: cost, tail: cost }),
   cpuMs: cost,
+  limits: z.strictObject({ old: nodeLimits.optional(), new: nodeLimits.optional() }).optional(),
   memory: z.array(z.strictObject({ arm: z.enum(ARMS), rssBytes: count, peakBytes: count })),
+});
+
+const cron = z.strictObject({
+  name: z.string(),
+  runs: count,
+  failed: count,
+  problem: z.string().optional(),
+  tookMs: ms,
+  cpuMs: ms,
+  beside: performance.pick({ exchanges: true, latencyMs: true }).optional(),
+  busyCpus: z.strictObject({ requests: z.number(), run: z.number() }),
+  nodes: z.strictObject({ requests: count, withRun: count }).optional(),
 });
 
 export const reportSchema = z.strictObject({
@@ -135,6 +150,7 @@ export const reportSchema = z.strictObject({
   }),
   attribution: attribution.optional(),
   performance: performance.optional(),
+  cron: cron.optional(),
   timings: z.strictObject({
     startedAt: ms,
     cloneMs: ms,

@@ -9,6 +9,7 @@ import {
 } from '../../common/index.js';
 
 import { renderAttribution } from './attribution-text.js';
+import { describeCron } from './cron-text.js';
 import { renderPerformance } from './performance-text.js';
 import { valueDiff } from './value-diff.js';
 
@@ -41,6 +42,9 @@ export function renderReport(report: ShadowReport, options: RenderOptions): stri
     ...renderNoise(report.noise, colors),
     ...renderCoverage(report),
     ...(report.performance === undefined ? [] : renderPerformance(report.performance)),
+    ...(report.cron === undefined
+      ? []
+      : describeCron(report.cron).map((line, i) => `${(i === 0 ? 'cron' : '').padEnd(11)}${line}`)),
     ...renderTimings(report),
   ].join('\n');
 }

@@ -157,6 +157,33 @@ describe('clusters of a real app', () => {
     expect([...seen.words].sort()).toEqual(['new', 'old']);
   });
 
+  test('take a release that only runs under its new config together with that, and go back', async () => {
+    const { url } = (await status()).edge;
+    const clients = load(Number(new URL(url).port), 2);
+    const app = await box.app(
+      'needy',
+      `if (process.env.COLOUR !== 'red') throw new Error('not my colour');${sayingApp('needy')}`,
+      { name: 'tiny', routes: [{ pattern: '/', test: { path: '/' } }] },
+    );
+    const red = await box.file('red.json', { ...CONFIG, env: { COLOUR: 'red' } });
+    const alone = await box.run('deploy', app, '--json');
+    expect([alone.code, errorOf(alone).found]).toEqual([1, expect.stringContaining('not my colour')]);
+    expect(await answer()).toMatch(/^old/);
+    await box.done('deploy', app, '--config', red);
+    expect(await answer()).toMatch(/^needy/);
+    expect((await status()).upgrade).toMatchObject({
+      configs: [{ cluster: 'blue' }, { cluster: 'green', changes: ['nodes 2 → 1', 'env COLOUR'] }],
+    });
+    await box.done('rollback', '--yes');
+    expect(await answer()).toMatch(/^old/);
+    const { clusters } = await status();
+    expect(clusters.map(({ config }) => [config.nodes, config.env])).toEqual([
+      [1, {}],
+      [2, {}],
+    ]);
+    expect((await clients.stop()).failed).toEqual([]);
+  });
+
   test('are found again after everything was killed', async () => {
     const { id } = JSON.parse(await readFile(join(box.home, 'federation.json'), 'utf8')) as { id: string };
     const all = processesWithEnv('DHARMA_FEDERATION', id).map(({ pid }) => pid);

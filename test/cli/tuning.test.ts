@@ -104,9 +104,10 @@ it(
   'a config is rehearsed in a shadow, during which nothing is tuned, promoted, and rolled back',
   async () => {
     await client.orderTuning({ order: 'on' }, soon());
-    const config = await box.file('new.json', { ...CONFIG, waitMultiplier: 2, env: { WORD: 'new' } });
-    const both = await box.run('shadow', 'start', '--config', config, '--update', 'x@1', '--json');
-    expect(both.code).toBe(2);
+    const config = await box.file('new.json', {
+      ...{ ...CONFIG, waitMultiplier: 2, env: { WORD: 'new' } },
+      ...{ nodeSize: 'large', sizes: { large: { cpus: 1, memory: '1GB' } } },
+    });
     const started = await box.run(
       ...['shadow', 'start', '--config', config, '--cluster', 'blue', '--arms', '1x1', '--unguarded'],
     );
@@ -121,6 +122,10 @@ it(
     );
     const despite = report!.differences.map(({ id }) => id);
     expect(report!.differences[0]).toMatchObject({ endpoint: '/' });
+    expect(report!.performance?.limits).toEqual({ new: { cpus: 1, memory: 2 ** 30 } });
+    expect((await box.run('shadow', 'report')).out).toContain(
+      'A copy could take: old all there is; new 1 CPU, 1024 MB',
+    );
     await end(client.promote({ yes: true, despite }, soon()));
     expect((await configs()).map(({ env }) => Object.keys(env as object).join())).toEqual(['WORD', '']);
     await box.done('rollback', '--yes');

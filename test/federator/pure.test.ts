@@ -82,6 +82,41 @@ test('arms get the surroundings of live: its env, its real outbound addresses, i
   });
 });
 
+describe('arms of a config that changes', () => {
+  const config = (input: object) => clusterConfigSchema.parse(input);
+  const sizes = { small: { cpus: 1, memory: '512MB' }, large: { cpus: 4, memory: '2GB' } };
+  const surroundings = (before: object, after: object, cpus = 8) =>
+    liveSurroundings(
+      manifestSchema.parse({ name: 'shop' }),
+      [],
+      '/w',
+      [{ cluster: 'blue', before: config(before), after: config(after) }],
+      cpus,
+    );
+
+  test('are held to the sizes of old and new nodes', () => {
+    const { limits, caveats } = surroundings({ sizes }, { sizes, nodeSize: 'large' });
+    expect(limits).toEqual({
+      old: { cpus: 1, memory: 512 * 2 ** 20 },
+      new: { cpus: 4, memory: 2 * 2 ** 30 },
+    });
+    expect(caveats).toEqual([]);
+  });
+
+  test('say what of a size they do not show', () => {
+    expect(surroundings({}, { nodeSize: 'large' }).caveats).toEqual([
+      expect.stringContaining('nodeSize small → large'),
+      expect.stringContaining('"sizes"'),
+    ]);
+    expect(surroundings({ sizes }, { sizes, nodeSize: 'large' }, 2).caveats).toEqual([
+      'a copy could take 4 CPUs, and this machine has 2',
+    ]);
+    expect(surroundings({ sizes }, { sizes, nodes: 5 }).caveats).toEqual([
+      expect.stringContaining('nodes 2 → 5'),
+    ]);
+  });
+});
+
 test('tokens are equal only when they are, whatever their lengths', () => {
   expect(sameToken('abc', 'abc')).toBe(true);
   for (const other of ['abd', 'ab', 'abcd', '']) expect(sameToken('abc', other)).toBe(false);

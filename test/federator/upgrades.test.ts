@@ -218,6 +218,89 @@ describe('upgrades', () => {
     expect(active()).toEqual(['r1', 'r1']);
   });
 
+  test('may change the release and configs at once, each cluster its nodes together, and go back', async () => {
+    const client = await withClusters();
+    const specs = (): unknown[] =>
+      [...federation.machine.specs.values()].map(({ name, active, warm, config, warmConfigs = {} }) => [
+        name,
+        `${active.id} ${config.nodeSize}`,
+        warm.map(({ id }) => `${id} ${(warmConfigs[id] ?? config).nodeSize}`).join(),
+      ]);
+    const both = { nodeSize: 'large', cluster: 'blue' };
+    federation.shadowWith('identical');
+    await federation.end(
+      client,
+      client.startShadow({ change: { packages: ['x@2'], ...both } }, federation.signal),
+    );
+    await federation.end(client, client.promote({}, federation.signal));
+    const promoted = [
+      ['blue', 'r1+x@2 large', 'r1 small'],
+      ['green', 'r1+x@2 small', 'r1 small'],
+    ];
+    expect(specs()).toEqual(promoted);
+    expect(await client.upgrade('current', federation.signal)).toMatchObject({
+      change: { packages: ['x@2'] },
+      configs: [{ cluster: 'blue', changes: ['nodeSize small → large'] }],
+    });
+    await federation.end(client, client.rollback(federation.signal));
+    const before = [
+      ['blue', 'r1 small', ''],
+      ['green', 'r1 small', ''],
+    ];
+    expect(specs()).toEqual(before);
+
+    federation.machine.broken.add('broken');
+    await expect(
+      federation.end(
+        client,
+        client.deploy({ app: '/r2', nodeSize: 'broken', cluster: 'green' }, federation.signal),
+      ),
+    ).rejects.toMatchObject({ code: 'ROUTE_TEST_FAILED' });
+    expect(specs()).toEqual(before);
+    await federation.end(client, client.deploy({ app: '/r2', ...both }, federation.signal));
+    expect(specs()).toEqual([
+      ['blue', 'r2 large', 'r1 small'],
+      ['green', 'r2 small', 'r1 small'],
+    ]);
+  });
+
+  test('are none where a cron is rehearsed: its shadow runs what is live, and there is nothing to promote', async () => {
+    const client = await withClusters();
+    federation.shadowWith('identical');
+    await expect(
+      client.startShadow({ change: { packages: ['x@2'] }, cron: 'nightly' }, federation.signal),
+    ).rejects.toMatchObject({ code: 'REQUEST_INVALID' });
+    await expect(client.startShadow({ change: {} }, federation.signal)).rejects.toMatchObject({
+      code: 'REQUEST_INVALID',
+    });
+    await federation.end(client, client.startShadow({ cron: 'nightly' }, federation.signal));
+    const { id, ...upgrade } = await client.upgrade('current', federation.signal);
+    expect(upgrade).toMatchObject({ state: 'shadowing', cron: 'nightly', base: 'r1', next: 'r1' });
+    expect([...federation.machine.workers]).toEqual([id]);
+    const promoted = (): Promise<string> => client.promote({ yes: true }, federation.signal);
+    await expect(promoted()).rejects.toMatchObject({ code: 'PROMOTE_NOTHING' });
+    await federation.end(client, client.stopShadow(federation.signal));
+    await expect(promoted()).rejects.toMatchObject({ code: 'PROMOTE_NOTHING' });
+    expect(active()).toEqual(['r1', 'r1']);
+  });
+
+  test('of configs alone keep the old nodes warm, as one that goes to another size', async () => {
+    const client = await withClusters();
+    await federation.end(client, client.deploy({ nodeSize: 'large' }, federation.signal));
+    const [blue] = [...federation.machine.specs.values()];
+    expect(blue).toMatchObject({
+      ...{ active: { id: 'r1' }, config: { nodeSize: 'large' } },
+      ...{ warm: [{ id: 'r1' }], warmConfigs: { r1: { nodeSize: 'small' } } },
+    });
+    await federation.end(client, client.rollback(federation.signal));
+    expect([...federation.machine.specs.values()][0]).toMatchObject({
+      ...{ config: { nodeSize: 'small' }, warm: [], warmConfigs: {} },
+    });
+    // Another interval makes no other nodes.
+    await federation.end(client, client.deploy({ config: { reconfigure: '2s' } }, federation.signal));
+    expect(warm()).toEqual([[], []]);
+  });
+
   test('cut short with everything else just before they were rehearsed have a worker again', async () => {
     const client = await withClusters();
     federation.shadowWith('identical');

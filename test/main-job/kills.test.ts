@@ -35,8 +35,8 @@ const CHOSEN: readonly Kill[] = [
   'promote / promoting / written / worker',
   'rollback / flip-back / written / agent',
   'deploy / flip:blue / taken / federator',
-  'deploy of configs / config:blue / taken / federator',
-  'rollback of configs / config-back:green / written / federator',
+  'deploy of configs / flip:blue / taken / federator',
+  'rollback of configs / flip-back / written / federator',
 ].map(named);
 
 const states: Readonly<Record<Way, { readonly done: UpgradeState[]; readonly undone: UpgradeState[] }>> = {

@@ -5,7 +5,14 @@ import { Queue, type Job } from 'bullmq';
 import { Redis } from 'ioredis';
 import { onTestFinished, describe, expect, it } from 'vitest';
 import { freePort, histogramCount } from '../../common/index.js';
-import { CRONS_KEY, readTimings, Tasks, timingsKey, type TaskSettings } from '../../tasks/index.js';
+import {
+  CRONS_KEY,
+  readTimings,
+  runInCopy,
+  Tasks,
+  timingsKey,
+  type TaskSettings,
+} from '../../tasks/index.js';
 import { beginsCron, ensureCron } from '../../tasks/cron.js';
 import { settingsFrom } from '../../tasks/settings.js';
 import { Bench } from './support/apps.js';
@@ -148,6 +155,25 @@ describe('a cron', () => {
     await define('0 0 1 2 *');
     expect((await queue.getJobSchedulers()).map(({ pattern }) => pattern)).toEqual(['0 0 1 2 *']);
     await expect(redis.hget(CRONS_KEY, 'yearly')).resolves.toBe('{"schedule":"0 0 1 2 *","timezone":"UTC"}');
+  });
+
+  it('are done by a copy once it is told to, however seldom they come due', async () => {
+    const bench = await Bench.open();
+    const copy = await bench.start({ DHARMA_TASKS_COPY: '1', CRON: '0 0 1 1 *' });
+    const { signal } = new AbortController();
+    await runInCopy(bench.redis, 'tick', signal);
+    expect(
+      (await bench.events()).filter(({ pid, tick }) => pid === copy.pid && tick !== undefined),
+    ).toHaveLength(1);
+    await expect(runInCopy(bench.redis, 'fail', signal)).rejects.toMatchObject({
+      ...{ code: 'TASK_FAILED', found: 'no such luck' },
+    });
+    await expect(runInCopy(bench.redis, 'nobody', signal, 0)).rejects.toMatchObject({
+      code: 'TASK_NOT_TAKEN',
+    });
+    await expect(runInCopy(bench.redis, 'nobody', AbortSignal.abort(new Error('stop')))).rejects.toThrow(
+      'stop',
+    );
   });
 
   it('and what waits in live’s queues are live’s to do: a copy takes only what copies sent', async () => {

@@ -34,7 +34,7 @@ export function clusterRoutes(app: TypedServer, options: ApiOptions): void {
     },
     async ({ params, body }, reply) => {
       const { commands } = await activeRole(options);
-      return reply.code(202).send({ operation: await commands.configure({ ...body, cluster: params.name }) });
+      return reply.code(202).send({ operation: await commands.deploy({ ...body, cluster: params.name }) });
     },
   );
   app.delete(

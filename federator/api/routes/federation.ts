@@ -75,16 +75,14 @@ export function federationRoutes(app: TypedServer, options: ApiOptions): void {
     '/v1/deploys',
     {
       schema: {
-        summary: 'Bring a folder, other static files, or other configs to clusters',
+        summary: 'Bring a folder or other static files, and other configs, to clusters',
         body: deploySchema,
         response: { 202: accepted },
       },
     },
     async ({ body }, reply) => {
       const { commands } = await activeRole(options);
-      const isRelease = 'app' in body || 'assets' in body;
-      const operation = await (isRelease ? commands.deploy(body) : commands.configure(body));
-      return reply.code(202).send({ operation });
+      return reply.code(202).send({ operation: await commands.deploy(body) });
     },
   );
   app.post(

@@ -31,6 +31,7 @@ export function upgradeRoutes(app: TypedServer, options: ApiOptions): void {
         ...(body.spoolBytes === undefined ? {} : { spoolBytes: body.spoolBytes }),
         ...(body.attributeMs === undefined ? {} : { attributeMs: body.attributeMs }),
         ...(body.sample === undefined ? {} : { sample: body.sample }),
+        ...(body.cron === undefined ? {} : { cron: body.cron }),
       };
       return reply.code(202).send({ operation: await commands.startShadow(change, shadow) });
     },

@@ -10,7 +10,7 @@ export const deploy: Command = {
   name: 'deploy',
   summary: 'bring files, static assets, a config or a node size to what runs',
   description:
-    "With the app's folder, or --assets: makes a release, starts and tests its nodes beside the old ones in every cluster, and moves the traffic over; federate rollback takes it back. With --config or --size: changes running clusters without a failed request; what cannot be brought about is taken back, and federate rollback gives the old configs back.",
+    "With the app's folder, or --assets: makes a release, starts and tests its nodes beside the old ones in every cluster, and moves the traffic over. With --config or --size: changes running clusters in the same way, or the config that the new release's nodes get where both are given. What cannot be brought about is taken back; federate rollback goes back to the old nodes, which stay warm for the rollback window.",
   args: [{ syntax: '[dir]', about: "the app's folder" }],
   options: [
     { flags: '--assets <dir>', about: 'static files that take the place of those in the live release' },
@@ -22,52 +22,43 @@ export const deploy: Command = {
     'federate deploy --assets ./shop/public',
     'federate deploy --config blue.json --cluster blue',
     'federate deploy --size large',
+    'federate deploy ./shop --config blue.json --cluster blue',
   ],
   run: async (context, { args, options }) => {
     const app = args[0];
-    const [assets, file, size] = ['assets', 'config', 'size'].map((key) => textOption(options, key));
-    const given = [app, assets, file ?? size].filter((what) => what !== undefined);
-    if (given.length !== 1) throw oneThing(given);
-    if (file !== undefined || size !== undefined) return configure(context, options);
-    const into = textOption(options, 'into');
-    return release(
-      context,
-      assets === undefined
-        ? { app: await appFolder(app!) }
-        : { assets: { dir: resolve(assets), ...(into === undefined ? {} : { into }) } },
-    );
+    const [assets, into] = ['assets', 'into'].map((key) => textOption(options, key));
+    if (app !== undefined && assets !== undefined) throw deployed('both');
+    const configs = await configChange(options);
+    if (app === undefined && assets === undefined && configs === undefined) throw deployed('nothing');
+    return bring(context, {
+      ...(app === undefined ? {} : { app: await appFolder(app) }),
+      ...(assets === undefined
+        ? {}
+        : { assets: { dir: resolve(assets), ...(into === undefined ? {} : { into }) } }),
+      ...configs,
+    });
   },
 };
 
-async function release(
+async function bring(
   { client, printer, signal }: CommandContext,
-  source: Parameters<FederationClient['deploy']>[0],
+  what: Parameters<FederationClient['deploy']>[0],
 ): Promise<Outcome> {
   const api = await client();
-  await api.follow(await api.deploy(source, signal), (doing) => printer.doing(doing), signal);
-  const upgrade = await api.upgrade('current', signal);
-  printer.done(`release ${upgrade.next ?? '?'} is live; federate rollback takes it back`);
-  return { data: upgrade };
-}
-
-async function configure(
-  { client, printer, signal }: CommandContext,
-  options: Parameters<typeof configChange>[0],
-): Promise<Outcome> {
-  const change = await configChange(options);
-  const api = await client();
-  await api.follow(await api.deploy(change, signal), (doing) => printer.doing(doing), signal);
+  await api.follow(await api.deploy(what, signal), (doing) => printer.doing(doing), signal);
   const upgrade = await api.upgrade('current', signal);
   for (const { cluster, changes } of upgrade.configs ?? []) printer.done(`${cluster}: ${changes.join('; ')}`);
-  printer.done('federate rollback takes it back');
+  const live = upgrade.next === upgrade.base ? '' : `release ${upgrade.next ?? '?'} is live; `;
+  printer.done(`${live}federate rollback takes it back`);
   return { data: upgrade };
 }
 
-function oneThing(given: readonly string[]): DharmaError {
+function deployed(found: 'both' | 'nothing'): DharmaError {
   return new DharmaError({
     code: 'USAGE',
-    message: "deploy brings one thing: the app's folder, --assets, or --config and --size",
-    found: given.length === 0 ? 'nothing' : given.join(', '),
+    message:
+      "deploy brings the app's folder or --assets, or --config and --size, or the latter with one of the former",
+    found: found === 'both' ? 'a folder and --assets' : found,
     remedy: 'See: federate deploy --help',
     exitCode: ExitCode.usage,
   });

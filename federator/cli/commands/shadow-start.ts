@@ -25,6 +25,11 @@ export const shadowStart: Command = {
     },
     ...CONFIG_OPTIONS,
     {
+      flags: '--cron <name>',
+      about:
+        'rehearse no update but a cron (or task) of the app: its runs are laid over the copied requests, in half of the copies',
+    },
+    {
       flags: '--arms <arms>',
       about: '2x2: two copies of each release, to tell noise from change; 1x1: half the cost (default: 2x2)',
       choices: ['2x2', '1x1'],
@@ -55,6 +60,8 @@ export const shadowStart: Command = {
     'federate shadow start --update mongodb@7 --env FEATURE_X=1',
     'federate shadow start --update express@5.1.0 --sample 10% --disk 2GB',
     'federate shadow start --config blue.json --cluster blue',
+    'federate shadow start --update express@5.1.0 --config blue.json --cluster blue',
+    'federate shadow start --cron nightly-report --sample 50%',
   ],
   run: async ({ client, printer, signal }, { options }) => {
     const packages = listOption(options.update);
@@ -63,8 +70,8 @@ export const shadowStart: Command = {
     const files = file === undefined ? undefined : await readConfig(filesSchema, file);
     const configs = await configChange(options);
     const ofRelease = packages.length > 0 || env !== undefined || files !== undefined;
-    const ofConfigs = configs.config !== undefined || configs.nodeSize !== undefined;
-    if (ofRelease === ofConfigs) throw oneChange(ofRelease);
+    const cron = textOption(options, 'cron');
+    if ((ofRelease || configs !== undefined) === (cron !== undefined)) throw oneThing(cron);
     const spoolBytes = bytesOption(options, 'disk', '--disk');
     const sample = shareOption(options, 'sample', '--sample');
     const redact = redactOption(options.redact);
@@ -72,19 +79,19 @@ export const shadowStart: Command = {
     const api = await client();
     const operation = await api.startShadow(
       {
-        change: ofConfigs
-          ? configs
-          : {
-              ...(packages.length === 0 ? {} : { packages }),
-              ...(env === undefined ? {} : { env }),
-              ...(files === undefined ? {} : { files }),
-            },
+        change: {
+          ...(packages.length === 0 ? {} : { packages }),
+          ...(env === undefined ? {} : { env }),
+          ...(files === undefined ? {} : { files }),
+          ...configs,
+        },
         ...(options.arms === '2x2' || options.arms === '1x1' ? { arms: options.arms } : {}),
         ...(redact.length === 0 ? {} : { redact }),
         ...(options.unguarded === true ? { unguarded: true } : {}),
         ...(spoolBytes === undefined ? {} : { spoolBytes }),
         ...(attributeMs === undefined ? {} : { attributeMs }),
         ...(sample === undefined ? {} : { sample }),
+        ...(cron === undefined ? {} : { cron }),
       },
       signal,
     );
@@ -108,12 +115,13 @@ function attributionTime(options: Parameters<typeof durationOption>[0]): number 
   });
 }
 
-function oneChange(isBoth: boolean): DharmaError {
+function oneThing(cron: string | undefined): DharmaError {
   return new DharmaError({
     code: 'USAGE',
     message:
-      'an update changes something: packages, env or files of the app; or a config or size of clusters',
-    found: isBoth ? 'both' : 'neither',
+      cron === undefined
+        ? 'an update changes something: packages, env or files of the app, or a config or size of clusters'
+        : 'a cron is rehearsed on what runs: without an update',
     remedy: 'Name it, as in: federate shadow start --update express@5.1.0',
     exitCode: ExitCode.usage,
   });

@@ -1,4 +1,10 @@
-import { formatDuration, type Performance, type ShadowReport } from '../../../common/index.js';
+import {
+  formatDuration,
+  type CronRehearsal,
+  type Performance,
+  type ShadowReport,
+} from '../../../common/index.js';
+import { describeCron } from '../cron-text.js';
 import { describePerformance } from '../performance-text.js';
 import { attributionSection } from './attribution.js';
 import { differencesSection, type Accepting } from './differences.js';
@@ -38,7 +44,7 @@ export function renderPage(report: ShadowReport, options: PageOptions): string {
         <main>
           ${attributionSection(report, limits)} ${differencesSection(report, limits, options.accepting)}
           ${noise(report, limits)} ${coverage(report, limits)}
-          ${report.performance && performance(report.performance)}
+          ${report.performance && performance(report.performance)} ${report.cron && cron(report.cron)}
         </main>
         <footer class="soft"><p>${timings(report)}</p></footer>
       </body>
@@ -150,8 +156,15 @@ function coverage({ coverage: covered }: ShadowReport, limits: PageLimits): Html
   </section>`;
 }
 
+function cron(rehearsed: CronRehearsal): Html {
+  return html`<section>
+    <h2>The cron</h2>
+    ${describeCron(rehearsed).map((line) => html`<p>${line}</p>`)}
+  </section>`;
+}
+
 function performance(costs: Performance): Html {
-  const { shown, memory } = describePerformance(costs);
+  const { shown, memory, sizes } = describePerformance(costs);
   return html`<section>
     <h2>What it costs</h2>
     <p>Over ${counted(costs.exchanges, 'exchange')} that every arm answered. It makes no verdict.</p>
@@ -160,6 +173,7 @@ function performance(costs: Performance): Html {
       shown.map((one) => [one.what, one.old, one.new, one.noise, one.told]),
     )}
     <p>${memory}</p>
+    ${sizes === undefined ? '' : html`<p>${sizes}</p>`}
   </section>`;
 }
 

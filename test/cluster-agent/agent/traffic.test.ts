@@ -54,6 +54,50 @@ describe('an agent', () => {
     expect((await load.stop()).failures).toEqual([]);
   });
 
+  it('gives a class of nodes a size of its own, and takes it away again, without one failed request', async () => {
+    const root = await temporaryFolder();
+    const release = await releaseOf(
+      root,
+      httpApp(`(q, r) =>
+      r.end(q.url.endsWith('?limits') ? require('node:fs').readFileSync('/proc/self/limits') : process.env.HOST)`),
+      {
+        routes: [
+          { pattern: '/', methods: ['GET'], test: { path: '/' } },
+          { pattern: '/report', methods: ['GET'], nodeClass: 'slow', test: { path: '/report' } },
+        ],
+      },
+    );
+    const { client } = await startAgent(root);
+    const first = await specOf(root, release, { config: { nodes: 3 } });
+    await client.putSpec(first, soon());
+    const before = await client.waitUntil(converged(1), soon());
+    const load = startLoad(urlOf(first));
+    await answered(load, 20);
+    const config = {
+      nodes: 3,
+      nodeClasses: { slow: { nodes: 1, size: 'large' } },
+      sizes: { large: { cpus: 1, memory: '1GB' } },
+    };
+    const second = await specOf(root, release, { before: first, config });
+    await client.putSpec(second, soon());
+    const { nodes } = await client.waitUntil(converged(2), soon());
+    const [large] = nodes.filter(({ size }) => size === 'large');
+    expect(nodes).toHaveLength(3);
+    // Two of the three are those there were.
+    const pids = new Set(before.nodes.map(({ pid }) => pid));
+    expect(nodes.filter(({ pid }) => pids.has(pid))).toHaveLength(2);
+    for (let i = 0; i < 4; i += 1)
+      expect(await (await fetch(`${urlOf(first)}/report`)).text()).toBe(large!.address);
+    const limits = await (await fetch(`${urlOf(first)}/report?limits`)).text();
+    expect(limits).toMatch(/^Max data size\s+1073741824\s/m);
+    const third = await specOf(root, release, { before: second, config: { nodes: 3 } });
+    await client.putSpec(third, soon());
+    const after = await client.waitUntil(converged(3), soon());
+    expect(after.nodes.map(({ size }) => size)).toEqual([undefined, undefined, undefined]);
+    await answered(load, 20);
+    expect((await load.stop()).failures).toEqual([]);
+  });
+
   it('promotes and rolls back under load without one failed request', async () => {
     const root = await temporaryFolder();
     const [old, next] = await Promise.all([
@@ -97,6 +141,38 @@ describe('an agent', () => {
     const { answers, failures } = await load.stop();
     expect(failures).toEqual([]);
     expect([...answers.keys()].sort()).toEqual(['200 new', '200 old']);
+  });
+
+  it('promotes a release that only runs under its new config, keeping old nodes by the old one, without one failed request', async () => {
+    const root = await temporaryFolder();
+    const colour = (name: string, needs: string): string =>
+      `if (process.env.COLOUR !== '${needs}') throw new Error('not my colour');
+       ${httpApp(`(q, r) => r.end('${name} ' + process.env.COLOUR)`)}`;
+    const [old, next] = await Promise.all([
+      releaseOf(root, colour('old', 'red'), manifest),
+      releaseOf(root, colour('new', 'blue'), manifest),
+    ]);
+    const { client } = await startAgent(root);
+    const [red, blue] = [{ env: { COLOUR: 'red' } }, { env: { COLOUR: 'blue' } }];
+    const first = await specOf(root, old, { config: red });
+    await client.putSpec(first, soon());
+    await client.waitUntil(converged(1), soon());
+    const load = startLoad(urlOf(first));
+    await answered(load, 20);
+    const byBlue = (await specOf(root, old, { config: blue })).config;
+    const warming = await specOf(root, old, { before: first, config: red, warm: [next] });
+    await client.putSpec({ ...warming, warmConfigs: { [next.id]: byBlue } }, soon());
+    const { nodes } = await client.waitUntil(converged(2), soon());
+    const flip = await specOf(root, next, { before: warming, config: blue, warm: [old] });
+    await client.putSpec({ ...flip, warmConfigs: { [old.id]: first.config } }, soon());
+    const after = await client.waitUntil(converged(3), soon());
+    // Nobody was started or stopped for it.
+    expect(after.nodes.map(({ pid }) => pid).sort()).toEqual(nodes.map(({ pid }) => pid).sort());
+    expect(await (await fetch(urlOf(first))).text()).toBe('new blue');
+    await answered(load, 20);
+    const { answers, failures } = await load.stop();
+    expect(failures).toEqual([]);
+    expect([...answers.keys()].sort()).toEqual(['200 new blue', '200 old red']);
   });
 
   it('replaces its proxy under load, when it is told to and for other workers, without one failed request', async () => {

@@ -69,6 +69,23 @@ describe('launcher', () => {
     expect(existsSync(env.UPLOADS!)).toBe(true);
   });
 
+  it('holds an app to the CPUs and memory of its size', async () => {
+    const root = await temporaryFolder();
+    const release = await releaseOf(
+      root,
+      httpApp(`(q, r) => {
+        if (q.url === '/grab') globalThis.kept = Array.from({ length: 400 }, () => Buffer.alloc(2 ** 20, 1));
+        r.end(String(require('node:os').availableParallelism()));
+      }`),
+    );
+    const app = await launched(specOf(root, release, { limits: { cpus: 1, memory: 300 * 2 ** 20 } }));
+    expect(await (await fetch(app.url)).text()).toBe('1');
+    await expect(fetch(`${app.url}/grab`)).rejects.toThrow();
+    expect((await app.exited).code).not.toBe(0);
+    const free = await launched(specOf(join(root, 'free'), release));
+    expect((await fetch(`${free.url}/grab`)).status).toBe(200);
+  });
+
   it('runs in a working copy, so that what the app writes never reaches the release', async () => {
     const root = await temporaryFolder();
     const write = `require('node:fs').writeFileSync(__dirname + '/written.txt', 'x');\n`;

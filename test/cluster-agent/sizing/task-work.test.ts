@@ -145,6 +145,8 @@ describe('announced crons', () => {
       { name: 'hourly', at: WALL + 3 * 3600_000 },
       { name: 'soon', at: WALL + 3 * 3600_000 + 60_000 },
     ]);
-    expect(faults.map(({ code }) => code)).toEqual(['CRON_INVALID', 'CRON_INVALID']);
+    expect(faults).toMatchObject([{ code: 'CRON_INVALID' }]);
+    expect(faults[0]!.message).toContain('never, nowhere');
+    for (const part of ['0 0 31 2 *', 'Moon/Base']) expect(faults[0]!.found).toContain(part);
   });
 });

@@ -45,11 +45,19 @@ class Purse {
   }
 }
 
-async function started(purse = new Purse(), session = 's1', fake?: FakeDigitalOcean) {
+async function started(
+  purse = new Purse(),
+  session = 's1',
+  fake?: FakeDigitalOcean,
+  answers?: (hostId: string) => boolean,
+) {
   const cloud = fake ?? (await FakeDigitalOcean.start());
   const options = { token: 'good', region: 'fra1', image: 'x', callDeadlineMs: 20_000, baseUrl: cloud.url };
   const provider = new DigitalOceanProvider(options);
-  const hosts = new Hosts({ cluster: 'c', session, provider, spend: purse.port(session), log });
+  const hosts = new Hosts({
+    ...{ cluster: 'c', session, provider, spend: purse.port(session), log },
+    ...(answers === undefined ? {} : { answers }),
+  });
   return { hosts, provider, cloud, purse };
 }
 
@@ -91,6 +99,26 @@ describe('the hosts of a cluster', () => {
     const look = await hosts.look(config, signal);
     expect(look.missing).toEqual([host.id]);
     expect(look.faults).toMatchObject([{ code: 'HOST_MISSING' }]);
+  });
+
+  it('a provider that does not list what answers is not believed: nothing is given up, and it is paid for on', async () => {
+    const answers = new Set<string>();
+    const { hosts, cloud, purse } = await started(new Purse(), 's1', undefined, (id) => answers.has(id));
+    const host = await hosts.take(config, signal);
+    answers.add(host.id);
+    const [droplet] = cloud.droplets.splice(0);
+    for (let look = 0; look < 3; look += 1)
+      expect(await hosts.look(config, signal)).toMatchObject({
+        ...{ missing: [], hold: false, faults: [{ code: 'HOST_UNLISTED' }] },
+      });
+    expect(purse.ledger.entries).toMatchObject([{ state: 'running' }]);
+    cloud.droplets.push(droplet!);
+    expect((await hosts.look(config, signal)).faults).toEqual([]);
+    // It is gone once it answers no more.
+    cloud.droplets.splice(0);
+    answers.clear();
+    expect((await hosts.look(config, signal)).missing).toEqual([]);
+    expect((await hosts.look(config, signal)).missing).toEqual([host.id]);
   });
 
   it('a provider that makes a host twice is seen, and the second is destroyed', async () => {

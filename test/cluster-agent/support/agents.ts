@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import type { Provider } from '../../../cluster-agent/provider/provider.js';
 import { Agent, AgentClient, createLauncher, serveAgent } from '../../../cluster-agent/index.js';
 import {
   clusterConfigSchema,
@@ -23,9 +24,13 @@ export interface TestAgent {
 }
 
 /** An agent in this process, with its server, closed when the test ends. */
-export async function startAgent(root: string, name = 'blue'): Promise<TestAgent> {
+export async function startAgent(
+  root: string,
+  name = 'blue',
+  more: { readonly provider?: Provider } = {},
+): Promise<TestAgent> {
   const dir = join(root, name);
-  const agent = await Agent.open({ name, dir, launcher: createLauncher(), log, backoff: QUICK });
+  const agent = await Agent.open({ name, dir, launcher: createLauncher(), log, backoff: QUICK, ...more });
   const server = await serveAgent({ name, dir, agent, log });
   const client = new AgentClient({ dir, log });
   let closing: Promise<void> | undefined;

@@ -121,13 +121,13 @@ describe('why there are so many nodes', () => {
 
 describe('the route map', () => {
   it('has each endpoint against its target, each node below it where that is asked', () => {
-    const tally = { count: 10, errors: 1, median: 30, p90: 40, p99: 50, open: 2 };
+    const tally = { count: 10, errors: 1, median: 30, p90: 40, p99: 50, own: 12, open: 2 };
     const endpoint = { endpoint: 'pay', routes: ['POST /pay'], perfAvg: 10, target: 20, frequency: 0.5 };
     const clusters = [
       { cluster: 'blue', endpoints: [{ ...endpoint, ...tally, nodes: [{ node: 'blue-1', ...tally }] }] },
     ];
     expect(shown((printer) => showEndpoints(clusters, false, printer))).toMatch(
-      /blue +pay \(POST \/pay\) +0\.50 +10 ms +20 ms +30 ms +40 ms +50 ms +2 +1/,
+      /blue +pay \(POST \/pay\) +0\.50 +10 ms +20 ms +30 ms +40 ms +50 ms +12 ms +2 +1/,
     );
     expect(shown((printer) => showEndpoints(clusters, true, printer))).toMatch(/blue-1 +10 in all/);
     expect(shown((printer) => showEndpoints([], false, printer))).toContain('no endpoint');

@@ -107,7 +107,8 @@ export class FakeMachine {
   #status(name: string): ClusterStatus {
     const spec = this.specs.get(name);
     const wanted = spec === undefined ? [] : [spec.active, ...spec.warm].map(({ id }) => id);
-    const failed = wanted.find((id) => this.broken.has(id) || this.broken.has(spec?.config.nodeSize ?? ''));
+    const sizes = [spec?.config, ...Object.values(spec?.warmConfigs ?? {})].map((config) => config?.nodeSize);
+    const failed = [...wanted, ...sizes].find((what) => what !== undefined && this.broken.has(what));
     return {
       name,
       generation: spec?.generation ?? 0,

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
@@ -53,6 +53,7 @@ describe('prepareArms', () => {
         prepareOptions({
           ...{ workDir: workDir(), old: release, new: release, live, names: ALL },
           writable: { UPLOAD_DIR: join(dir, 'live-uploads') },
+          limits: { new: { cpus: 1, memory: 2 ** 30 } },
         }),
       );
       for (const arm of set.arms) await arm.collect(signal);
@@ -73,6 +74,18 @@ describe('prepareArms', () => {
           redis: 'redis://127.0.0.1:6379',
         });
       expect(set.cloneEndedNs).toBeGreaterThan(set.cloneStartedNs);
+    });
+
+    it('holds those of the new release to their size, in their jails', async () => {
+      const held = await Promise.all(
+        set.arms.map(async ({ name, app }) => {
+          const limits = await Promise.all(
+            (await processTree(app.pid)).map((pid) => readFile(`/proc/${pid}/limits`, 'utf8')),
+          );
+          return [name, limits.some((text) => /^Max data size\s+1073741824\s/m.test(text))];
+        }),
+      );
+      expect(held).toEqual(ALL.map((name) => [name, name.startsWith('new')]));
     });
 
     it('answers calls with what live got, and tells every effect of an exchange', async () => {
@@ -190,3 +203,10 @@ describe('prepareArms', () => {
     ).rejects.toMatchObject({ code: 'STORE_UNREACHABLE' });
   });
 });
+
+/** A process and those below it. */
+async function processTree(pid: number): Promise<number[]> {
+  const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  const below = children.split(' ').filter((text) => text.trim() !== '');
+  return [pid, ...(await Promise.all(below.map((child) => processTree(Number(child))))).flat()];
+}

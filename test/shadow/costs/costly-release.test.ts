@@ -3,11 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createLauncher } from '../../../cluster-agent/index.js';
-import { createLogger, type Exchange, type ShadowReport } from '../../../common/index.js';
+import { createLogger, type ShadowReport } from '../../../common/index.js';
 import { PushSource } from '../../../shadow/capture/push-source.js';
 import { renderPage } from '../../../shadow/report/page/page.js';
 import { renderReport } from '../../../shadow/report/text.js';
 import { runShadow } from '../../../shadow/upgrade.js';
+import { getExchange } from '../support/exchange.js';
 import { preparePlainArms } from '../support/plain-arms.js';
 import { fixtureRelease } from '../support/variant.js';
 
@@ -36,7 +37,8 @@ describe('a release that costs more', () => {
     });
     try {
       await run.ready();
-      for (let n = 0; n < exchanges; n += 1) source.push({ kind: 'exchange', exchange: get(`/${n}`, n) });
+      for (let n = 0; n < exchanges; n += 1)
+        source.push({ kind: 'exchange', exchange: getExchange(`/${n}`, n) });
       await run.drained();
       return await run.report();
     } finally {
@@ -70,27 +72,3 @@ describe('a release that costs more', () => {
     });
   });
 });
-
-function get(target: string, n: number): Exchange {
-  const now = process.hrtime.bigint();
-  return {
-    ...{ id: n.toString(16).padStart(16, '0'), startedNs: now, firstByteNs: now, finishedNs: now },
-    ...{
-      startedAt: Date.now(),
-      endpoint: '*',
-      node: 'n',
-      client: '127.0.0.1:1',
-      method: 'GET',
-      target,
-      status: 200,
-    },
-    flags: {
-      ...{ requestTruncated: false, responseTruncated: false, clientAborted: false },
-      ...{ upstreamFailed: false, upgraded: false, retried: false, tls: false },
-    },
-    ...{ requestBodyLength: 0, responseBodyLength: 0, requestHeaders: [['Host', 'shop.example']] },
-    responseHeaders: [['content-type', 'application/json']],
-    requestBody: new Uint8Array(),
-    responseBody: Buffer.from(JSON.stringify({ url: target })),
-  };
-}
