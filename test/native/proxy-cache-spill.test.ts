@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { connect as connectHttp2 } from 'node:http2';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { open as openFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -40,7 +41,11 @@ interface World {
   readonly node: Upstream;
   readonly folder: string;
   readonly seen: IncomingMessage[];
-  readonly start: (cache?: ProxyConfig, shell?: string) => Promise<Proxy & { at: number }>;
+  readonly start: (
+    cache?: ProxyConfig,
+    shell?: string,
+    more?: ProxyConfig,
+  ) => Promise<Proxy & { at: number }>;
 }
 
 const all = (_: IncomingMessage, response: ServerResponse): void => void response.end(body);
@@ -58,10 +63,18 @@ async function world(
   });
   const folder = join(await temporaryFolder(), 'cache');
   const routes = [{ pattern: '/*rest', class: 'asset' }];
-  const start = (cache: ProxyConfig = {}, shell?: string): Promise<Proxy & { at: number }> =>
+  const start = (
+    cache: ProxyConfig = {},
+    shell?: string,
+    more: ProxyConfig = {},
+  ): Promise<Proxy & { at: number }> =>
     startProxy(
       [node.node],
-      { routes, cache: { diskPath: folder, memoryBytes: 2_000_000, objectBytes: 1_000_000, ...cache } },
+      {
+        routes,
+        cache: { diskPath: folder, memoryBytes: 2_000_000, objectBytes: 1_000_000, ...cache },
+        ...more,
+      },
       shell,
     );
   return { node, folder, seen, start };
@@ -124,6 +137,36 @@ describe('an answer that is too large for the memory', () => {
     const peer = await subscribe(proxy, {});
     await stored(peer);
     expect((await settled(peer)).waitSumNs).toBe(0n);
+  });
+
+  it('is given by HTTP/2 as it comes, and the tee knows it by its length and hash', async () => {
+    let go = (): void => undefined;
+    const { node, start } = await world((_, response) => {
+      response.write(body.subarray(0, LARGE / 2));
+      go = () => void response.end(body.subarray(LARGE / 2));
+    });
+    const proxy = await start({}, undefined, {
+      listen: [{ address: '127.0.0.1', port: 0, http2: true }],
+      capture: { enabled: true, maxBodyBytes: 1000 },
+    });
+    const peer = await subscribe(proxy, { exchanges: true });
+    const session = connectHttp2(`http://127.0.0.1:${proxy.at}`);
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    for await (const chunk of session.request({ ':path': '/film' }) as AsyncIterable<Buffer>) {
+      chunks.push(chunk);
+      const before = bytes;
+      bytes += chunk.length;
+      // All that the origin has sent has come: now it sends the rest.
+      if (before < LARGE / 2 && bytes >= LARGE / 2) go();
+    }
+    session.close();
+    expect(hashOf(Buffer.concat(chunks))).toBe(whole);
+    expect(node.requests).toBe(1);
+    const [record] = await peer.exchanges(1);
+    expect(record).toMatchObject({ responseBodyLength: LARGE, target: '/film' });
+    expect(record!.responseBodyHash.toString('hex')).toBe(whole);
+    expect(record!.responseBody.equals(body.subarray(0, 1000))).toBe(true);
   });
 
   it('makes the origin wait for no client, and its part that is far away comes from the origin at once', async () => {
