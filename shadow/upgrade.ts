@@ -14,7 +14,7 @@ import {
   type ShadowStatus,
 } from '../common/index.js';
 import { runInCopy } from '../tasks/index.js';
-import type { ArmSet, BegunWith, PrepareArms } from './arms-contract.js';
+import type { ArmSet, BegunWith, EffectDelta, PrepareArms } from './arms-contract.js';
 import { Intake } from './capture/intake.js';
 import type { KeptExchanges } from './capture/kept-exchanges.js';
 import { CostBook } from './costs/cost-book.js';
@@ -267,19 +267,21 @@ export class ShadowRun {
   }
 
   #learner(arms: ArmSet): Learner {
+    const ofTheApp = (deltas: readonly EffectDelta[]): readonly EffectDelta[] =>
+      this.#options.cron === undefined ? deltas : deltas.map(withoutTasks);
     const done = (exchange: Exchange): void => {
       this.#intake.done(exchange);
       arms.forget(exchange.id);
     };
     return {
-      begun: (deltas, at) => this.#judge.startEffects(deltas, at),
+      begun: (deltas, at) => this.#judge.startEffects(ofTheApp(deltas), at),
       answers: (exchange, sent) => {
         this.#judge.answers(exchange, sent);
         const tookMs = sent.flatMap((one) => (one.kind === 'answered' ? [one.tookMs] : []));
         if (tookMs.length === sent.length) this.#answered(exchange, tookMs);
       },
       effects: (exchanges, deltas) => {
-        this.#judge.effects(exchanges, this.#options.cron === undefined ? deltas : deltas.map(withoutTasks));
+        this.#judge.effects(exchanges, ofTheApp(deltas));
         for (const exchange of exchanges) {
           this.#intake.keep(exchange);
           done(exchange);
