@@ -113,10 +113,15 @@ describe('a decision', () => {
         let state = turnOn(newTuning('s'), 0).state;
         let clusters: readonly TunedCluster[] = CLUSTERS;
         let [now, release] = [1, 1];
+        const assignedWhenPinned = new Map<string, unknown>();
         for (const one of events) {
           now += one.kind === 'pass' ? one.ms : 1000;
           if (one.kind === 'release') release += 1;
-          if (one.kind === 'pin') state = pin(state, now, clusters, one.which).state;
+          if (one.kind === 'pin') {
+            const isNew = !state.pinned.includes(one.which);
+            state = pin(state, now, clusters, one.which).state;
+            if (isNew) assignedWhenPinned.set(one.which, state.assigned[one.which]);
+          }
           if (one.kind === 'unpin') state = unpin(state, now, one.which).state;
           if (one.kind === 'operator')
             clusters = clusters.map((cluster) =>
@@ -138,7 +143,10 @@ describe('a decision', () => {
             POLICY,
           ).state;
           if (one.kind === 'busy') expect(state.assigned).toEqual(before.assigned);
-          for (const name of state.pinned) expect(state.trial?.block.challenging ?? []).not.toContain(name);
+          // While it holds, a trial stands as it was: it goes on with those who are left.
+          if (state.hold === undefined)
+            for (const name of state.pinned) expect(state.trial?.block.challenging ?? []).not.toContain(name);
+          for (const name of state.pinned) expect(state.assigned[name]).toEqual(assignedWhenPinned.get(name));
           for (const name of state.tuned.filter((other) => !state.pinned.includes(other)))
             expect(isWithin(state.assigned[name]!, SPACE)).toBe(true);
           clusters = applied(state, clusters);

@@ -40,7 +40,12 @@ function removeStale(file: string, self: string): void {
 function identityOf(pid: number): string {
   // Fields after the command's name, which may itself hold blanks and brackets; the 20th of them is the start time.
   const fields = read(`/proc/${pid}/stat`).split(') ').at(-1)?.split(' ') ?? [];
-  return `${pid} ${fields[19] ?? 'ended'}`;
+  return `${pid} ${hasEnded(fields) ? 'ended' : fields[19]!}`;
+}
+
+/** Killed, it writes no more, though its parent may not have asked for its end yet (state Z), or the kernel be at it (no memory). */
+function hasEnded([state, ...rest]: readonly string[]): boolean {
+  return state === undefined || state === 'Z' || state === 'X' || rest[19] === '0';
 }
 
 function read(file: string): string {
