@@ -1,5 +1,5 @@
 import { canonical, type TreeObject } from '../body/tree.js';
-import { strengthOf, words } from '../correlate/tokens.js';
+import { strengthOf, words, wordsOf } from '../correlate/tokens.js';
 import type { Symbols } from './symbols.js';
 
 /** Name for all arms → each arm's own key, or undefined where it has none. */
@@ -73,8 +73,7 @@ function areBoth(a: unknown, b: unknown): boolean {
 function loosely(alone: readonly Match[], single: boolean): ReadonlyMap<string, string> {
   const arms = alone[0]?.[1].map(() => new Set<string>()) ?? [];
   for (const [name, row] of alone)
-    for (const { word } of words(name))
-      for (const [side, key] of row.entries()) if (key) arms[side]!.add(word);
+    for (const word of wordsOf(name)) for (const [side, key] of row.entries()) if (key) arms[side]!.add(word);
   const has = (word: string, ...sides: number[]): boolean => sides.every((side) => arms[side]!.has(word));
   const isShared = (word: string): boolean =>
     single ? has(word, 0, 1, 2, 3) : has(word, 0, 1) || has(word, 2, 3);

@@ -1,26 +1,11 @@
 import { expect, it } from 'vitest';
-import type { Exchange } from '../../common/index.js';
 import type { EffectDelta } from '../../shadow/arms-contract.js';
 import { Endpoints } from '../../shadow/endpoint.js';
 import { Judge } from '../../shadow/judge.js';
 import { armNames } from '../../shadow/options.js';
+import { getExchange } from './support/exchange.js';
 
 const ARMS = armNames('2x2');
-
-function exchangeOf(n: number, target: string): Exchange {
-  const startedNs = BigInt(n) * 1000n;
-  return {
-    id: n.toString(16).padStart(16, '0'),
-    ...{ startedNs, firstByteNs: startedNs, finishedNs: startedNs + 5000n, startedAt: 1_700_000_000_000 + n },
-    ...{ endpoint: '*', node: 'n', client: '127.0.0.1:1', method: 'POST', target, status: 204 },
-    flags: {
-      ...{ requestTruncated: false, responseTruncated: false, clientAborted: false },
-      ...{ upstreamFailed: false, upgraded: false, retried: false, tls: false },
-    },
-    ...{ requestHeaders: [['host', 'a']], responseHeaders: [], requestBodyLength: 0, responseBodyLength: 0 },
-    ...{ requestBody: new Uint8Array(), responseBody: new Uint8Array() },
-  };
-}
 
 /** What changed, by the endpoint it is told of, where two exchanges wrote together and `writers` are known. */
 function toldOf(writers: readonly string[] | undefined): readonly string[] {
@@ -30,7 +15,7 @@ function toldOf(writers: readonly string[] | undefined): readonly string[] {
     request: { forwarded: true },
     indexOf: ({ id }) => Number.parseInt(id, 16),
   });
-  const exchanges = [exchangeOf(1, '/visits'), exchangeOf(2, '/news')];
+  const exchanges = [getExchange('/visits', 1), getExchange('/news', 2)];
   for (const exchange of exchanges) {
     judge.captured(exchange);
     judge.ledger.capture();
@@ -52,9 +37,9 @@ function toldOf(writers: readonly string[] | undefined): readonly string[] {
 
 it('an effect is told of the exchange it was written for, though a later one might have done it as well', () => {
   const [first, second] = ['0000000000000001', '0000000000000002'] as const;
-  expect(toldOf([first])).toEqual(['POST /visits']);
-  expect(toldOf([second])).toEqual(['POST /news']);
+  expect(toldOf([first])).toEqual(['GET /visits']);
+  expect(toldOf([second])).toEqual(['GET /news']);
   // Nothing is known, or both did it, or one that is over: it is told as if nobody knew.
   for (const writers of [undefined, [first, second], ['00000000000000ff']])
-    expect(toldOf(writers)).toEqual(['POST /news']);
+    expect(toldOf(writers)).toEqual(['GET /news']);
 });
